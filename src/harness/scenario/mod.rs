@@ -1,0 +1,5 @@
+//! See the parent module.
+
+pub mod plan;
+
+pub use plan::Plan;

@@ -1,0 +1,3 @@
+//! PostgreSQL, the truth.
+
+pub mod audit;
