@@ -3,13 +3,28 @@
 
 mod clock;
 mod entropy;
+mod wire;
 mod domain;
+mod storage;
 mod locks;
 mod payments;
 mod booking;
 mod api;
+mod stack;
 mod harness;
-mod storage;
-mod wire;
+mod cli;
 
-fn main() {}
+use std::process::ExitCode;
+
+use clap::Parser as _;
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    match cli::run(cli::Cli::parse()).await {
+        Ok(code) => code,
+        Err(error) => {
+            cli::output::note(format!("error: {error:#}"));
+            cli::exit_code_of(&error)
+        }
+    }
+}

@@ -28,6 +28,13 @@ fn refused(refusal: &Refusal) -> StoredResponse {
     stored(status_of(refusal), &wire::Failure { success: false, message, errors })
 }
 
+/// The answer to a request that was left in progress and had no effect.
+pub fn left_behind() -> StoredResponse {
+    let message = "the request was left unfinished and had no effect, send it again with a new idempotency key";
+    let errors = vec![FieldError { field: "idempotency_key".to_owned(), message: message.to_owned() }];
+    stored(StatusCode::GONE, &wire::Failure { success: false, message: message.to_owned(), errors })
+}
+
 fn stored<T: Serialize>(status: StatusCode, body: &T) -> StoredResponse {
     StoredResponse { status: status.as_u16(), body: json(body) }
 }

@@ -17,6 +17,8 @@ pub mod cancel;
 pub mod confirm;
 /// Finishing what a dead process left.
 pub mod recover;
+/// What a server does by itself.
+pub mod jobs;
 /// Ending what ran out.
 pub mod expire;
 

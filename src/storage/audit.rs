@@ -5,7 +5,7 @@ use sqlx::PgConnection;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use super::{Storage, StorageError, Tx};
+use super::{Storage, StorageError, StorageSettings, Tx};
 
 /// The database at one moment (one REPEATABLE READ transaction).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -25,6 +25,20 @@ pub struct Audit {
     pub reservations: Vec<ReservationRow>,
     /// Every payment, by id.
     pub payments: Vec<PaymentRow>,
+}
+
+/// What an operator is told of a database.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Examination {
+    /// Database time of the reading.
+    #[serde(with = "time::serde::rfc3339")]
+    pub taken_at: OffsetDateTime,
+    /// Seats in the database.
+    pub seats_count: i64,
+    /// Seats with at least one live sale.
+    pub seats_sold: i64,
+    /// Everything that must not be.
+    pub findings: Vec<Finding>,
 }
 
 /// Something that must not be.
@@ -48,6 +62,18 @@ pub enum FindingKind {
     BookingWithoutPayment,
     /// A captured payment without a confirmed booking.
     PaymentWithoutBooking,
+}
+
+impl FindingKind {
+    /// The name in reports.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::DoubleSell => "double sell",
+            Self::OrphanedHold => "orphaned hold",
+            Self::BookingWithoutPayment => "booking without payment",
+            Self::PaymentWithoutBooking => "payment without booking",
+        }
+    }
 }
 
 /// A booking.
@@ -112,33 +138,54 @@ pub struct PaymentRow {
 /// time to come round.
 const SWEEP_GRACE_SECONDS: f64 = 5.0;
 
-/// Reads everything, in one REPEATABLE READ transaction.
-pub async fn read(storage: &Storage) -> Result<Audit, StorageError> {
+/// Examines the database of `storage` in one transaction.
+pub async fn examine(storage: &Storage) -> Result<Examination, StorageError> {
     storage
-        .transaction("audit", |mut tx: Tx| async move {
-            sqlx::query!("set transaction isolation level repeatable read, read only").execute(&mut *tx).await?;
-            let clock = sqlx::query!(
-                r#"select now() as "now!", count(*) as "seats!",
-                          (select count(distinct seat_id) from booking_seats where live) as "sold!" from seats"#
-            )
-            .fetch_one(&mut *tx)
-            .await?;
-            let audit = Audit {
-                taken_at: clock.now,
-                seats_count: clock.seats,
-                seats_sold: clock.sold,
-                findings: findings(&mut tx).await?,
-                bookings: bookings(&mut tx).await?,
-                reservations: reservations(&mut tx).await?,
-                payments: payments(&mut tx).await?,
-            };
-            Ok((tx, audit))
+        .transaction("examine", async |mut tx: Tx| {
+            let examination = examine_within(&mut tx).await?;
+            Ok::<_, StorageError>((tx, examination))
         })
         .await
 }
 
+/// Reads everything in the database at this URL, in one transaction.
+pub async fn read(database_url: &str) -> Result<Audit, StorageError> {
+    let storage = Storage::open(&StorageSettings::for_command(database_url))?;
+    storage
+        .transaction("audit", async |mut tx: Tx| {
+            let Examination { taken_at, seats_count, seats_sold, findings } = examine_within(&mut tx).await?;
+            let audit = Audit {
+                taken_at,
+                seats_count,
+                seats_sold,
+                findings,
+                bookings: bookings(&mut tx).await?,
+                reservations: reservations(&mut tx).await?,
+                payments: payments(&mut tx).await?,
+            };
+            Ok::<_, StorageError>((tx, audit))
+        })
+        .await
+}
+
+async fn examine_within(connection: &mut PgConnection) -> Result<Examination, StorageError> {
+    sqlx::query!("set transaction isolation level repeatable read, read only").execute(&mut *connection).await?;
+    let clock = sqlx::query!(
+        r#"select now() as "now!", count(*) as "seats!",
+                  (select count(distinct seat_id) from booking_seats where live) as "sold!" from seats"#
+    )
+    .fetch_one(&mut *connection)
+    .await?;
+    Ok(Examination {
+        taken_at: clock.now,
+        seats_count: clock.seats,
+        seats_sold: clock.sold,
+        findings: findings(connection).await?,
+    })
+}
+
 /// Everything that must not be, in the order of [`FindingKind`].
-pub async fn findings(connection: &mut PgConnection) -> Result<Vec<Finding>, StorageError> {
+async fn findings(connection: &mut PgConnection) -> Result<Vec<Finding>, StorageError> {
     let found: [(FindingKind, Vec<String>); 4] = [
         (FindingKind::DoubleSell, double_sells(connection).await?),
         (FindingKind::OrphanedHold, orphaned_holds(connection).await?),
