@@ -11,6 +11,8 @@ pub mod repeat;
 pub mod serve;
 /// The schema.
 pub mod migrate;
+/// Events and seats.
+pub mod seed;
 /// Holds whose time is over.
 pub mod expire_holds;
 /// Answers past their keep.
@@ -50,6 +52,7 @@ pub struct Cli {
 enum Command {
     Serve(serve::Args),
     Migrate(migrate::Args),
+    Seed(seed::Args),
     ExpireHolds(expire_holds::Args),
     CleanupIdempotency(cleanup_idempotency::Args),
     Audit(audit::Args),
@@ -65,6 +68,7 @@ pub async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
     match cli.command {
         Command::Serve(args) => serve::run(args).await,
         Command::Migrate(args) => migrate::run(args).await,
+        Command::Seed(args) => seed::run(args).await,
         Command::ExpireHolds(args) => expire_holds::run(args).await,
         Command::CleanupIdempotency(args) => cleanup_idempotency::run(args).await,
         Command::Audit(args) => audit::run(args).await,
