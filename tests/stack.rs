@@ -198,6 +198,21 @@ fn a_holder_killed_while_its_stores_are_stopped_leaves_nothing() {
 }
 
 #[test]
+fn backends_that_lost_their_postmaster_while_stopped_are_ended_too() {
+    let place = Place::new();
+    let (holder, _) = place.hold_until_ready();
+    let folder = place.stack_folder().unwrap();
+    for id in processes_within(&folder) {
+        kill_process(pid(id), Signal::STOP).unwrap();
+    }
+    let pid_file = fs::read_to_string(folder.join("postgres/data/postmaster.pid")).unwrap();
+    let postmaster: u32 = pid_file.lines().next().unwrap().parse().unwrap();
+    kill_process(pid(postmaster), Signal::KILL).unwrap();
+    holder.signal(Signal::KILL);
+    place.assert_gone();
+}
+
+#[test]
 fn a_holder_killed_in_the_middle_of_starting_leaves_nothing() {
     // Each step of the start leaves another trace; the kill comes right after it.
     for trace in ["", "logs", "postgres/data", "postgres/data/base", "logs/postgres.log"] {
