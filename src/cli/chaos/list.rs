@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use comfy_table::{Table, presets};
 use serde_json::{Value, json};
 
-use super::STRATEGIES;
+use crate::booking::strategies::STRATEGIES;
 use crate::cli::output;
 use crate::harness::checkers::CHECKERS;
 use crate::harness::faults::{FAULTS, Strikes};
@@ -50,7 +50,7 @@ pub fn run(args: &Args) -> ExitCode {
 
 fn groups() -> Vec<Group> {
     vec![
-        ("strategies", STRATEGIES.iter().map(|name| row(name, "", "")).collect()),
+        ("strategies", STRATEGIES.iter().map(|each| row(each.name(), "", each.summary())).collect()),
         ("executors", EXECUTORS.iter().map(|(name, summary, _)| row(name, "", summary)).collect()),
         ("workloads", WORKLOADS.iter().map(|each| row(each.name(), "", each.summary())).collect()),
         (
@@ -81,11 +81,11 @@ fn row(name: &str, details: &str, summary: &str) -> [String; 3] {
 fn strikes(strikes: Strikes) -> String {
     match strikes {
         Strikes::Streams(attributes) => {
-            let each = attributes.iter().map(|each| format!("{} ({})", each.name, each.summary));
-            format!("proxy, stream, toxicity; {}", each.collect::<Vec<_>>().join("; "))
+            let each = attributes.iter().map(|each| format!("{}: {}", each.name, each.summary));
+            format!("proxy, stream, toxicity\n{}", each.collect::<Vec<_>>().join("\n"))
         }
         Strikes::Proxies => "proxy".to_owned(),
-        Strikes::Processes => "process; when = any, in-transaction, charged".to_owned(),
+        Strikes::Processes => "process\nwhen: any, in-transaction, charged".to_owned(),
     }
 }
 

@@ -19,10 +19,6 @@ Exit codes:
   99  only thresholds were crossed
 Of several runs the worst code is the result; from bad to worse: 0, 99, 3, 1, 4.";
 
-/// Booking strategies that the servers offer.
-const STRATEGIES: [&str; 7] =
-    ["naive", "row_lock", "optimistic", "serializable", "redlock", "batched", "queue"];
-
 /// Run scenarios of load and faults against booking servers, and judge what happened.
 #[derive(Debug, clap::Args)]
 pub struct Args {
@@ -37,7 +33,7 @@ enum Command {
 }
 
 /// Runs the command.
-pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
+pub fn run(args: Args) -> anyhow::Result<ExitCode> {
     match args.command {
         Command::Validate(args) => Ok(validate::run(&args)),
         Command::List(args) => Ok(list::run(&args)),

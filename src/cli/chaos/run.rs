@@ -2,7 +2,8 @@
 
 use std::path::PathBuf;
 
-use super::{EXIT_CODES, STRATEGIES};
+use super::EXIT_CODES;
+use crate::booking::strategies;
 use crate::harness::reports::REPORTS;
 use crate::harness::scenario::{Form, Overrides};
 
@@ -21,7 +22,7 @@ pub struct Args {
     #[arg(required = true, value_name = "FILE")]
     pub files: Vec<PathBuf>,
     /// Booking strategy, instead of the scenario's.
-    #[arg(long, value_parser = clap::builder::PossibleValuesParser::new(STRATEGIES))]
+    #[arg(long, value_parser = clap::builder::PossibleValuesParser::new(strategies::names()))]
     pub strategy: Option<String>,
     /// Seed of every random choice, instead of the scenario's.
     // TOML, in which the plan is kept, ends where i64 ends.

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use serde_json::{Value, json};
 
-use super::STRATEGIES;
+use crate::booking::strategies;
 use crate::cli::output;
 use crate::harness::scenario::problem::Problem;
 use crate::harness::scenario::{self, Form, Known, Overrides, Plan, ScenarioError};
@@ -31,7 +31,7 @@ pub struct Args {
 
 /// Runs the command.
 pub fn run(args: &Args) -> ExitCode {
-    let known = Known { strategies: &STRATEGIES };
+    let known = Known { strategies: &strategies::names() };
     let overrides = Overrides { form: Form::Full, ..Overrides::default() };
     let results: Vec<_> =
         args.files.iter().map(|file| (file, scenario::load(file, &known, &overrides))).collect();
