@@ -9,6 +9,8 @@ pub mod shared;
 pub mod repeat;
 /// The booking server.
 pub mod serve;
+/// Proof that no seat is sold twice.
+pub mod chaos;
 /// The schema.
 pub mod migrate;
 /// Events and seats.
@@ -51,6 +53,7 @@ pub struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     Serve(serve::Args),
+    Chaos(chaos::Args),
     Migrate(migrate::Args),
     Seed(seed::Args),
     ExpireHolds(expire_holds::Args),
@@ -67,6 +70,7 @@ enum Command {
 pub async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
     match cli.command {
         Command::Serve(args) => serve::run(args).await,
+        Command::Chaos(args) => chaos::run(args),
         Command::Migrate(args) => migrate::run(args).await,
         Command::Seed(args) => seed::run(args).await,
         Command::ExpireHolds(args) => expire_holds::run(args).await,

@@ -9,3 +9,8 @@ pub mod recorder;
 pub mod checkers;
 /// What is told about a run.
 pub mod reports;
+/// What can be broken on purpose.
+pub mod faults;
+/// Limits on what was measured.
+pub mod thresholds;
+pub mod workloads;

@@ -27,6 +27,8 @@ pub struct Summary {
     pub instances: u32,
     /// Version of ticketctl.
     pub version: String,
+    /// The command that repeats the run, with the same seed.
+    pub repeat: String,
     /// Seats sold more than once, by the database or by the clients' history, whichever saw more.
     pub double_sells: u64,
     /// Seats for sale.

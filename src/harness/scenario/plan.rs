@@ -48,6 +48,20 @@ pub struct Target {
     pub env: BTreeMap<String, String>,
 }
 
+impl Plan {
+    /// When the last load stops starting iterations, after the beginning of the run.
+    pub fn load_duration(&self) -> Duration {
+        self.loads.iter().map(Load::end).max().unwrap_or_default()
+    }
+}
+
+impl Load {
+    /// When the load stops starting iterations, after the beginning of the run.
+    pub fn end(&self) -> Duration {
+        self.start + self.executor.duration()
+    }
+}
+
 /// What is for sale.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Inventory {
@@ -84,6 +98,20 @@ pub struct GeneratorLimits {
     pub max_lag_p99: Duration,
 }
 
+impl Executor {
+    /// How long new iterations start.
+    pub fn duration(&self) -> Duration {
+        match self {
+            Self::ConstantVus { duration, .. } | Self::ConstantArrivalRate { duration, .. } => {
+                *duration
+            }
+            Self::RampingArrivalRate { stages, .. } => {
+                stages.iter().map(|stage| stage.duration).sum()
+            }
+        }
+    }
+}
+
 /// One load.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Load {
@@ -98,6 +126,10 @@ pub struct Load {
     pub seats_per_order: (u32, u32),
     /// Share of holds never confirmed, 0 to 1.
     pub abandon: f64,
+    /// Parallel copies of each request, all with the same key, 1 to 256; 1 is the request alone.
+    pub duplicates: u32,
+    /// Share of copies sent with another body under the same key, 0 to 1.
+    pub other_body: f64,
     /// How long a client waits for an answer.
     #[serde(with = "duration_ms")]
     pub request_timeout: Duration,
