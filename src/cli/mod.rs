@@ -23,6 +23,8 @@ pub mod cleanup_idempotency;
 pub mod audit;
 /// What this machine lacks.
 pub mod doctor;
+/// The fault proxy by itself.
+pub mod toxiproxy;
 /// A stack for working by hand.
 pub mod stack;
 /// What ends a stack when its parent is gone.
@@ -61,6 +63,7 @@ enum Command {
     Audit(audit::Args),
     Doctor(doctor::Args),
     Stack(stack::Args),
+    Toxiproxy(toxiproxy::Args),
     Completions(completions::Args),
     #[command(hide = true)]
     Guard(guard::Args),
@@ -77,6 +80,7 @@ pub async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::CleanupIdempotency(args) => cleanup_idempotency::run(args).await,
         Command::Audit(args) => audit::run(args).await,
         Command::Doctor(args) => doctor::run(args).await,
+        Command::Toxiproxy(args) => toxiproxy::run(args).await,
         Command::Stack(args) => stack::run(args).await,
         Command::Completions(args) => completions::run(&args),
         Command::Guard(args) => guard::run(args).await,
