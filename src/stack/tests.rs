@@ -166,6 +166,17 @@ async fn a_killed_postgres_keeps_what_was_committed() {
 }
 
 #[tokio::test]
+async fn a_paused_postgres_can_be_killed_with_all_its_backends_and_restarted() {
+    let temp = temp_parent();
+    let stack = Stack::start(spec(temp.path())).await.unwrap();
+    stack.pause("postgres").await.unwrap();
+    stack.kill("postgres").await.unwrap();
+    stack.restart("postgres").await.unwrap();
+    database(&stack).await;
+    stack.stop().await.unwrap();
+}
+
+#[tokio::test]
 async fn a_stack_whose_postgres_is_paused_or_dead_is_stopped_all_the_same() {
     for end in ["pause", "kill"] {
         let temp = temp_parent();
