@@ -1,15 +1,22 @@
 //! Parses the command line, runs the command, maps its result to an exit code; nothing else.
-
-#![expect(dead_code, reason = "used by parts that come later")]
+#![expect(dead_code, reason = "the parts land one after another")]
 
 mod clock;
+mod entropy;
 mod wire;
-mod cli;
+mod domain;
+mod storage;
+mod locks;
+mod payments;
+mod booking;
+mod api;
 mod stack;
+mod harness;
+mod cli;
 
 use std::process::ExitCode;
 
-use clap::Parser;
+use clap::Parser as _;
 
 #[tokio::main]
 async fn main() -> ExitCode {
@@ -17,7 +24,7 @@ async fn main() -> ExitCode {
         Ok(code) => code,
         Err(error) => {
             cli::output::note(format!("error: {error:#}"));
-            ExitCode::from(4)
+            cli::exit_code_of(&error)
         }
     }
 }
