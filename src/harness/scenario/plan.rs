@@ -98,6 +98,10 @@ pub struct Load {
     pub seats_per_order: (u32, u32),
     /// Share of holds never confirmed, 0 to 1.
     pub abandon: f64,
+    /// Parallel copies of each request, all with the same key, 1 to 256; 1 is the request alone.
+    pub duplicates: u32,
+    /// Share of copies sent with another body under the same key, 0 to 1.
+    pub other_body: f64,
     /// How long a client waits for an answer.
     #[serde(with = "duration_ms")]
     pub request_timeout: Duration,
