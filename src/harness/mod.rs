@@ -16,5 +16,7 @@ pub mod client;
 pub mod load;
 /// What buyers do.
 pub mod workloads;
+/// How requests ended whose clients never knew.
+pub mod settle;
 /// What is told about a run.
 pub mod reports;
