@@ -10,6 +10,7 @@ mod locks;
 mod payments;
 mod booking;
 mod api;
+mod toxiproxy;
 mod stack;
 mod harness;
 mod cli;

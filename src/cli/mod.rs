@@ -13,6 +13,8 @@ pub mod serve;
 pub mod chaos;
 /// The schema.
 pub mod migrate;
+/// Events and seats.
+pub mod seed;
 /// Holds whose time is over.
 pub mod expire_holds;
 /// Answers past their keep.
@@ -21,6 +23,8 @@ pub mod cleanup_idempotency;
 pub mod audit;
 /// What this machine lacks.
 pub mod doctor;
+/// The fault proxy by itself.
+pub mod toxiproxy;
 /// A stack for working by hand.
 pub mod stack;
 /// What ends a stack when its parent is gone.
@@ -53,11 +57,13 @@ enum Command {
     Serve(serve::Args),
     Chaos(chaos::Args),
     Migrate(migrate::Args),
+    Seed(seed::Args),
     ExpireHolds(expire_holds::Args),
     CleanupIdempotency(cleanup_idempotency::Args),
     Audit(audit::Args),
     Doctor(doctor::Args),
     Stack(stack::Args),
+    Toxiproxy(toxiproxy::Args),
     Completions(completions::Args),
     #[command(hide = true)]
     Guard(guard::Args),
@@ -69,10 +75,12 @@ pub async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Serve(args) => serve::run(args).await,
         Command::Chaos(args) => chaos::run(args),
         Command::Migrate(args) => migrate::run(args).await,
+        Command::Seed(args) => seed::run(args).await,
         Command::ExpireHolds(args) => expire_holds::run(args).await,
         Command::CleanupIdempotency(args) => cleanup_idempotency::run(args).await,
         Command::Audit(args) => audit::run(args).await,
         Command::Doctor(args) => doctor::run(args).await,
+        Command::Toxiproxy(args) => toxiproxy::run(args).await,
         Command::Stack(args) => stack::run(args).await,
         Command::Completions(args) => completions::run(&args),
         Command::Guard(args) => guard::run(args).await,

@@ -6,11 +6,13 @@ use std::ffi::OsString;
 use std::fs::{self, Permissions};
 use std::os::unix::fs::{PermissionsExt, chown};
 use std::path::{Path, PathBuf};
+use std::process::Stdio;
 use std::time::Duration;
 
 use anyhow::{Context, ensure};
 use sqlx::postgres::PgConnectOptions;
 use sqlx::{ConnectOptions, Connection};
+use tokio::process::Command;
 use tokio::time::timeout;
 
 use super::binaries;
@@ -29,6 +31,7 @@ const MARKER: &str = "create table throwaway_stack (created_at timestamptz not n
 
 const INITDB_WITHIN: Duration = Duration::from_mins(1);
 const READY_WITHIN: Duration = Duration::from_secs(30);
+const IPCRM_WITHIN: Duration = Duration::from_secs(1);
 
 /// Durability stays as PostgreSQL ships it: `fsync` and `synchronous_commit` are on. `mmap` keeps all dynamic shared
 /// memory in the data folder, so that it goes when the folder goes.
@@ -80,6 +83,28 @@ pub async fn start(
 /// The cluster's folder within the stack's; its parent belongs to the cluster's user.
 pub fn data_folder(stack: &Path) -> PathBuf {
     stack.join(NAME).join("data")
+}
+
+/// Gives back the shared memory segment of a postmaster that was killed and so could not do it itself.
+///
+/// It holds 56 bytes, but the system has only a few thousand segments and keeps each until it starts anew.
+pub async fn release_shared_memory(stack: &Path) {
+    let Some(id) = shared_memory_id(stack) else { return };
+    let command = Command::new("ipcrm")
+        .args(["-m", &id.to_string()])
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .kill_on_drop(true)
+        .status();
+    // Where there is no ipcrm nothing can be done, and nothing is wrong enough to say so.
+    timeout(IPCRM_WITHIN, command).await.ok();
+}
+
+/// From the seventh line of `postmaster.pid`, key and id; an orderly shutdown removes the file.
+pub fn shared_memory_id(stack: &Path) -> Option<u32> {
+    let lines = fs::read_to_string(data_folder(stack).join("postmaster.pid")).ok()?;
+    lines.lines().nth(6)?.split_whitespace().nth(1)?.parse().ok()
 }
 
 async fn create_cluster(

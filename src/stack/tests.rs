@@ -14,7 +14,7 @@ use tempfile::TempDir;
 use tokio::time::{Instant, timeout};
 
 use super::server::ServerSpec;
-use super::{Stack, StackSpec, process_table};
+use super::{Stack, StackSpec, postgres, process_table};
 
 /// Open to all, so that PostgreSQL's user may pass through it.
 fn temp_parent() -> TempDir {
@@ -52,6 +52,11 @@ async fn ping(url: &str) -> redis::RedisResult<String> {
 
 fn is_empty(folder: &Path) -> bool {
     fs::read_dir(folder).unwrap().next().is_none()
+}
+
+fn has_segment(id: u32) -> bool {
+    let segments = fs::read_to_string("/proc/sysvipc/shm").unwrap();
+    segments.lines().any(|line| line.split_whitespace().nth(1) == Some(&id.to_string()))
 }
 
 fn is_running(pid: Pid) -> bool {
@@ -171,7 +176,10 @@ async fn a_stack_whose_postgres_is_paused_or_dead_is_stopped_all_the_same() {
             "pause" => stack.pause("postgres").await.unwrap(),
             _ => drop(stack.kill("postgres").await.unwrap()),
         }
+        let segment = postgres::shared_memory_id(stack.dir()).unwrap();
+        assert!(has_segment(segment));
         stack.stop().await.unwrap();
+        assert!(!has_segment(segment), "after {end}");
         assert!(is_empty(temp.path()), "after {end}");
         assert!(!family.into_iter().any(is_running), "after {end}");
     }

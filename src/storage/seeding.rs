@@ -104,3 +104,9 @@ pub async fn move_staged(connection: &mut PgConnection) -> Result<u64, StorageEr
     .await?;
     Ok(done.rows_affected())
 }
+
+/// Drops the staging table, so that the transaction can fill another.
+pub async fn drop_staging(connection: &mut PgConnection) -> Result<(), StorageError> {
+    sqlx::query("drop table staged_seats").execute(connection).await?;
+    Ok(())
+}

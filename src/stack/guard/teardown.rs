@@ -9,6 +9,7 @@ use anyhow::{Context, bail};
 use rustix::process::{Pid, Signal, getpid, kill_process, kill_process_group};
 use tokio::time::{Instant, sleep};
 
+use crate::stack::postgres;
 use crate::stack::process_table::{self, Entry};
 
 /// How long PostgreSQL has for its immediate shutdown before it is killed.
@@ -27,6 +28,7 @@ pub async fn tear_down(group: Pid, folder: &Path) -> anyhow::Result<()> {
         return tear_down_unseen(group, folder).await;
     }
     let ended = end_processes(group, folder).await;
+    postgres::release_shared_memory(folder).await;
     let removed = remove(folder).await;
     ended.and(removed)
 }

@@ -1,0 +1,105 @@
+//! The control API over HTTP: routes, the checks every request passes, nothing of what the operations do.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::{DefaultBodyLimit, Request, State};
+use axum::http::{HeaderValue, Method, StatusCode, header};
+use axum::middleware::{self, Next};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{MethodFilter, MethodRouter, any, on};
+use rand::distr::{Alphanumeric, SampleString};
+use tower_http::timeout::TimeoutLayer;
+
+use crate::toxiproxy::metrics::Metrics;
+use crate::toxiproxy::registry::Registry;
+
+mod answer;
+mod proxies;
+mod toxics;
+
+/// The Toxiproxy release whose clients this server is compatible with.
+pub const VERSION: &str = "2.12.0";
+
+/// Longest any request may take.
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(25);
+/// Largest request body, bytes.
+const MAX_BODY: usize = 4 * 1024 * 1024;
+
+/// GET alone: unlike axum's `get`, the guard below keeps HEAD out.
+const GET: MethodFilter = MethodFilter::GET;
+const POST: MethodFilter = MethodFilter::POST;
+const DELETE: MethodFilter = MethodFilter::DELETE;
+/// Toxiproxy's own clients still POST what its documentation says to PATCH.
+const CHANGE: MethodFilter = MethodFilter::POST.or(MethodFilter::PATCH);
+
+/// The API of one server; `/metrics` exists only when there is something to show.
+pub fn router(registry: Arc<Registry>, shown: Option<Metrics>) -> Router {
+    let mut router = Router::new()
+        .route("/version", guarded(on(GET, version)))
+        .route("/reset", guarded(on(POST, proxies::reset)))
+        .route("/populate", guarded(on(POST, proxies::populate)))
+        .route("/proxies", guarded(on(GET, proxies::list).on(POST, proxies::create)))
+        .route(
+            "/proxies/{proxy}",
+            guarded(
+                on(GET, proxies::get).on(CHANGE, proxies::update).on(DELETE, proxies::delete),
+            ),
+        )
+        .route("/proxies/{proxy}/toxics", guarded(on(GET, toxics::list).on(POST, toxics::create)))
+        .route(
+            "/proxies/{proxy}/toxics/{toxic}",
+            guarded(on(GET, toxics::get).on(CHANGE, toxics::update).on(DELETE, toxics::delete)),
+        );
+    if let Some(metrics) = shown {
+        let render = move || async move {
+            ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], metrics.render())
+        };
+        router = router.route("/metrics", guarded(any(render)));
+    }
+    router
+        .fallback(unknown_path)
+        .layer(DefaultBodyLimit::max(MAX_BODY))
+        .layer(TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, REQUEST_TIMEOUT))
+        .with_state(registry)
+}
+
+/// Checks what every known route checks; a wrong method never gets here.
+fn guarded(route: MethodRouter<Arc<Registry>>) -> MethodRouter<Arc<Registry>> {
+    route.route_layer(middleware::from_fn(guard))
+}
+
+async fn guard(request: Request, next: Next) -> Response {
+    if request.method() == Method::HEAD {
+        return StatusCode::METHOD_NOT_ALLOWED.into_response();
+    }
+    // A page in a browser could otherwise reach the API of a developer's machine.
+    let is_browser = request
+        .headers()
+        .get(header::USER_AGENT)
+        .is_some_and(|agent| agent.as_bytes().starts_with(b"Mozilla/"));
+    let mut response = if is_browser {
+        answer::plain_error(StatusCode::FORBIDDEN, "User agent not allowed\n".to_owned())
+    } else {
+        next.run(request).await
+    };
+    if let Ok(id) = HeaderValue::try_from(request_id()) {
+        response.headers_mut().insert("x-toxiproxy-request-id", id);
+    }
+    response
+}
+
+/// Twenty lower-case letters and digits. They only tell log lines apart, so they need no seed.
+fn request_id() -> String {
+    Alphanumeric.sample_string(&mut rand::rng(), 20).to_ascii_lowercase()
+}
+
+async fn version(State(_): State<Arc<Registry>>) -> Response {
+    let body = format!("{{\"version\": \"{VERSION}\"}}\n");
+    ([(header::CONTENT_TYPE, "application/json;charset=utf-8")], body).into_response()
+}
+
+async fn unknown_path() -> Response {
+    answer::plain_error(StatusCode::NOT_FOUND, "404 page not found\n".to_owned())
+}

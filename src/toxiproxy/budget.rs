@@ -1,0 +1,83 @@
+//! Bounds the memory that delayed data may take; knows sizes, not what is held or why.
+//!
+//! Every link may hold [`OWN`] bytes whatever the others do. Beyond that, links borrow from one pool of [`POOL`] bytes, up
+//! to [`LINK`] each, so that one fast connection keeps its throughput under a long delay and thousands of them still fit:
+//! links × `OWN` + `POOL` is the most the server ever holds, plus one read per link.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+/// Bytes each link may hold in any case.
+pub const OWN: usize = 128 * 1024;
+/// Bytes all links together may hold beyond their own.
+pub const POOL: usize = 256 * 1024 * 1024;
+/// Bytes one link may hold at most.
+pub const LINK: usize = 32 * 1024 * 1024;
+
+/// The pool that all links of a server borrow from.
+#[derive(Debug, Clone, Default)]
+pub struct Budget {
+    borrowed: Arc<AtomicUsize>,
+}
+
+/// What one link has borrowed; given back on drop.
+#[derive(Debug)]
+pub struct Share {
+    budget: Budget,
+    borrowed: usize,
+}
+
+impl Budget {
+    pub fn share(&self) -> Share {
+        Share { budget: self.clone(), borrowed: 0 }
+    }
+}
+
+impl Share {
+    /// Records that the link holds `held` bytes now and says whether it may read more. A link that may not holds something,
+    /// and asks again once it has delivered some of it.
+    pub fn may_read(&mut self, held: usize) -> bool {
+        let wanted = held.saturating_sub(OWN);
+        if wanted != self.borrowed {
+            self.borrow(wanted);
+        }
+        held < OWN || (held < LINK && self.budget.borrowed.load(Ordering::Relaxed) < POOL)
+    }
+
+    fn borrow(&mut self, wanted: usize) {
+        let pool = &self.budget.borrowed;
+        if wanted > self.borrowed {
+            pool.fetch_add(wanted - self.borrowed, Ordering::Relaxed);
+        } else {
+            pool.fetch_sub(self.borrowed - wanted, Ordering::Relaxed);
+        }
+        self.borrowed = wanted;
+    }
+}
+
+impl Drop for Share {
+    fn drop(&mut self) {
+        self.borrow(0);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_full_pool_leaves_every_link_its_own() {
+        let budget = Budget::default();
+        let mut greedy: Vec<_> = (0..=POOL / LINK).map(|_| budget.share()).collect();
+        for share in &mut greedy {
+            assert!(!share.may_read(LINK));
+        }
+        let mut late = budget.share();
+        assert!(late.may_read(OWN - 1));
+        assert!(!late.may_read(OWN));
+        drop(greedy);
+        assert!(late.may_read(OWN));
+        drop(late);
+        assert_eq!(budget.borrowed.load(Ordering::Relaxed), 0);
+    }
+}

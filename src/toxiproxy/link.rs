@@ -1,0 +1,182 @@
+//! One direction of one connection: reads a socket, runs the data through the toxics, writes the other socket; knows
+//! neither the control API nor the other direction.
+
+use std::cell::RefCell;
+use std::io;
+use std::sync::Arc;
+use std::time::Instant;
+
+use bytes::Bytes;
+use tokio::net::TcpStream;
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+
+use crate::toxiproxy::budget::Share;
+use crate::toxiproxy::chain::Chain;
+use crate::toxiproxy::metrics::Traffic;
+use crate::toxiproxy::proxy::Published;
+use crate::toxiproxy::queue::End;
+use crate::toxiproxy::timer::Timer;
+use crate::toxiproxy::toxic::Direction;
+use crate::toxiproxy::toxics::ONE_READ;
+
+/// What one read takes when no toxic looks at it: more than [`ONE_READ`], since only throughput counts then.
+const BULK_READ: usize = 4 * ONE_READ;
+
+thread_local! {
+    /// Every read goes here first, so that an idle connection holds no buffer and a queued chunk no more than its size.
+    static SCRATCH: RefCell<Vec<u8>> = RefCell::new(vec![0; BULK_READ]);
+}
+
+/// Everything one direction works with.
+pub struct Link {
+    pub source: Arc<TcpStream>,
+    pub destination: Arc<TcpStream>,
+    pub chain: Chain,
+    pub toxics: LinkToxics,
+    pub timer: Timer,
+    pub share: Share,
+    pub traffic: Traffic,
+    /// Cancelled when the other direction has closed our source.
+    pub source_closed: CancellationToken,
+}
+
+/// The toxics a link has to work with, as they change.
+pub struct LinkToxics {
+    direction: Direction,
+    changes: watch::Receiver<Arc<Published>>,
+    /// Kept until the next version is in place: the control API waits for the last holder of a version to let go of it.
+    current: Arc<Published>,
+}
+
+enum Event {
+    Readable,
+    Writable,
+    Due,
+    ToxicsChanged,
+    SourceClosed,
+    ProxyGone,
+}
+
+impl LinkToxics {
+    pub fn new(direction: Direction, mut changes: watch::Receiver<Arc<Published>>) -> Self {
+        let current = Arc::clone(&changes.borrow_and_update());
+        Self { direction, changes, current }
+    }
+
+    fn refresh(&mut self) {
+        self.current = Arc::clone(&self.changes.borrow_and_update());
+    }
+
+    fn apply(&self, chain: &mut Chain) {
+        chain.apply(self.current.in_direction(self.direction), Instant::now());
+    }
+}
+
+impl Link {
+    /// Carries data until the stream has ended and everything before the end is written, or can no longer be.
+    pub async fn run(mut self) -> End {
+        let mut reading = true;
+        self.toxics.apply(&mut self.chain);
+        loop {
+            let next = self.chain.advance(Instant::now());
+            if let Err(error) = self.write() {
+                tracing::debug!(%error, "the receiver is gone");
+                return End::Close;
+            }
+            match self.chain.output().end() {
+                Some(End::Reset) => return End::Reset,
+                Some(End::Close) if self.chain.output().is_empty() => return End::Close,
+                Some(End::Close) | None => {}
+            }
+            match self.event(reading, next).await {
+                Event::Readable => reading = self.read(),
+                Event::SourceClosed => reading = false,
+                Event::ToxicsChanged => {
+                    // In this order: the old version is let go of only when the chain follows the new one.
+                    let old = Arc::clone(&self.toxics.current);
+                    self.toxics.refresh();
+                    self.toxics.apply(&mut self.chain);
+                    drop(old);
+                }
+                Event::Writable | Event::Due => {}
+                Event::ProxyGone => return End::Close,
+            }
+            if !reading {
+                self.chain.finish();
+            }
+        }
+    }
+
+    /// Waits for the first thing to happen that can make a difference now.
+    async fn event(&mut self, reading: bool, next: Option<Instant>) -> Event {
+        let may_read =
+            reading && self.chain.has_room() && self.share.may_read(self.chain.held());
+        let may_write = !self.chain.output().is_empty();
+        // An error on either socket shows up in the read or write that follows.
+        tokio::select! {
+            changed = self.toxics.changes.changed() => match changed {
+                Ok(()) => Event::ToxicsChanged,
+                Err(_closed) => Event::ProxyGone,
+            },
+            () = self.source_closed.cancelled(), if reading => Event::SourceClosed,
+            () = due(&self.timer, next) => Event::Due,
+            _ = self.destination.writable(), if may_write => Event::Writable,
+            _ = self.source.readable(), if may_read => Event::Readable,
+        }
+    }
+
+    /// Reads once; false when the source is finished.
+    fn read(&mut self) -> bool {
+        SCRATCH.with_borrow_mut(|scratch| {
+            let limit = if self.chain.is_empty() { BULK_READ } else { ONE_READ };
+            let len = match self.source.try_read(&mut scratch[..limit]) {
+                Ok(0) => return false,
+                Ok(len) => len,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return true,
+                Err(error) => {
+                    tracing::debug!(%error, "the sender is gone");
+                    return false;
+                }
+            };
+            self.traffic.received.increment(len as u64);
+            self.take(&scratch[..len]);
+            true
+        })
+    }
+
+    /// Writes straight through where nothing holds data back; queues the rest.
+    fn take(&mut self, data: &[u8]) {
+        // A failed write is met again, and reported, when the queue is written.
+        let written = if self.chain.is_empty() {
+            self.destination.try_write(data).unwrap_or(0)
+        } else {
+            0
+        };
+        self.traffic.sent.increment(written as u64);
+        self.chain.push(Bytes::copy_from_slice(&data[written..]), Instant::now());
+    }
+
+    /// Writes what is ready, until the socket takes no more.
+    fn write(&mut self) -> io::Result<()> {
+        let output = self.chain.output();
+        while let Some(chunk) = output.front() {
+            match self.destination.try_write(&chunk.data) {
+                Ok(len) => {
+                    output.pop_up_to(len);
+                    self.traffic.sent.increment(len as u64);
+                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+}
+
+async fn due(timer: &Timer, deadline: Option<Instant>) {
+    match deadline {
+        Some(deadline) => timer.sleep_until(deadline).await,
+        None => std::future::pending().await,
+    }
+}

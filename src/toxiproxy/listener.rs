@@ -1,0 +1,94 @@
+//! Accepts clients and owns their connections until it is stopped; knows nothing of what they carry.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use crate::toxiproxy::connection::{self, Route};
+
+/// Connections one proxy serves at a time; further clients wait in the backlog.
+const MAX_CONNECTIONS: usize = 16_384;
+/// Clients the kernel may complete before we accept them; it applies its own limit too.
+const BACKLOG: u32 = 4096;
+/// Pause after a failed accept, which usually means that file descriptors ran out.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+
+/// A listening proxy. Dropping it aborts what [`Listener::stop`] would end in order.
+pub struct Listener {
+    stop: CancellationToken,
+    task: JoinSet<()>,
+}
+
+impl Listener {
+    pub fn bind(address: SocketAddr) -> io::Result<TcpListener> {
+        let socket =
+            if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
+        // Otherwise a proxy could not be enabled again while old connections are in TIME_WAIT.
+        socket.set_reuseaddr(true)?;
+        socket.bind(address)?;
+        socket.listen(BACKLOG)
+    }
+
+    pub fn start(socket: TcpListener, route: Route, accepted: Arc<AtomicU64>) -> Self {
+        let stop = CancellationToken::new();
+        let mut task = JoinSet::new();
+        let stopped = stop.clone();
+        task.spawn(accept_until(stopped, socket, Arc::new(route), accepted));
+        Self { stop, task }
+    }
+
+    /// Returns when the port is free and every connection is closed.
+    pub async fn stop(mut self) {
+        self.stop.cancel();
+        while self.task.join_next().await.is_some() {}
+    }
+}
+
+async fn accept_until(
+    stop: CancellationToken,
+    socket: TcpListener,
+    route: Arc<Route>,
+    accepted: Arc<AtomicU64>,
+) {
+    let mut connections = JoinSet::new();
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => break,
+            Some(ended) = connections.join_next() => report(&ended),
+            client = accept(&socket), if connections.len() < MAX_CONNECTIONS => {
+                let Some(client) = client else { continue };
+                let number = accepted.fetch_add(1, Ordering::Relaxed) + 1;
+                route.connections.accepted.increment(1);
+                let route = Arc::clone(&route);
+                connections.spawn(async move { connection::serve(&route, client, number).await });
+            }
+        }
+    }
+    drop(socket);
+    while connections.try_join_next().is_some() {}
+    route.connections.cut.increment(connections.len() as u64);
+    connections.shutdown().await;
+}
+
+async fn accept(socket: &TcpListener) -> Option<TcpStream> {
+    match socket.accept().await {
+        Ok((client, _)) => Some(client),
+        Err(error) => {
+            tracing::warn!(%error, "cannot accept a client; raise the limit on open files if it is reached");
+            tokio::time::sleep(ACCEPT_PAUSE).await;
+            None
+        }
+    }
+}
+
+fn report(ended: &Result<(), tokio::task::JoinError>) {
+    if let Err(error) = ended {
+        tracing::error!(%error, "a connection ended abnormally");
+    }
+}

@@ -1,0 +1,146 @@
+//! A TCP fault proxy that speaks Toxiproxy's control API; knows nothing of tickets, and names no other module of ours.
+//!
+//! Clients connect to a proxy's listener, the proxy dials its upstream, and every chunk of data passes the proxy's toxics on
+//! the way. The API is that of Toxiproxy 2.12, whose clients work unchanged. It differs on purpose where that server can be
+//! stopped, stalled or made unrepeatable by its input:
+//!
+//! - every random choice derives from [`Settings::seed`];
+//! - listeners are loopback only unless [`Settings::allow_remote`]; no host means 127.0.0.1, not all interfaces;
+//! - the upstream is dialled per connection, with a timeout, never in the accept loop;
+//! - `reset_peer` resets live connections too, and only when it fires;
+//! - adding or removing a toxic leaves the others' choice of connections alone;
+//! - counters move while a connection lives, and say what each toxic did.
+//!
+//! Layers, outermost first: `api` (HTTP), `registry` (all proxies), `proxy` and `listener` (one of them), `connection` and
+//! `link` (sockets), `chain` and `toxics` (data and time only).
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::net::TcpListener;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+mod address;
+mod api;
+mod body;
+mod budget;
+mod chain;
+mod connection;
+mod error;
+mod link;
+mod listener;
+mod metrics;
+mod proxy;
+mod queue;
+mod random;
+mod registry;
+mod request;
+mod timer;
+mod toxic;
+mod toxics;
+
+use address::Reach;
+use metrics::Metrics;
+use proxy::Engine;
+use registry::Registry;
+use request::NewProxy;
+use timer::TimerThread;
+
+/// How long a shutdown waits for requests in flight.
+const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// How to run a server.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// Where the control API listens.
+    pub host: String,
+    /// 0 takes any free port.
+    pub port: u16,
+    /// What every random choice derives from.
+    pub seed: u64,
+    /// Serve `/metrics`.
+    pub proxy_metrics: bool,
+    /// Let the API and its proxies listen on other than loopback addresses.
+    pub allow_remote: bool,
+}
+
+/// A server at work; dropping it stops it abruptly, [`Running::shutdown`] in order.
+pub struct Running {
+    addr: SocketAddr,
+    registry: Arc<Registry>,
+    stop: CancellationToken,
+    server: JoinSet<io::Result<()>>,
+    /// Last: sleepers are released only when nothing else runs.
+    _timer: TimerThread,
+}
+
+/// Binds the control API and serves it in the background.
+///
+/// # Errors
+/// The address is taken, unknown, or not loopback without [`Settings::allow_remote`].
+pub async fn start(settings: Settings) -> io::Result<Running> {
+    let Settings { host, port, seed, proxy_metrics, allow_remote } = settings;
+    let reach = if allow_remote { Reach::Anywhere } else { Reach::Loopback };
+    let host = if host.contains(':') { format!("[{host}]") } else { host };
+    let address =
+        address::resolve(&format!("{host}:{port}"), reach).await.map_err(io::Error::other)?;
+    let socket = TcpListener::bind(address).await?;
+    let addr = socket.local_addr()?;
+    let timer = TimerThread::start()?;
+    let metrics = Metrics::new();
+    let registry = Arc::new(Registry::new(Engine {
+        seed,
+        reach,
+        timer: timer.timer(),
+        budget: budget::Budget::default(),
+        metrics: metrics.clone(),
+    }));
+    let router = api::router(Arc::clone(&registry), proxy_metrics.then_some(metrics));
+    let stop = CancellationToken::new();
+    let mut server = JoinSet::new();
+    let stopped = stop.clone().cancelled_owned();
+    server.spawn(async move {
+        axum::serve(socket, router).with_graceful_shutdown(stopped).await
+    });
+    Ok(Running { addr, registry, stop, server, _timer: timer })
+}
+
+impl Running {
+    /// Where the control API listens.
+    pub fn addr(&self) -> SocketAddr {
+        self.addr
+    }
+
+    /// The base URL of the control API, without a slash at its end.
+    pub fn url(&self) -> String {
+        format!("http://{}", self.addr)
+    }
+
+    /// Creates proxies from a list in the form of `POST /populate`; returns how many there are now of that list.
+    ///
+    /// # Errors
+    /// The text is not such a list, or a proxy cannot listen; those before it keep running.
+    pub async fn populate(&self, json: &[u8]) -> Result<usize, Box<dyn std::error::Error + Send + Sync>> {
+        let list = NewProxy::parse_list(&body::first_value(json)?)?;
+        let populated = self.registry.populate(&list).await;
+        match populated.failure {
+            None => Ok(populated.proxies.len()),
+            Some(error) => Err(error.into()),
+        }
+    }
+
+    /// Stops accepting requests, lets those in flight finish, and closes every proxy.
+    pub async fn shutdown(mut self) {
+        self.stop.cancel();
+        let ended = tokio::time::timeout(SHUTDOWN_TIMEOUT, self.server.join_next()).await;
+        match ended {
+            Ok(Some(Ok(Err(error)))) => tracing::warn!(%error, "the control API ended with an error"),
+            Err(_elapsed) => tracing::warn!("gave up waiting for requests in flight"),
+            Ok(_) => {}
+        }
+        self.registry.stop_all().await;
+    }
+}

@@ -1,0 +1,161 @@
+//! One proxy: its listener, started and stopped, and its toxics, changed while connections live; knows no HTTP.
+
+use std::convert::Infallible;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+use std::time::Duration;
+
+use tokio::sync::{mpsc, watch};
+
+use crate::toxiproxy::address::{self, Reach};
+use crate::toxiproxy::budget::Budget;
+use crate::toxiproxy::connection::Route;
+use crate::toxiproxy::error::Error;
+use crate::toxiproxy::listener::Listener;
+use crate::toxiproxy::metrics::{Connections, Metrics};
+use crate::toxiproxy::timer::Timer;
+use crate::toxiproxy::toxic::{Direction, Toxic};
+
+/// How long a change waits for every link to follow it. Links never block, so this only bounds a starved machine.
+const SWITCH_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// What all proxies of a server share.
+#[derive(Clone)]
+pub struct Engine {
+    pub seed: u64,
+    pub reach: Reach,
+    pub timer: Timer,
+    pub budget: Budget,
+    pub metrics: Metrics,
+}
+
+/// One version of a proxy's toxics, as its links see it.
+pub struct Published {
+    toxics: Vec<Arc<Toxic>>,
+    /// Dropped with the version: its receiver then knows that no link works with it any more.
+    _in_use: mpsc::Sender<Infallible>,
+}
+
+/// A named proxy, running or stopped.
+pub struct Proxy {
+    pub name: String,
+    /// The bound address while running, otherwise as it was given.
+    pub listen: String,
+    /// Where connections go, as it was given.
+    pub upstream: String,
+    engine: Engine,
+    listener: Option<Listener>,
+    toxics: Vec<Arc<Toxic>>,
+    published: watch::Sender<Arc<Published>>,
+    /// Closes once no link uses the published version any more.
+    in_use: mpsc::Receiver<Infallible>,
+    connections: Connections,
+    /// Clients accepted so far; numbers them across restarts.
+    accepted: Arc<AtomicU64>,
+}
+
+impl Published {
+    fn new(toxics: Vec<Arc<Toxic>>) -> (Self, mpsc::Receiver<Infallible>) {
+        let (in_use, closed) = mpsc::channel(1);
+        (Self { toxics, _in_use: in_use }, closed)
+    }
+
+    /// The toxics of one direction, in the order data meets them.
+    pub fn in_direction(&self, direction: Direction) -> impl Iterator<Item = &Arc<Toxic>> {
+        self.toxics.iter().filter(move |toxic| toxic.direction == direction)
+    }
+}
+
+impl Proxy {
+    /// A stopped proxy without toxics.
+    pub fn new(engine: &Engine, name: &str, listen: &str, upstream: &str) -> Self {
+        let (first, in_use) = Published::new(Vec::new());
+        Self {
+            name: name.to_owned(),
+            listen: listen.to_owned(),
+            upstream: upstream.to_owned(),
+            engine: engine.clone(),
+            listener: None,
+            toxics: Vec::new(),
+            published: watch::Sender::new(Arc::new(first)),
+            in_use,
+            connections: engine.metrics.connections(name),
+            accepted: Arc::new(AtomicU64::new(0)),
+        }
+    }
+
+    pub fn is_running(&self) -> bool {
+        self.listener.is_some()
+    }
+
+    /// Upstream toxics in the order they were created, then the downstream ones.
+    pub fn toxics(&self) -> impl Iterator<Item = &Arc<Toxic>> {
+        Direction::BOTH.into_iter().flat_map(|direction| {
+            self.toxics.iter().filter(move |toxic| toxic.direction == direction)
+        })
+    }
+
+    pub fn toxic(&self, name: &str) -> Option<&Arc<Toxic>> {
+        self.toxics.iter().find(|toxic| toxic.name == name)
+    }
+
+    /// The address this proxy would bind, or has bound.
+    pub async fn address(&self) -> Result<SocketAddr, Error> {
+        address::resolve(&self.listen, self.engine.reach).await
+    }
+
+    /// Binds and accepts; does nothing when running. From then on `listen` is the bound address.
+    pub async fn start(&mut self) -> Result<(), Error> {
+        if self.is_running() {
+            return Ok(());
+        }
+        let address = self.address().await.map_err(|error| match error {
+            Error::Listen(text) => Error::Listen(format!("listen tcp: {text}")),
+            other => other,
+        })?;
+        let socket = Listener::bind(address).map_err(|error| Error::bind(address, &error))?;
+        let bound = socket.local_addr().map_err(|error| Error::bind(address, &error))?;
+        self.listen = bound.to_string();
+        let route = self.route();
+        self.listener = Some(Listener::start(socket, route, Arc::clone(&self.accepted)));
+        tracing::info!(proxy = self.name, listen = self.listen, upstream = self.upstream, "started");
+        Ok(())
+    }
+
+    /// Closes the listener and both sockets of every connection; returns when that has happened.
+    pub async fn stop(&mut self) {
+        if let Some(listener) = self.listener.take() {
+            listener.stop().await;
+            tracing::info!(proxy = self.name, "stopped");
+        }
+    }
+
+    /// Replaces the toxics and returns when every link works with the new ones.
+    pub async fn set_toxics(&mut self, toxics: Vec<Arc<Toxic>>) {
+        let (next, in_use) = Published::new(toxics.clone());
+        self.toxics = toxics;
+        drop(self.published.send_replace(Arc::new(next)));
+        let mut old = std::mem::replace(&mut self.in_use, in_use);
+        if tokio::time::timeout(SWITCH_TIMEOUT, old.recv()).await.is_err() {
+            tracing::warn!(proxy = self.name, "some connections have yet to follow a change of toxics");
+        }
+    }
+
+    fn route(&self) -> Route {
+        let Engine { seed, timer, budget, metrics, reach: _ } = &self.engine;
+        let traffic = Direction::BOTH.map(|direction| {
+            metrics.traffic(direction.name(), &self.name, [&self.listen, &self.upstream])
+        });
+        Route {
+            proxy: self.name.clone(),
+            upstream: self.upstream.clone(),
+            seed: *seed,
+            timer: timer.clone(),
+            budget: budget.clone(),
+            toxics: self.published.subscribe(),
+            connections: self.connections.clone(),
+            traffic,
+        }
+    }
+}

@@ -1,0 +1,227 @@
+//! The requests of the control API, parsed once from JSON, and the views it answers with; knows no HTTP.
+
+use std::collections::BTreeMap;
+
+use serde::{Serialize, Serializer};
+use serde_json::Value;
+
+use crate::toxiproxy::body::Fields;
+use crate::toxiproxy::error::Error;
+use crate::toxiproxy::proxy::Proxy;
+use crate::toxiproxy::toxic::{Direction, Toxic};
+use crate::toxiproxy::toxics::{Attribute, Attributes, Kind, TOXICS};
+
+/// A proxy to create.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewProxy {
+    pub name: String,
+    /// Absent: any free loopback port.
+    pub listen: Option<String>,
+    pub upstream: String,
+    pub enabled: bool,
+}
+
+/// What to change about a proxy; absent fields stay.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ProxyChange {
+    pub listen: Option<String>,
+    pub upstream: Option<String>,
+    pub enabled: Option<bool>,
+}
+
+/// A toxic to create, as written: what it refers to is looked up by [`NewToxic::resolve`].
+pub struct NewToxic {
+    name: Option<String>,
+    kind: String,
+    stream: String,
+    toxicity: f32,
+    attributes: Value,
+}
+
+/// A toxic to create whose stream and type exist.
+pub struct ResolvedToxic {
+    pub name: String,
+    pub kind: &'static Kind,
+    pub direction: Direction,
+    pub stream: String,
+    pub toxicity: f32,
+    attributes: Value,
+}
+
+/// What to change about a toxic; absent attributes stay.
+pub struct ToxicChange {
+    toxicity: Option<f32>,
+    attributes: Value,
+}
+
+impl NewProxy {
+    /// Reads one proxy; `position` is its place, from 1, in a list of several.
+    pub fn parse(value: &Value, position: Option<usize>) -> Result<Self, Error> {
+        let fields = Fields::of(value, "proxy")?;
+        let required = |field: &'static str| match fields.string(field)? {
+            Some(text) if !text.is_empty() => Ok(text),
+            _ => Err(match position {
+                Some(position) => Error::MissingFieldAt { field, position },
+                None => Error::MissingField(field),
+            }),
+        };
+        Ok(Self {
+            name: required("name")?,
+            upstream: required("upstream")?,
+            listen: fields.string("listen")?.filter(|listen| !listen.is_empty()),
+            enabled: fields.boolean("enabled")?.unwrap_or(true),
+        })
+    }
+
+    /// Reads a list of proxies; `null` is an empty one.
+    pub fn parse_list(value: &Value) -> Result<Vec<Self>, Error> {
+        match value {
+            Value::Null => Ok(Vec::new()),
+            Value::Array(list) => list
+                .iter()
+                .enumerate()
+                .map(|(index, value)| Self::parse(value, Some(index + 1)))
+                .collect(),
+            _ => Err(Error::BadBody("expected a list of proxies".to_owned())),
+        }
+    }
+
+    pub fn listen(&self) -> &str {
+        self.listen.as_deref().unwrap_or("127.0.0.1:0")
+    }
+}
+
+impl ProxyChange {
+    pub fn parse(value: &Value) -> Result<Self, Error> {
+        let fields = Fields::of(value, "proxy")?;
+        Ok(Self {
+            listen: fields.string("listen")?.filter(|listen| !listen.is_empty()),
+            upstream: fields.string("upstream")?.filter(|upstream| !upstream.is_empty()),
+            enabled: fields.boolean("enabled")?,
+        })
+    }
+}
+
+impl NewToxic {
+    pub fn parse(value: &Value) -> Result<Self, Error> {
+        let fields = Fields::of(value, "toxic")?;
+        Ok(Self {
+            name: fields.string("name")?.filter(|name| !name.is_empty()),
+            kind: fields.string("type")?.unwrap_or_default(),
+            stream: fields.string("stream")?.unwrap_or_else(|| "downstream".to_owned()),
+            toxicity: toxicity(&fields)?.unwrap_or(1.0),
+            attributes: fields.value("attributes").cloned().unwrap_or_default(),
+        })
+    }
+
+    pub fn resolve(self) -> Result<ResolvedToxic, Error> {
+        let direction = Direction::parse(&self.stream).ok_or(Error::InvalidStream)?;
+        let kind = TOXICS.iter().find(|kind| kind.name == self.kind).ok_or(Error::InvalidType)?;
+        let default_name = || format!("{}_{}", kind.name, self.stream);
+        Ok(ResolvedToxic {
+            name: self.name.unwrap_or_else(default_name),
+            kind,
+            direction,
+            toxicity: self.toxicity,
+            attributes: self.attributes,
+            stream: self.stream,
+        })
+    }
+}
+
+impl ResolvedToxic {
+    pub fn attributes(&self) -> Result<Attributes, Error> {
+        let mut attributes = Attributes::default();
+        merge(&mut attributes, self.kind, &self.attributes)?;
+        Ok(attributes)
+    }
+}
+
+impl ToxicChange {
+    pub fn parse(value: &Value) -> Result<Self, Error> {
+        let fields = Fields::of(value, "toxic")?;
+        let attributes = fields.value("attributes").cloned().unwrap_or_default();
+        Ok(Self { toxicity: toxicity(&fields)?, attributes })
+    }
+
+    /// The toxic as it is after this change.
+    pub fn apply(&self, toxic: &Toxic) -> Result<Toxic, Error> {
+        let mut changed = toxic.clone();
+        merge(&mut changed.attributes, toxic.kind, &self.attributes)?;
+        changed.toxicity = self.toxicity.unwrap_or(toxic.toxicity);
+        changed.revision += 1;
+        Ok(changed)
+    }
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "Toxiproxy's toxicity is a 32-bit float")]
+fn toxicity(fields: &Fields<'_>) -> Result<Option<f32>, Error> {
+    Ok(fields.number("toxicity")?.map(|toxicity| toxicity as f32))
+}
+
+fn merge(attributes: &mut Attributes, kind: &'static Kind, given: &Value) -> Result<(), Error> {
+    let fields = Fields::of(given, "attributes")?;
+    for attribute in kind.attributes {
+        if let Some(value) = fields.integer(attribute.name)? {
+            attributes.0.insert(attribute.name, value);
+        }
+    }
+    Ok(())
+}
+
+/// A proxy as the API shows it.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct ProxyView {
+    pub name: String,
+    pub listen: String,
+    pub upstream: String,
+    pub enabled: bool,
+    pub toxics: Vec<ToxicView>,
+}
+
+/// A toxic as the API shows it.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct ToxicView {
+    pub attributes: BTreeMap<&'static str, i64>,
+    pub name: String,
+    pub r#type: &'static str,
+    pub stream: String,
+    #[serde(serialize_with = "as_go_writes_it")]
+    pub toxicity: f32,
+}
+
+impl From<&Proxy> for ProxyView {
+    fn from(proxy: &Proxy) -> Self {
+        Self {
+            name: proxy.name.clone(),
+            listen: proxy.listen.clone(),
+            upstream: proxy.upstream.clone(),
+            enabled: proxy.is_running(),
+            toxics: proxy.toxics().map(|toxic| ToxicView::from(&**toxic)).collect(),
+        }
+    }
+}
+
+impl From<&Toxic> for ToxicView {
+    fn from(toxic: &Toxic) -> Self {
+        let value = |attribute: &Attribute| (attribute.name, toxic.attributes.get(attribute));
+        Self {
+            attributes: toxic.kind.attributes.iter().map(value).collect(),
+            name: toxic.name.clone(),
+            r#type: toxic.kind.name,
+            stream: toxic.stream.clone(),
+            toxicity: toxic.toxicity,
+        }
+    }
+}
+
+/// Go writes 1, not 1.0.
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde's signature")]
+#[expect(clippy::cast_possible_truncation, reason = "only values that survive it are cast")]
+fn as_go_writes_it<S: Serializer>(value: &f32, serializer: S) -> Result<S::Ok, S::Error> {
+    if value.fract() == 0.0 && value.abs() < 1e9 {
+        serializer.serialize_i64(*value as i64)
+    } else {
+        serializer.serialize_f32(*value)
+    }
+}

@@ -1,0 +1,170 @@
+//! What a toxic is, and the table of all of them; knows chunks and time, but neither sockets nor the control API.
+//!
+//! To add one: a new file with a `pub const KIND`, its `mod` line here, and its line in [`TOXICS`].
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use rand_chacha::ChaCha8Rng;
+
+use crate::toxiproxy::metrics::Affected;
+use crate::toxiproxy::queue::{End, Queue};
+
+mod noop;
+mod latency;
+mod timeout;
+
+/// Every type the control API knows, in the order it is documented.
+pub const TOXICS: &[&Kind] = &[&noop::KIND, &latency::KIND, &timeout::KIND];
+
+/// One read of the socket: what a stage that holds nothing back may buffer.
+pub const ONE_READ: usize = 32 * 1024;
+/// Longest wait an attribute can ask for; more is taken as this.
+const LONGEST: Duration = Duration::from_secs(365 * 24 * 3600);
+
+/// A type of toxic: what the table holds.
+pub struct Kind {
+    /// The API's `type`.
+    pub name: &'static str,
+    /// One line for help texts.
+    pub summary: &'static str,
+    pub attributes: &'static [Attribute],
+    /// Bytes that may wait in front of the toxic before the sender is slowed down.
+    pub capacity: usize,
+    /// Called once for each toxic created; what the returned maker captures is shared by all its connections.
+    pub stages: fn() -> StageMaker,
+    /// How long a new connection waits before the upstream is dialled.
+    pub dial_delay: fn(&Attributes) -> Duration,
+}
+
+/// Makes the stage of one link.
+pub type StageMaker = Box<dyn Fn() -> Box<dyn Stage> + Send + Sync>;
+
+/// A setting of a toxic: always a whole number, as in Toxiproxy.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Attribute {
+    pub name: &'static str,
+    /// Unit and meaning, for help texts.
+    pub summary: &'static str,
+    pub default: i64,
+}
+
+/// The settings of one toxic; those never set have their default.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Attributes(pub BTreeMap<&'static str, i64>);
+
+/// A toxic at work on one link. It moves chunks from `pipe.input` to `pipe.output` and keeps what it holds back in
+/// `pipe.input`, so that removing it can never lose data.
+pub trait Stage: Send {
+    /// Moves what may move now. Returns when to be called next; it is called anyway when data arrives or room appears.
+    fn advance(&mut self, pipe: &mut Pipe<'_>) -> Option<Instant>;
+
+    /// The attributes changed: data held back longest is released, as Toxiproxy does.
+    fn interrupt(&mut self, _now: Instant) {}
+
+    /// Whether removing the toxic must close the link, because delivering more would leave a hole in the stream.
+    fn closes_on_removal(&self) -> bool {
+        false
+    }
+}
+
+/// What a stage works with during one call.
+pub struct Pipe<'a> {
+    pub now: Instant,
+    pub input: &'a mut Queue,
+    pub output: &'a mut Queue,
+    pub attributes: &'a Attributes,
+    pub random: &'a mut ChaCha8Rng,
+    pub evidence: &'a mut Evidence,
+}
+
+/// Counts what one toxic did to one link.
+pub struct Evidence {
+    counters: Affected,
+    touched: bool,
+}
+
+impl Attribute {
+    /// An attribute that is 0 unless set.
+    pub const fn zero(name: &'static str, summary: &'static str) -> Self {
+        Self { name, summary, default: 0 }
+    }
+}
+
+impl Attributes {
+    /// The value set, or the default.
+    pub fn get(&self, attribute: &Attribute) -> i64 {
+        self.0.get(attribute.name).copied().unwrap_or(attribute.default)
+    }
+
+    /// The value as a size or a rate; negative is 0.
+    pub fn count(&self, attribute: &Attribute) -> u64 {
+        u64::try_from(self.get(attribute)).unwrap_or(0)
+    }
+
+    /// The value as milliseconds; negative is 0, and more than a year is a year.
+    pub fn millis(&self, attribute: &Attribute) -> Duration {
+        Duration::from_millis(self.count(attribute)).min(LONGEST)
+    }
+
+    /// The value as microseconds; negative is 0, and more than a year is a year.
+    pub fn micros(&self, attribute: &Attribute) -> Duration {
+        Duration::from_micros(self.count(attribute)).min(LONGEST)
+    }
+}
+
+impl Pipe<'_> {
+    /// Hands on the end of the stream once everything before it has been handed on.
+    pub fn forward_end(&mut self) {
+        if self.input.is_empty()
+            && let Some(end) = self.input.end()
+        {
+            self.output.finish(end);
+        }
+    }
+
+    /// Moves everything there is room for, then the end.
+    pub fn pass(&mut self) {
+        while self.output.has_room()
+            && let Some(chunk) = self.input.pop()
+        {
+            self.output.push(chunk);
+        }
+        self.forward_end();
+    }
+
+    /// Drops what is queued, counts it, and returns how many bytes that was.
+    pub fn drop_input(&mut self) -> usize {
+        let dropped = self.input.discard();
+        if dropped > 0 {
+            self.evidence.affected(dropped);
+        }
+        dropped
+    }
+
+    /// Ends the link from here: nothing more leaves this stage.
+    pub fn close(&mut self, end: End) {
+        self.drop_input();
+        self.output.finish(end);
+    }
+}
+
+impl Evidence {
+    pub fn new(counters: Affected) -> Self {
+        Self { counters, touched: false }
+    }
+
+    /// The toxic did something to this connection, and to `bytes` bytes of its data (0 is fine).
+    pub fn affected(&mut self, bytes: usize) {
+        self.counters.bytes.increment(bytes as u64);
+        if !self.touched {
+            self.touched = true;
+            self.counters.connections.increment(1);
+        }
+    }
+}
+
+/// The `dial_delay` of a toxic that leaves connecting alone.
+fn dial_at_once(_: &Attributes) -> Duration {
+    Duration::ZERO
+}

@@ -1,0 +1,50 @@
+//! `timeout`: drops all data, and closes after a silence; knows nothing of requests.
+
+use std::time::Instant;
+
+use crate::toxiproxy::queue::End;
+use crate::toxiproxy::toxics::{Attribute, Kind, ONE_READ, Pipe, Stage, dial_at_once};
+
+const TIMEOUT: Attribute =
+    Attribute::zero("timeout", "silence before the connection closes, ms; 0 never closes");
+
+pub const KIND: Kind = Kind {
+    name: "timeout",
+    summary: "drops all data, then closes after `timeout` without data; removing it closes too",
+    attributes: &[TIMEOUT],
+    capacity: ONE_READ,
+    stages: || Box::new(|| Box::new(Timeout { silent_since: None })),
+    dial_delay: dial_at_once,
+};
+
+struct Timeout {
+    silent_since: Option<Instant>,
+}
+
+impl Stage for Timeout {
+    fn advance(&mut self, pipe: &mut Pipe<'_>) -> Option<Instant> {
+        if pipe.drop_input() > 0 {
+            self.silent_since = None;
+        }
+        let since = *self.silent_since.get_or_insert(pipe.now);
+        pipe.forward_end();
+        let timeout = pipe.attributes.millis(&TIMEOUT);
+        if timeout.is_zero() || pipe.output.end().is_some() {
+            return None;
+        }
+        if since + timeout <= pipe.now {
+            pipe.evidence.affected(0);
+            pipe.close(End::Close);
+            return None;
+        }
+        Some(since + timeout)
+    }
+
+    fn interrupt(&mut self, now: Instant) {
+        self.silent_since = Some(now);
+    }
+
+    fn closes_on_removal(&self) -> bool {
+        true
+    }
+}
