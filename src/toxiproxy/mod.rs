@@ -42,6 +42,9 @@ mod timer;
 mod toxic;
 mod toxics;
 
+#[cfg(test)]
+mod tests;
+
 use address::Reach;
 use metrics::Metrics;
 use proxy::Engine;
