@@ -1,16 +1,31 @@
 //! Parses the command line, runs the command, maps its result to an exit code; nothing else.
+#![expect(dead_code, reason = "the parts land one after another")]
 
 mod clock;
-mod cli;
-mod harness;
-mod toxiproxy;
+mod entropy;
 mod wire;
+mod domain;
+mod storage;
+mod locks;
+mod payments;
+mod booking;
+mod api;
+mod toxiproxy;
+mod stack;
+mod harness;
+mod cli;
 
 use std::process::ExitCode;
 
-use clap::Parser;
+use clap::Parser as _;
 
 #[tokio::main]
-async fn main() -> anyhow::Result<ExitCode> {
-    cli::run(cli::Cli::parse()).await
+async fn main() -> ExitCode {
+    match cli::run(cli::Cli::parse()).await {
+        Ok(code) => code,
+        Err(error) => {
+            cli::output::note(format!("error: {error:#}"));
+            cli::exit_code_of(&error)
+        }
+    }
 }

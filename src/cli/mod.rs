@@ -1,14 +1,52 @@
-//! The command line: one file a subcommand; the match only dispatches.
+//! The command line: one file a subcommand; this one only dispatches. The composition root: here, and nowhere else, the
+//! parts are put together.
+
+/// The one place that prints.
+pub mod output;
+/// Arguments that several commands share.
+pub mod shared;
+/// Jobs that run once or again and again.
+pub mod repeat;
+/// The booking server.
+pub mod serve;
+/// Proof that no seat is sold twice.
+pub mod chaos;
+/// The schema.
+pub mod migrate;
+/// Events and seats.
+pub mod seed;
+/// Holds whose time is over.
+pub mod expire_holds;
+/// Answers past their keep.
+pub mod cleanup_idempotency;
+/// What must not be.
+pub mod audit;
+/// What this machine lacks.
+pub mod doctor;
+/// The fault proxy by itself.
+pub mod toxiproxy;
+/// A stack for working by hand.
+pub mod stack;
+/// What ends a stack when its parent is gone.
+pub mod guard;
+/// What a shell completes.
+pub mod completions;
 
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-pub mod toxiproxy;
+const EXIT_CODES: &str = "\
+Exit codes:
+  0   done; for a chaos run: passed
+  1   an invariant broke, or audit found something
+  3   a chaos run is void or its outcome unknown; stack status: not running
+  4   could not run: a component is missing or failed
+  99  a chaos run crossed thresholds, and only that";
 
 /// A ticket booking server, and the chaos harness that proves it never sells a seat twice.
 #[derive(Debug, Parser)]
-#[command(version)]
+#[command(name = "ticketctl", version, after_help = EXIT_CODES)]
 pub struct Cli {
     #[command(subcommand)]
     command: Command,
@@ -16,11 +54,57 @@ pub struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    Serve(serve::Args),
+    Chaos(chaos::Args),
+    Migrate(migrate::Args),
+    Seed(seed::Args),
+    ExpireHolds(expire_holds::Args),
+    CleanupIdempotency(cleanup_idempotency::Args),
+    Audit(audit::Args),
+    Doctor(doctor::Args),
+    Stack(stack::Args),
     Toxiproxy(toxiproxy::Args),
+    Completions(completions::Args),
+    #[command(hide = true)]
+    Guard(guard::Args),
 }
 
+/// Runs the command.
 pub async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
     match cli.command {
+        Command::Serve(args) => serve::run(args).await,
+        Command::Chaos(args) => chaos::run(args),
+        Command::Migrate(args) => migrate::run(args).await,
+        Command::Seed(args) => seed::run(args).await,
+        Command::ExpireHolds(args) => expire_holds::run(args).await,
+        Command::CleanupIdempotency(args) => cleanup_idempotency::run(args).await,
+        Command::Audit(args) => audit::run(args).await,
+        Command::Doctor(args) => doctor::run(args).await,
         Command::Toxiproxy(args) => toxiproxy::run(args).await,
+        Command::Stack(args) => stack::run(args).await,
+        Command::Completions(args) => completions::run(&args),
+        Command::Guard(args) => guard::run(args).await,
+    }
+}
+
+/// What the user gave can't be used as it is.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct BadInput(pub String);
+
+/// 2 for bad input, 4 for everything that kept a command from running.
+pub fn exit_code_of(error: &anyhow::Error) -> ExitCode {
+    ExitCode::from(if error.chain().any(|cause| cause.is::<BadInput>()) { 2 } else { 4 })
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::Cli;
+
+    #[test]
+    fn the_command_line_is_well_formed() {
+        Cli::command().debug_assert();
     }
 }

@@ -1,1 +1,16 @@
-//! The chaos harness.
+//! Proves or disproves a booking server: scenario-driven load and faults, then a judgement from the clients' history,
+//! the database and the payment ledger. A black box to the server: it speaks HTTP and never names `api` or `booking`.
+
+/// A scenario file and the plan made from it.
+pub mod scenario;
+/// What the clients saw, on disk before anything is judged.
+pub mod recorder;
+/// Invariants over a recorded run.
+pub mod checkers;
+/// What is told about a run.
+pub mod reports;
+/// What can be broken on purpose.
+pub mod faults;
+/// Limits on what was measured.
+pub mod thresholds;
+pub mod workloads;

@@ -1,0 +1,175 @@
+//! Errors and their status codes. Use cases return [`BookingError`], whose variants a caller acts on; this file alone
+//! decides how each looks from outside. Causes inside the server are logged once, here, and never sent.
+
+use axum::extract::rejection::{JsonRejection, PathRejection, QueryRejection};
+use axum::http::{HeaderName, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+
+use super::render;
+use crate::booking::BookingError;
+use crate::domain::Refusal;
+use crate::storage::StorageError;
+use crate::wire::FieldError;
+
+/// What a client is told to wait before it asks again, in seconds.
+const RETRY_AFTER_SECONDS: &str = "1";
+
+/// A request that wasn't answered as asked.
+#[derive(Debug)]
+pub enum ApiError {
+    /// 400: a header, path, query or body that can't be read.
+    Malformed {
+        /// Where.
+        field: &'static str,
+        /// Why.
+        message: String,
+    },
+    /// 401: no token, or one that doesn't hold.
+    Unauthenticated(&'static str),
+    /// 404: no such route.
+    NoSuchRoute,
+    /// 405: the route has other methods.
+    MethodNotAllowed,
+    /// 413: a body larger than the limit.
+    TooLarge,
+    /// 422: a body that can be read and makes no sense.
+    Invalid {
+        /// Which field.
+        field: &'static str,
+        /// Why.
+        message: String,
+    },
+    /// As [`status_of`] says: a definite refusal.
+    Refused(Refusal),
+    /// 503 with Retry-After: a dependency failed or was too slow. What was under way may have happened.
+    Unavailable(String),
+    /// 500: a defect of ours.
+    Internal(String),
+}
+
+/// The status of a refusal.
+pub fn status_of(refusal: &Refusal) -> StatusCode {
+    match refusal {
+        Refusal::SeatsUnavailable(_) | Refusal::Contended | Refusal::AlreadyPaying | Refusal::InProgress => {
+            StatusCode::CONFLICT
+        }
+        Refusal::UnknownSeats(_) | Refusal::KeyReused => StatusCode::UNPROCESSABLE_ENTITY,
+        Refusal::NotFound(_) => StatusCode::NOT_FOUND,
+        Refusal::NotOwner(_) => StatusCode::FORBIDDEN,
+        Refusal::ReservationEnded(_) | Refusal::RefundedAfterLoss => StatusCode::GONE,
+        Refusal::PaymentDeclined => StatusCode::PAYMENT_REQUIRED,
+    }
+}
+
+/// The machine-readable reason of a refusal: the `field` of its one error.
+pub fn reason_of(refusal: &Refusal) -> &'static str {
+    match refusal {
+        Refusal::SeatsUnavailable(_) => "seat_unavailable",
+        Refusal::Contended => "seat_contended",
+        Refusal::UnknownSeats(_) => "seat_ids",
+        Refusal::NotFound(_) => "not_found",
+        Refusal::NotOwner(_) => "not_owner",
+        Refusal::ReservationEnded(_) => "reservation_ended",
+        Refusal::AlreadyPaying => "already_paying",
+        Refusal::PaymentDeclined => "payment_declined",
+        Refusal::RefundedAfterLoss => "refunded",
+        Refusal::KeyReused | Refusal::InProgress => "idempotency_key",
+    }
+}
+
+impl IntoResponse for ApiError {
+    fn into_response(self) -> Response {
+        let (status, message, errors) = match self {
+            Self::Malformed { field, message } => (StatusCode::BAD_REQUEST, message.clone(), one(field, message)),
+            Self::Unauthenticated(message) => {
+                let challenge = [(header::WWW_AUTHENTICATE, "Bearer")];
+                let failure = render::failure(StatusCode::UNAUTHORIZED, message, Vec::new());
+                return (challenge, failure).into_response();
+            }
+            Self::NoSuchRoute => (StatusCode::NOT_FOUND, "there is no such route".to_owned(), Vec::new()),
+            Self::MethodNotAllowed => {
+                (StatusCode::METHOD_NOT_ALLOWED, "this route has other methods".to_owned(), Vec::new())
+            }
+            Self::TooLarge => {
+                (StatusCode::PAYLOAD_TOO_LARGE, "the body is larger than this server takes".to_owned(), Vec::new())
+            }
+            Self::Invalid { field, message } => {
+                (StatusCode::UNPROCESSABLE_ENTITY, message.clone(), one(field, message))
+            }
+            Self::Refused(Refusal::InProgress) => {
+                let failure = render::refusal_response(&Refusal::InProgress);
+                return (retry_after(), failure).into_response();
+            }
+            Self::Refused(refusal) => return render::refusal_response(&refusal),
+            Self::Unavailable(cause) => {
+                tracing::warn!(%cause, "answered 503");
+                let message = "the server can't answer right now, ask again with the same idempotency key";
+                let failure = render::failure(StatusCode::SERVICE_UNAVAILABLE, message, Vec::new());
+                return (retry_after(), failure).into_response();
+            }
+            Self::Internal(cause) => {
+                tracing::error!(%cause, "answered 500");
+                (StatusCode::INTERNAL_SERVER_ERROR, "the server made a mistake".to_owned(), Vec::new())
+            }
+        };
+        render::failure(status, &message, errors)
+    }
+}
+
+fn one(field: &str, message: String) -> Vec<FieldError> {
+    vec![FieldError { field: field.to_owned(), message }]
+}
+
+fn retry_after() -> [(HeaderName, &'static str); 1] {
+    [(header::RETRY_AFTER, RETRY_AFTER_SECONDS)]
+}
+
+impl From<BookingError> for ApiError {
+    fn from(error: BookingError) -> Self {
+        match error {
+            BookingError::Refused(refusal) => Self::Refused(refusal),
+            BookingError::Storage(error) => error.into(),
+            BookingError::LocksUnreachable | BookingError::PaymentUnknown(_) => Self::Unavailable(error.to_string()),
+            BookingError::KeyUsed => Self::Internal(error.to_string()),
+        }
+    }
+}
+
+impl From<StorageError> for ApiError {
+    fn from(error: StorageError) -> Self {
+        match error {
+            StorageError::Unavailable(_) | StorageError::Contended(_) => Self::Unavailable(error.to_string()),
+            StorageError::Constraint { .. } | StorageError::Impossible(_) | StorageError::Broken(_) => {
+                Self::Internal(error.to_string())
+            }
+        }
+    }
+}
+
+impl From<PathRejection> for ApiError {
+    fn from(rejection: PathRejection) -> Self {
+        Self::Malformed { field: "path", message: rejection.body_text() }
+    }
+}
+
+impl From<QueryRejection> for ApiError {
+    fn from(rejection: QueryRejection) -> Self {
+        Self::Malformed { field: "query", message: rejection.body_text() }
+    }
+}
+
+impl From<JsonRejection> for ApiError {
+    fn from(rejection: JsonRejection) -> Self {
+        Self::Malformed { field: "body", message: rejection.body_text() }
+    }
+}
+
+/// The answer where no route is.
+pub async fn no_such_route() -> ApiError {
+    ApiError::NoSuchRoute
+}
+
+/// The answer where the route has other methods.
+pub async fn method_not_allowed() -> ApiError {
+    ApiError::MethodNotAllowed
+}

@@ -1,0 +1,37 @@
+//! What became of a key: how a client whose request got no answer finds out, without repeating it.
+
+use axum::extract::rejection::PathRejection;
+use axum::extract::{Path, State};
+use axum::response::Response;
+
+use super::error::ApiError;
+use super::extract::Caller;
+use super::{App, render};
+use crate::domain::{IdempotencyKey, Refusal};
+use crate::storage::idempotency;
+use crate::wire;
+
+/// `GET /api/v1/idempotency/{key}`: the caller's own keys. Read from PostgreSQL, never from a cache.
+pub async fn show(
+    State(app): State<App>,
+    caller: Caller,
+    key: Result<Path<String>, PathRejection>,
+) -> Result<Response, ApiError> {
+    let Path(key) = key?;
+    let malformed = |message: String| ApiError::Malformed { field: "key", message };
+    let key = IdempotencyKey::parse(&key).map_err(|error| malformed(error.to_string()))?;
+    let mut connection = app.desk.storage.connection().await?;
+    let found = idempotency::find(&mut connection, caller.user, &key).await?;
+    let record = found.ok_or(ApiError::Refused(Refusal::NotFound("operation")))?;
+    let (status_code, response) = match record.response {
+        Some(response) => (Some(response.status), serde_json::from_str(&response.body).ok()),
+        None => (None, None),
+    };
+    let status = wire::IdempotencyStatus {
+        key: key.as_str().to_owned(),
+        state: record.state.name().to_owned(),
+        status_code,
+        response,
+    };
+    Ok(render::ok(status, "ok"))
+}

@@ -1,0 +1,60 @@
+//! What surrounds every request: a deadline, a log line, a count; and work that outlives its client.
+
+use std::future::Future;
+
+use axum::Router;
+use axum::extract::{MatchedPath, Request, State};
+use axum::middleware::{self, Next};
+use axum::response::{IntoResponse as _, Response};
+use tower_http::catch_panic::CatchPanicLayer;
+
+use super::App;
+use super::error::ApiError;
+use crate::clock;
+
+/// Puts the layers around the routes, the outermost last.
+pub fn around(routes: Router<App>, app: &App) -> Router<App> {
+    routes
+        .layer(middleware::from_fn_with_state(app.clone(), deadline))
+        .layer(CatchPanicLayer::custom(|_panic| {
+            ApiError::Internal("a handler panicked".to_owned()).into_response()
+        }))
+        .layer(middleware::from_fn(counted))
+}
+
+/// Answers 503 when a request takes too long. Writes go on behind it, to their end.
+async fn deadline(State(app): State<App>, request: Request, next: Next) -> Response {
+    match tokio::time::timeout(app.request_timeout, next.run(request)).await {
+        Ok(response) => response,
+        Err(_elapsed) => ApiError::Unavailable("the request took too long".to_owned()).into_response(),
+    }
+}
+
+/// Counts and times every request by its route, never by its path, which would make a series of every id.
+async fn counted(request: Request, next: Next) -> Response {
+    let began = clock::monotonic();
+    let route = request.extensions().get::<MatchedPath>().map_or("none", MatchedPath::as_str).to_owned();
+    let method = request.method().to_string();
+    let response = next.run(request).await;
+    let status = response.status().as_u16();
+    let seconds = began.elapsed().as_secs_f64();
+    metrics::histogram!("ticketctl_http_request_seconds", "method" => method.clone(), "route" => route.clone())
+        .record(seconds);
+    metrics::counter!(
+        "ticketctl_http_requests_total",
+        "method" => method.clone(), "route" => route.clone(), "status" => status.to_string()
+    )
+    .increment(1);
+    tracing::debug!(method, route, status, seconds, "answered");
+    response
+}
+
+/// Runs work to its end even when its client goes away: a saga is not to be dropped halfway because somebody closed a
+/// browser. Shutdown waits for it.
+pub async fn to_its_end<F>(app: &App, work: F) -> Result<F::Output, ApiError>
+where
+    F: Future + Send + 'static,
+    F::Output: Send + 'static,
+{
+    app.work.spawn(work).await.map_err(|error| ApiError::Internal(error.to_string()))
+}

@@ -1,0 +1,27 @@
+//! Giving a hold up. A payment that is under way finds its seats gone and is refunded.
+
+use super::{BookingError, Desk};
+use crate::domain::{Refusal, Reservation, ReservationId, ReservationState, UserId};
+use crate::storage::{StorageError, Tx, reservations};
+
+/// Cancels the caller's live hold and frees its seats. Cancelling again changes nothing and answers the same.
+pub async fn cancel(desk: &Desk, user: UserId, id: ReservationId) -> Result<Reservation, BookingError> {
+    desk.storage
+        .transaction("cancel", async |mut tx: Tx| {
+            let found = reservations::find(&mut tx, id).await?;
+            let mut reservation = found.ok_or(Refusal::NotFound("reservation"))?;
+            if reservation.user != user {
+                return Err(Refusal::NotOwner("reservation").into());
+            }
+            if reservations::cancel(&mut tx, id).await? {
+                reservation.state = ReservationState::Cancelled;
+                return Ok((tx, reservation));
+            }
+            let now = reservations::find(&mut tx, id).await?.ok_or(StorageError::Impossible("reservation"))?;
+            match now.state {
+                ReservationState::Cancelled => Ok((tx, now)),
+                ended => Err(BookingError::Refused(Refusal::ReservationEnded(ended))),
+            }
+        })
+        .await
+}

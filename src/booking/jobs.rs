@@ -1,0 +1,76 @@
+//! What a server does by itself: expires holds, recovers payments, forgets old answers. Safe on any number of servers.
+
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use super::{Desk, expire, recover};
+use crate::domain::StoredResponse;
+
+/// Rows changed in one transaction.
+const BATCH: u32 = 500;
+
+/// How often each job runs.
+#[derive(Debug, Clone)]
+pub struct Schedule {
+    /// Between two rounds of expiring holds.
+    pub expire_every: Duration,
+    /// Between two rounds of recovering payments.
+    pub recover_every: Duration,
+    /// Between two rounds of forgetting answers.
+    pub cleanup_every: Duration,
+}
+
+/// Starts the jobs; each ends after the round it is in once `stop` is cancelled.
+pub fn start(
+    desk: &Arc<Desk>,
+    schedule: &Schedule,
+    left_behind: StoredResponse,
+    stop: &CancellationToken,
+) -> JoinSet<()> {
+    let mut jobs = JoinSet::new();
+    let (one, two, three) = (Arc::clone(desk), Arc::clone(desk), Arc::clone(desk));
+    jobs.spawn(every(schedule.expire_every, stop.clone(), "expire holds", move || {
+        let desk = Arc::clone(&one);
+        async move { expire::expire_holds(&desk.storage, BATCH).await.map(|_| ()).map_err(|error| error.to_string()) }
+    }));
+    jobs.spawn(every(schedule.recover_every, stop.clone(), "recover payments", move || {
+        let desk = Arc::clone(&two);
+        async move { recover::recover(&desk).await.map(|_| ()).map_err(|error| error.to_string()) }
+    }));
+    jobs.spawn(every(schedule.cleanup_every, stop.clone(), "cleanup idempotency", move || {
+        let (desk, left_behind) = (Arc::clone(&three), left_behind.clone());
+        async move {
+            let done = expire::cleanup_idempotency(&desk.storage, BATCH, &left_behind).await;
+            done.map(|_| ()).map_err(|error| error.to_string())
+        }
+    }));
+    jobs
+}
+
+/// Runs a job every `period` until told to stop. A failed round is logged; the next one tries again.
+async fn every<F, Fut>(period: Duration, stop: CancellationToken, name: &'static str, job: F)
+where
+    F: Fn() -> Fut,
+    Fut: Future<Output = Result<(), String>>,
+{
+    let mut ticks = tokio::time::interval(period);
+    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => return,
+            _ = ticks.tick() => {}
+        }
+        let result = match job().await {
+            Ok(()) => "ok",
+            Err(cause) => {
+                tracing::warn!(job = name, %cause, "a round failed");
+                "error"
+            }
+        };
+        metrics::counter!("ticketctl_job_rounds_total", "job" => name, "result" => result).increment(1);
+    }
+}

@@ -1,0 +1,26 @@
+//! The use cases: hold, cancel, confirm, expire, recover. PostgreSQL decides every one of them; knows nothing of HTTP
+//! or JSON: how an answer looks is handed in, because answers are stored to be repeated.
+
+/// How a use case ends when it doesn't end well.
+pub mod error;
+/// What the use cases work with.
+pub mod desk;
+/// How concurrent claims on seats are serialised.
+pub mod strategies;
+/// Answers to repeated requests.
+pub mod replay;
+/// Holding seats.
+pub mod hold;
+/// Giving a hold up.
+pub mod cancel;
+/// Paying for a hold: the saga.
+pub mod confirm;
+/// Finishing what a dead process left.
+pub mod recover;
+/// What a server does by itself.
+pub mod jobs;
+/// Ending what ran out.
+pub mod expire;
+
+pub use desk::{Answer, Desk, DeskSettings, Render};
+pub use error::BookingError;

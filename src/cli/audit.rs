@@ -1,0 +1,47 @@
+//! `ticketctl audit`: reads any ticketctl database and lists what must not be in it.
+
+use std::process::ExitCode;
+
+use anyhow::Context as _;
+
+use super::output;
+use super::shared::Database;
+use crate::storage::audit;
+
+const EXAMPLES: &str = "\
+Examples:
+  ticketctl audit
+  ticketctl audit --json | jq '.findings[].detail'
+
+Looks for seats sold twice, seats blocked by a reservation that is not live, bookings without a captured payment and
+captured payments without a booking. Changes nothing. Exit code 1 if there is one.";
+
+/// List double-sells, orphaned holds, bookings without payment and payments without booking.
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub struct Args {
+    #[command(flatten)]
+    database: Database,
+    /// Print JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+/// Examines the database.
+pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
+    let storage = args.database.open().await?;
+    let found = audit::examine(&storage).await.context("the database could not be examined, is it migrated?")?;
+    if args.json {
+        output::json(&found)?;
+    } else {
+        for finding in &found.findings {
+            output::data(format_args!("{}: {}", finding.kind.name(), finding.detail));
+        }
+        let count = found.findings.len();
+        output::note(format_args!(
+            "{count} findings; {} of {} seats sold, at {}",
+            found.seats_sold, found.seats_count, found.taken_at
+        ));
+    }
+    Ok(ExitCode::from(u8::from(!found.findings.is_empty())))
+}

@@ -1,0 +1,95 @@
+//! `ticketctl chaos list`: every name that a scenario may use, read from the tables that the program itself works by.
+
+use std::process::ExitCode;
+
+use comfy_table::{Table, presets};
+use serde_json::{Value, json};
+
+use crate::booking::strategies::STRATEGIES;
+use crate::cli::output;
+use crate::harness::checkers::CHECKERS;
+use crate::harness::faults::{FAULTS, Strikes};
+use crate::harness::reports::REPORTS;
+use crate::harness::scenario::EXECUTORS;
+use crate::harness::thresholds::METRICS;
+use crate::harness::workloads::WORKLOADS;
+
+/// List everything that a scenario may name.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  ticketctl chaos list
+  ticketctl chaos list --json")]
+pub struct Args {
+    /// Print one JSON object, an array a kind of name.
+    #[arg(long)]
+    json: bool,
+}
+
+/// One kind of name: `[name, details, summary]` of each.
+type Group = (&'static str, Vec<[String; 3]>);
+
+/// Runs the command.
+pub fn run(args: &Args) -> ExitCode {
+    let groups = groups();
+    if args.json {
+        let item = |[name, details, summary]: &[String; 3]| json!({ "name": name, "details": details, "summary": summary });
+        let group =
+            |(title, rows): &Group| ((*title).to_owned(), rows.iter().map(item).collect::<Value>());
+        output::data(format!("{:#}", Value::Object(groups.iter().map(group).collect())));
+        return ExitCode::SUCCESS;
+    }
+    for (index, (title, rows)) in groups.iter().enumerate() {
+        let mut table = Table::new();
+        table.load_style(presets::NOTHING).force_no_tty();
+        table.add_rows(rows);
+        output::data(format!("{}{title}\n{}", if index > 0 { "\n" } else { "" }, table.trim_fmt()));
+    }
+    ExitCode::SUCCESS
+}
+
+fn groups() -> Vec<Group> {
+    vec![
+        ("strategies", STRATEGIES.iter().map(|each| row(each.name(), "", each.summary())).collect()),
+        ("executors", EXECUTORS.iter().map(|(name, summary, _)| row(name, "", summary)).collect()),
+        ("workloads", WORKLOADS.iter().map(|each| row(each.name(), "", each.summary())).collect()),
+        (
+            "faults",
+            FAULTS
+                .iter()
+                .map(|each| row(each.name(), &strikes(each.strikes()), each.summary()))
+                .collect(),
+        ),
+        ("checkers", CHECKERS.iter().map(|each| row(each.name(), "", each.summary())).collect()),
+        (
+            "metrics",
+            METRICS
+                .iter()
+                .map(|each| {
+                    row(each.name, &metric_details(each.tags, each.kind.statistics()), each.summary)
+                })
+                .collect(),
+        ),
+        ("reports", REPORTS.iter().map(|each| row(each.name(), "", each.summary())).collect()),
+    ]
+}
+
+fn row(name: &str, details: &str, summary: &str) -> [String; 3] {
+    [name.to_owned(), details.to_owned(), summary.to_owned()]
+}
+
+fn strikes(strikes: Strikes) -> String {
+    match strikes {
+        Strikes::Streams(attributes) => {
+            let each = attributes.iter().map(|each| format!("{}: {}", each.name, each.summary));
+            format!("proxy, stream, toxicity\n{}", each.collect::<Vec<_>>().join("\n"))
+        }
+        Strikes::Proxies => "proxy".to_owned(),
+        Strikes::Processes => "process\nwhen: any, in-transaction, charged".to_owned(),
+    }
+}
+
+fn metric_details(tags: &[&str], statistics: &[&str]) -> String {
+    let tags = if tags.is_empty() { String::new() } else { format!("{{{}}} ", tags.join(",")) };
+    format!("{tags}{}", statistics.join(", "))
+}

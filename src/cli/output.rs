@@ -1,0 +1,29 @@
+//! The only file that prints: data to stdout, everything else to stderr.
+
+use std::fmt::Display;
+use std::io::{self, IsTerminal as _, Write as _};
+
+use serde::Serialize;
+
+/// A line of data. A reader that went away (`| head`) is no error.
+pub fn data(line: impl Display) {
+    ignore_closed_pipe(writeln!(io::stdout(), "{line}"));
+}
+
+/// A line for a human.
+pub fn note(line: impl Display) {
+    ignore_closed_pipe(writeln!(io::stderr(), "{line}"));
+}
+
+/// A value as one line of JSON on stdout.
+pub fn json<T: Serialize>(value: &T) -> anyhow::Result<()> {
+    data(serde_json::to_string(value)?);
+    Ok(())
+}
+
+/// Whether a human watches stderr, so that a progress bar makes sense.
+pub fn is_watched() -> bool {
+    io::stderr().is_terminal()
+}
+
+fn ignore_closed_pipe(_written: io::Result<()>) {}

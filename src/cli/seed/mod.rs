@@ -1,0 +1,189 @@
+//! `ticketctl seed`: puts events and seats in, from fixtures or made up, as fast as PostgreSQL takes them.
+
+/// Fixture files.
+pub mod fixture;
+/// Houses made up on the spot.
+pub mod synthetic;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use indicatif::{ProgressBar, ProgressStyle};
+use serde::Serialize;
+use time::OffsetDateTime;
+use uuid::Uuid;
+
+use super::shared::Database;
+use super::{BadInput, output};
+use crate::clock;
+use crate::domain::EventId;
+use crate::storage::events::{self, EventRow};
+use crate::storage::seeding::{self, CopyInto, NewSeat};
+use crate::storage::{Storage, StorageError, Tx};
+
+const EXAMPLES: &str = "\
+Examples:
+  ticketctl seed fixtures/grand-theatre.toml
+  ticketctl seed --events 10 --seats 5000
+  ticketctl seed --events 1 --seats 1000000
+
+Seeding the same again adds nothing. A seat map is CSV with the header section,row,number,price.";
+
+/// Put events and seats into the database.
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub struct Args {
+    #[command(flatten)]
+    database: Database,
+    /// Fixture files (TOML).
+    #[arg(required_unless_present = "events", value_name = "FILE")]
+    fixtures: Vec<PathBuf>,
+    /// Make up this many events instead.
+    #[arg(long, requires = "seats", conflicts_with = "fixtures", value_name = "N",
+          value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    events: Option<u32>,
+    /// Seats of each made-up event.
+    #[arg(long, requires = "events", value_name = "M", value_parser = clap::value_parser!(u32).range(1..=10_000_000))]
+    seats: Option<u32>,
+    /// Price of each made-up seat, in cents.
+    #[arg(long, default_value_t = 5000, value_name = "CENTS", value_parser = clap::value_parser!(i64).range(1..))]
+    price_cents: i64,
+    /// Print JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+/// An event to seed.
+pub struct Seed {
+    /// What it is found again by.
+    pub slug: String,
+    /// Title.
+    pub title: String,
+    /// Venue.
+    pub venue: String,
+    /// Start.
+    pub starts_at: OffsetDateTime,
+    /// Its seats.
+    pub house: House,
+}
+
+/// Where an event's seats come from.
+pub enum House {
+    /// Read from a seat map.
+    Mapped(Vec<NewSeat>),
+    /// This many, made up.
+    Synthetic {
+        /// Seats.
+        count: u32,
+        /// Price of each, in cents.
+        price_cents: i64,
+    },
+}
+
+impl House {
+    fn len(&self) -> u64 {
+        match self {
+            Self::Mapped(seats) => seats.len() as u64,
+            Self::Synthetic { count, .. } => u64::from(*count),
+        }
+    }
+
+    fn seats(&self) -> Box<dyn Iterator<Item = NewSeat> + Send + '_> {
+        match self {
+            Self::Mapped(seats) => Box::new(seats.iter().cloned()),
+            Self::Synthetic { count, price_cents } => Box::new(synthetic::seats(*count, *price_cents)),
+        }
+    }
+}
+
+#[derive(Debug, Serialize)]
+struct Report {
+    events: Vec<Seeded>,
+    seats_added: u64,
+    seconds: f64,
+}
+
+#[derive(Debug, Serialize)]
+struct Seeded {
+    slug: String,
+    id: Uuid,
+    new: bool,
+    seats_added: u64,
+}
+
+/// Seeds everything; each event in one transaction. Input is read and checked before anything is written.
+pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
+    let seeds = match (args.events, args.seats) {
+        (Some(events), Some(seats)) => synthetic::events(events, seats, args.price_cents, clock::now_utc()),
+        _ => fixture::read_all(&args.fixtures).map_err(|error| BadInput(error.to_string()))?,
+    };
+    let storage = args.database.open().await?;
+    let began = clock::monotonic();
+    let progress = progress_bar(seeds.iter().map(|seed| seed.house.len()).sum());
+    let mut events = Vec::with_capacity(seeds.len());
+    for seed in &seeds {
+        let seeded = put_in(&storage, seed, &progress).await;
+        events.push(seeded.with_context(|| format!("event {} could not be seeded, is the database migrated?", seed.slug))?);
+    }
+    progress.finish_and_clear();
+    let seats_added = events.iter().map(|event| event.seats_added).sum();
+    let report = Report { events, seats_added, seconds: began.elapsed().as_secs_f64() };
+    if args.json {
+        output::json(&report)?;
+    } else {
+        for event in &report.events {
+            let state = if event.new { "new" } else { "there already" };
+            output::data(format_args!("{} {} ({state}): {} seats added", event.id, event.slug, event.seats_added));
+        }
+        output::note(format_args!("{seats_added} seats in {:.2} s", report.seconds));
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn put_in(storage: &Storage, seed: &Seed, progress: &ProgressBar) -> Result<Seeded, StorageError> {
+    storage
+        .transaction("seed", async |mut tx: Tx| {
+            let event = EventRow {
+                id: Uuid::new_v5(&Uuid::NAMESPACE_URL, format!("ticketctl:event:{}", seed.slug).as_bytes()),
+                title: seed.title.clone(),
+                venue: seed.venue.clone(),
+                starts_at: seed.starts_at,
+            };
+            let (id, new) = events::upsert(&mut tx, &seed.slug, &event).await?;
+            let seats_added = fill(&mut tx, id, new, &seed.house, progress).await?;
+            Ok((tx, Seeded { slug: seed.slug.clone(), id: id.0, new, seats_added }))
+        })
+        .await
+}
+
+/// A new event's seats go straight in; an old one's go through a staging table, and only those it lacks go on.
+async fn fill(
+    tx: &mut Tx,
+    event: EventId,
+    new: bool,
+    house: &House,
+    progress: &ProgressBar,
+) -> Result<u64, StorageError> {
+    let count = |seats| progress.inc(seats);
+    if new {
+        return seeding::copy_seats(tx, event, CopyInto::Seats, house.seats(), &count).await;
+    }
+    seeding::create_staging(tx).await?;
+    seeding::copy_seats(tx, event, CopyInto::Staging, house.seats(), &count).await?;
+    let added = seeding::move_staged(tx).await?;
+    seeding::drop_staging(tx).await?;
+    Ok(added)
+}
+
+fn progress_bar(seats: u64) -> ProgressBar {
+    if !output::is_watched() {
+        return ProgressBar::hidden();
+    }
+    let style = ProgressStyle::with_template("{bar:40} {human_pos}/{human_len} seats, {per_sec}, {eta} left")
+        .unwrap_or_else(|_template| ProgressStyle::default_bar());
+    let bar = ProgressBar::new(seats).with_style(style);
+    bar.enable_steady_tick(Duration::from_millis(100));
+    bar
+}

@@ -1,0 +1,321 @@
+//! `ticketctl serve`: puts the booking server together and runs it until it is told to stop.
+
+use std::net::SocketAddr;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use axum::serve::ListenerExt as _;
+use clap::builder::PossibleValuesParser;
+use jsonwebtoken::DecodingKey;
+use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use super::shared::{masked, positive_duration};
+use super::BadInput;
+use crate::api::{self, App, render};
+use crate::booking::desk::WhenLocksUnreachable;
+use crate::booking::jobs::{self, Schedule};
+use crate::booking::strategies::{self, Strategy};
+use crate::booking::{Desk, DeskSettings};
+use crate::domain::HoldTtl;
+use crate::entropy::Entropy;
+use crate::locks::{AnswerCache, Node, Redlock, RedlockSettings};
+use crate::payments::{PROVIDERS, ProviderSettings};
+use crate::storage::{Storage, StorageSettings, migrations, throwaway};
+
+/// How long shutdown waits for work under way.
+const SHUTDOWN_WITHIN: Duration = Duration::from_secs(20);
+/// A shorter secret could be guessed. Source: RFC 7518 section 3.2 (HS256 needs 256 bits).
+const JWT_SECRET_BYTES_MIN: usize = 32;
+
+const EXAMPLES: &str = "\
+Examples:
+  eval \"$(ticketctl stack up)\" && ticketctl migrate && ticketctl serve
+  ticketctl serve --strategy redlock --redis-urls redis://a:6379,redis://b:6379,redis://c:6379
+
+Every flag can be given by the environment variable in brackets.";
+
+/// Serve bookings over HTTP.
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub struct Args {
+    /// Address to listen on; port 0 takes a free one.
+    #[arg(long, env = "BIND", default_value = "127.0.0.1:8080", value_name = "HOST:PORT")]
+    bind: SocketAddr,
+    /// This instance's name in logs and in pg_stat_activity.
+    #[arg(long, env = "INSTANCE_NAME", default_value = "server", value_name = "NAME")]
+    name: String,
+    /// How concurrent claims on seats are serialised.
+    #[arg(long, env = "STRATEGY", default_value = "row_lock", value_name = "STRATEGY",
+          value_parser = PossibleValuesParser::new(strategies::names()))]
+    strategy: String,
+    /// The database, as postgres://user:password@host:port/name.
+    #[arg(long, env = "DATABASE_URL", hide_env_values = true, value_name = "URL")]
+    database_url: String,
+    /// Redis nodes, separated by commas: none, or an odd number of independent servers.
+    #[arg(long, env = "REDIS_URLS", hide_env_values = true, value_delimiter = ',', value_name = "URL,…")]
+    redis_urls: Vec<String>,
+    /// Secret that access tokens are signed with (HS256), 32 bytes or more.
+    #[arg(long, env = "JWT_SECRET", hide_env_values = true, value_name = "SECRET")]
+    jwt_secret: String,
+    /// Connections to the database at most.
+    #[arg(long, env = "POOL_SIZE", default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    pool_size: u32,
+    /// How long a request may take before it is answered with 503.
+    #[arg(long, env = "REQUEST_TIMEOUT", default_value = "10s", value_parser = positive_duration)]
+    request_timeout: Duration,
+    /// How long a hold lasts where the request doesn't say; whole seconds, 1s to 1h.
+    #[arg(long, env = "HOLD_TTL", default_value = "5m", value_parser = hold_ttl)]
+    hold_ttl: HoldTtl,
+    #[command(flatten)]
+    payments: PaymentArgs,
+    #[command(flatten)]
+    locks: LockArgs,
+    #[command(flatten)]
+    jobs: JobArgs,
+}
+
+#[derive(Debug, clap::Args)]
+#[command(next_help_heading = "Payments")]
+struct PaymentArgs {
+    /// Payment provider.
+    #[arg(long = "payments", env = "PAYMENTS", default_value = "mock", value_name = "PROVIDER",
+          value_parser = PossibleValuesParser::new(PROVIDERS.iter().map(|provider| provider.name)))]
+    provider: String,
+    /// Where the provider is, for those that are somewhere.
+    #[arg(long = "payments-url", env = "PAYMENTS_URL", value_name = "URL")]
+    url: Option<String>,
+    /// How long a call to the provider may take before its outcome counts as unknown.
+    #[arg(long = "payment-timeout", env = "PAYMENT_TIMEOUT", default_value = "5s", value_parser = positive_duration)]
+    timeout: Duration,
+    /// A payment that nobody worked on for this long is taken on by recovery; longer than --payment-timeout.
+    #[arg(long, env = "RECOVERY_IDLE", default_value = "10s", value_parser = positive_duration)]
+    recovery_idle: Duration,
+}
+
+#[derive(Debug, clap::Args)]
+#[command(next_help_heading = "Locks (strategy redlock)")]
+struct LockArgs {
+    /// How long a lease lasts unless extended, in milliseconds.
+    #[arg(long, env = "LOCK_TTL_MS", default_value_t = 5000, value_parser = clap::value_parser!(u64).range(10..=600_000))]
+    lock_ttl_ms: u64,
+    /// Share of a lease's TTL given up for clock drift, 0 to 0.5.
+    #[arg(long, env = "REDLOCK_DRIFT_FACTOR", default_value_t = 0.01, value_parser = drift_factor)]
+    redlock_drift_factor: f64,
+    /// Tries to get a lease after the first.
+    #[arg(long, env = "REDLOCK_RETRY_COUNT", default_value_t = 3, value_parser = clap::value_parser!(u32).range(0..=100))]
+    redlock_retry_count: u32,
+    /// Wait between tries, in milliseconds, with jitter.
+    #[arg(long, env = "REDLOCK_RETRY_DELAY_MS", default_value_t = 200,
+          value_parser = clap::value_parser!(u64).range(1..=10_000))]
+    redlock_retry_delay_ms: u64,
+    /// What to do when no majority of Redis nodes answers.
+    #[arg(long, env = "WHEN_LOCKS_UNREACHABLE", value_enum, default_value = "degrade")]
+    when_locks_unreachable: WhenLocksUnreachable,
+}
+
+#[derive(Debug, clap::Args)]
+#[command(next_help_heading = "Background jobs")]
+struct JobArgs {
+    /// Between two rounds of expiring holds.
+    #[arg(long, env = "EXPIRE_EVERY", default_value = "1s", value_parser = positive_duration)]
+    expire_every: Duration,
+    /// Between two rounds of recovering payments.
+    #[arg(long, env = "RECOVER_EVERY", default_value = "1s", value_parser = positive_duration)]
+    recover_every: Duration,
+    /// Between two rounds of forgetting old answers.
+    #[arg(long, env = "CLEANUP_EVERY", default_value = "1m", value_parser = positive_duration)]
+    cleanup_every: Duration,
+}
+
+fn hold_ttl(text: &str) -> Result<HoldTtl, String> {
+    let duration = positive_duration(text)?;
+    let seconds = u32::try_from(duration.as_secs()).unwrap_or(u32::MAX);
+    HoldTtl::from_seconds(seconds).map_err(|error| error.to_string())
+}
+
+fn drift_factor(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(factor) if (0.0..=0.5).contains(&factor) => Ok(factor),
+        _ => Err("must be a number from 0 to 0.5".to_owned()),
+    }
+}
+
+/// Serves until SIGINT or SIGTERM, then finishes what is under way.
+pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
+    log_json();
+    check(&args)?;
+    let strategy = strategies::find(&args.strategy).context("clap lets only known strategies through")?;
+    let storage = Storage::open(&storage_settings(&args)).context("DATABASE_URL is not a PostgreSQL URL")?;
+    prepare_database(&args, strategy, &storage).await?;
+    let nodes = open_nodes(&args.redis_urls)?;
+    let desk = Arc::new(open_desk(&args, strategy, storage.clone(), &nodes)?);
+    let work = TaskTracker::new();
+    let app = App {
+        desk: Arc::clone(&desk),
+        nodes,
+        token_key: Arc::new(DecodingKey::from_secret(args.jwt_secret.as_bytes())),
+        hold_ttl: args.hold_ttl,
+        request_timeout: args.request_timeout,
+        work: work.clone(),
+        metrics: install_metrics()?,
+    };
+    let listener = TcpListener::bind(args.bind)
+        .await
+        .with_context(|| format!("can't listen on {}, choose another address with --bind", args.bind))?;
+    tracing::info!(name = args.name, address = %listener.local_addr()?, strategy = strategy.name(), "serving");
+    let stop = CancellationToken::new();
+    let background = jobs::start(&desk, &schedule(&args.jobs), render::left_behind(), &stop);
+    let listener = listener.tap_io(|stream| {
+        if let Err(error) = stream.set_nodelay(true) {
+            tracing::debug!(%error, "TCP_NODELAY was refused");
+        }
+    });
+    axum::serve(listener, api::router(app)).with_graceful_shutdown(stop_signal()).await?;
+    stop.cancel();
+    work.close();
+    if tokio::time::timeout(SHUTDOWN_WITHIN, finish(background, work)).await.is_err() {
+        tracing::warn!("some work did not end in time; recovery takes it on");
+    }
+    storage.close().await;
+    tracing::info!("stopped");
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn finish(mut background: JoinSet<()>, work: TaskTracker) {
+    while background.join_next().await.is_some() {}
+    work.wait().await;
+}
+
+/// Ends when SIGINT or SIGTERM comes.
+pub async fn stop_signal() {
+    let (Ok(mut interrupt), Ok(mut terminate)) = (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))
+    else {
+        return std::future::pending().await;
+    };
+    tokio::select! {
+        _ = interrupt.recv() => {}
+        _ = terminate.recv() => {}
+    }
+}
+
+fn check(args: &Args) -> anyhow::Result<()> {
+    let refuse = |message: String| Err(BadInput(message).into());
+    if args.jwt_secret.len() < JWT_SECRET_BYTES_MIN {
+        return refuse(format!("JWT_SECRET must have {JWT_SECRET_BYTES_MIN} bytes or more, try `openssl rand -hex 32`"));
+    }
+    if args.strategy == "redlock" && args.redis_urls.is_empty() {
+        return refuse("the strategy redlock needs Redis nodes, set REDIS_URLS".to_owned());
+    }
+    if args.payments.recovery_idle <= args.payments.timeout {
+        return refuse("RECOVERY_IDLE must be longer than PAYMENT_TIMEOUT".to_owned());
+    }
+    Ok(())
+}
+
+fn storage_settings(args: &Args) -> StorageSettings {
+    StorageSettings {
+        database_url: args.database_url.clone(),
+        application_name: args.name.clone(),
+        connections_max: args.pool_size,
+        acquire_timeout: Duration::from_secs(3).min(args.request_timeout),
+        statement_timeout: Duration::from_secs(5).min(args.request_timeout),
+        lock_timeout: Duration::from_secs(3).min(args.request_timeout),
+        idle_in_transaction_timeout: Duration::from_secs(10),
+    }
+}
+
+/// Refuses a schema that isn't ours, and the unsafe strategy where its harm would matter. A database that is away is no
+/// error: the server is not ready until it comes.
+async fn prepare_database(args: &Args, strategy: &dyn Strategy, storage: &Storage) -> anyhow::Result<()> {
+    match migrations::pending(storage).await {
+        Ok(missing) if !missing.is_empty() => {
+            anyhow::bail!("the schema lacks {}, run `ticketctl migrate`", missing.join(", "))
+        }
+        Ok(_) => {}
+        Err(error) if strategy.is_unsafe() => {
+            return Err(error).with_context(|| format!("can't reach {}", masked(&args.database_url)));
+        }
+        Err(error) => tracing::warn!(%error, "the database is away; not ready until it comes"),
+    }
+    if strategy.is_unsafe() {
+        let mut connection = storage.connection().await?;
+        if !throwaway::is_throwaway(&mut connection).await? {
+            let name = strategy.name();
+            return Err(BadInput(format!(
+                "the strategy {name} sells seats twice and runs on throwaway stacks only, use `ticketctl chaos run` or choose another"
+            ))
+            .into());
+        }
+        throwaway::drop_guard_index(&mut connection).await?;
+        tracing::warn!(strategy = strategy.name(), "the guard index is gone: this server sells seats twice");
+    }
+    Ok(())
+}
+
+fn open_nodes(urls: &[String]) -> anyhow::Result<Arc<[Node]>> {
+    let open = |(index, url): (usize, &String)| {
+        Node::open(&format!("redis-{}", index + 1), url).with_context(|| format!("{} is not a Redis URL", masked(url)))
+    };
+    urls.iter().enumerate().map(open).collect()
+}
+
+fn open_desk(
+    args: &Args,
+    strategy: &'static dyn Strategy,
+    storage: Storage,
+    nodes: &Arc<[Node]>,
+) -> anyhow::Result<Desk> {
+    let entry = PROVIDERS.iter().find(|provider| provider.name == args.payments.provider);
+    let entry = entry.context("clap lets only known providers through")?;
+    let settings = ProviderSettings { url: args.payments.url.clone(), timeout: args.payments.timeout };
+    let provider = entry.open(&settings).map_err(|error| BadInput(error.to_string()))?;
+    let locks = RedlockSettings {
+        ttl: Duration::from_millis(args.locks.lock_ttl_ms),
+        drift_factor: args.locks.redlock_drift_factor,
+        retry_count: args.locks.redlock_retry_count,
+        retry_delay: Duration::from_millis(args.locks.redlock_retry_delay_ms),
+    };
+    Ok(Desk {
+        storage,
+        locks: Redlock::new(Arc::clone(nodes), locks),
+        answers: AnswerCache::new(Arc::clone(nodes)),
+        provider,
+        strategy,
+        render: render::RENDER,
+        entropy: Entropy::from_os(),
+        settings: DeskSettings {
+            when_locks_unreachable: args.locks.when_locks_unreachable,
+            in_progress_ttl: args.payments.recovery_idle * 2,
+            recovery_idle: args.payments.recovery_idle,
+        },
+    })
+}
+
+fn schedule(args: &JobArgs) -> Schedule {
+    Schedule {
+        expire_every: args.expire_every,
+        recover_every: args.recover_every,
+        cleanup_every: args.cleanup_every,
+    }
+}
+
+/// Histograms with buckets from a tenth of a millisecond to ten seconds.
+fn install_metrics() -> anyhow::Result<PrometheusHandle> {
+    const SECONDS: [f64; 14] =
+        [0.0001, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0];
+    Ok(PrometheusBuilder::new().set_buckets(&SECONDS)?.install_recorder()?)
+}
+
+/// JSON lines on stderr; RUST_LOG sets what is logged.
+fn log_json() {
+    let filter = tracing_subscriber::EnvFilter::try_from_default_env()
+        .unwrap_or_else(|_unset| tracing_subscriber::EnvFilter::new("info"));
+    tracing_subscriber::fmt().json().with_env_filter(filter).with_writer(std::io::stderr).init();
+}

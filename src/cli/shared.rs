@@ -1,0 +1,65 @@
+//! Arguments that several commands share.
+
+use std::time::Duration;
+
+use anyhow::Context as _;
+
+use crate::storage::{Storage, StorageSettings};
+
+/// Which database.
+#[derive(Debug, clap::Args)]
+pub struct Database {
+    /// The database, as postgres://user:password@host:port/name.
+    #[arg(long, env = "DATABASE_URL", hide_env_values = true, value_name = "URL")]
+    pub database_url: String,
+}
+
+impl Database {
+    /// Opens the database for an operator's command, and makes sure that it answers.
+    pub async fn open(&self) -> anyhow::Result<Storage> {
+        let storage = Storage::open(&StorageSettings::for_command(&self.database_url))
+            .context("DATABASE_URL is not a PostgreSQL URL")?;
+        storage.ping().await.with_context(|| {
+            format!("can't reach {}, is it running? `ticketctl doctor` checks", masked(&self.database_url))
+        })?;
+        Ok(storage)
+    }
+}
+
+/// A URL without its password.
+pub fn masked(url: &str) -> String {
+    let Some((scheme, rest)) = url.split_once("://") else { return url.to_owned() };
+    match rest.rsplit_once('@') {
+        Some((user, host)) => {
+            let user = user.split_once(':').map_or(user, |(name, _password)| name);
+            format!("{scheme}://{user}@{host}")
+        }
+        None => url.to_owned(),
+    }
+}
+
+/// A duration such as `500ms`, `30s` or `2m`, longer than nothing.
+pub fn positive_duration(text: &str) -> Result<Duration, String> {
+    let duration = humantime::parse_duration(text)
+        .map_err(|error| format!("{error}; write a number and a unit, such as 500ms, 30s or 2m"))?;
+    if duration.is_zero() { Err("must be longer than 0".to_owned()) } else { Ok(duration) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{masked, positive_duration};
+
+    #[test]
+    fn a_password_is_never_shown() {
+        assert_eq!(masked("postgres://u:p@ss@h:1/d"), "postgres://u@h:1/d");
+        assert_eq!(masked("redis://h:1"), "redis://h:1");
+        assert_eq!(masked("rubbish"), "rubbish");
+    }
+
+    #[test]
+    fn a_duration_of_nothing_is_refused() {
+        assert!(positive_duration("0s").is_err());
+        assert!(positive_duration("soon").is_err());
+        assert_eq!(positive_duration("1m 30s").map(|duration| duration.as_secs()), Ok(90));
+    }
+}

@@ -1,0 +1,24 @@
+//! The rules of selling seats, pure: no I/O, no clock, no randomness, no serialisation.
+
+/// Newtyped identifiers.
+pub mod ids;
+/// Sums of money in cents.
+pub mod money;
+/// Seats and sets of them.
+pub mod seat;
+/// Holds with an end.
+pub mod reservation;
+/// Sales and their tickets.
+pub mod booking;
+/// One key, one effect.
+pub mod idempotency;
+/// Why a request is refused.
+pub mod refusal;
+
+pub use booking::{Booking, BookingState, Reference, Ticket, TicketNumber};
+pub use idempotency::{IdempotencyKey, RecordState, RequestHash, StoredResponse};
+pub use ids::{BookingId, EventId, PaymentId, ReservationId, SeatId, UserId};
+pub use money::Cents;
+pub use refusal::Refusal;
+pub use reservation::{HoldTtl, Reservation, ReservationState};
+pub use seat::SeatSet;

@@ -1,0 +1,76 @@
+//! Sets of seats: what one request may ask for.
+
+use super::SeatId;
+
+/// Seats one request may ask for at most.
+pub const SEATS_PER_ORDER_MAX: usize = 50;
+
+/// One to [`SEATS_PER_ORDER_MAX`] different seats, sorted: everyone who locks them does so in the same order.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SeatSet(Vec<SeatId>);
+
+/// Why a list of seats is not a set to order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum SeatSetError {
+    /// Nothing asked for.
+    #[error("name at least one seat")]
+    Empty,
+    /// More than [`SEATS_PER_ORDER_MAX`].
+    #[error("name at most {SEATS_PER_ORDER_MAX} seats")]
+    TooMany,
+    /// The same seat twice.
+    #[error("seat {} is named twice", .0.0)]
+    Repeated(SeatId),
+}
+
+impl SeatSet {
+    /// Sorts the seats and refuses none, too many and repeats.
+    pub fn parse(seats: impl IntoIterator<Item = i64>) -> Result<Self, SeatSetError> {
+        let mut seats: Vec<SeatId> = seats.into_iter().take(SEATS_PER_ORDER_MAX + 1).map(SeatId).collect();
+        if seats.is_empty() {
+            return Err(SeatSetError::Empty);
+        }
+        if seats.len() > SEATS_PER_ORDER_MAX {
+            return Err(SeatSetError::TooMany);
+        }
+        seats.sort_unstable();
+        match seats.windows(2).find(|pair| pair[0] == pair[1]) {
+            Some(pair) => Err(SeatSetError::Repeated(pair[0])),
+            None => Ok(Self(seats)),
+        }
+    }
+
+    /// The seats, ascending.
+    pub fn ids(&self) -> &[SeatId] {
+        &self.0
+    }
+
+    /// The seats' numbers, ascending, as SQL takes them.
+    pub fn numbers(&self) -> Vec<i64> {
+        self.0.iter().map(|seat| seat.0).collect()
+    }
+
+    /// How many.
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{SEATS_PER_ORDER_MAX, SeatId, SeatSet, SeatSetError};
+
+    #[test]
+    fn seats_are_sorted_whatever_order_they_are_named_in() {
+        assert_eq!(SeatSet::parse([3, 1, 2]).unwrap().numbers(), [1, 2, 3]);
+    }
+
+    #[test]
+    fn none_too_many_and_repeats_are_refused() {
+        assert_eq!(SeatSet::parse([]), Err(SeatSetError::Empty));
+        assert_eq!(SeatSet::parse([7, 1, 7]), Err(SeatSetError::Repeated(SeatId(7))));
+        let most = i64::try_from(SEATS_PER_ORDER_MAX).unwrap();
+        assert!(SeatSet::parse(1..=most).is_ok());
+        assert_eq!(SeatSet::parse(1..=most + 1), Err(SeatSetError::TooMany));
+    }
+}

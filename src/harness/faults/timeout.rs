@@ -1,0 +1,27 @@
+//! Swallows what comes through a proxy. Knows nothing of what is carried.
+
+use super::{Attribute, Fault, Strikes};
+
+/// Toxiproxy's `timeout`.
+pub struct Timeout;
+
+impl Fault for Timeout {
+    fn name(&self) -> &'static str {
+        "timeout"
+    }
+
+    fn summary(&self) -> &'static str {
+        "swallows everything that comes through a proxy, and closes the connection after a silence"
+    }
+
+    fn strikes(&self) -> Strikes {
+        Strikes::Streams(&[Attribute {
+            name: "timeout",
+            summary: "milliseconds of silence until the connection is closed; 0 keeps it open",
+            least: 0,
+            most: 60_000,
+            default: 0,
+            required: false,
+        }])
+    }
+}

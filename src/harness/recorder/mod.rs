@@ -1,0 +1,5 @@
+//! See the parent module.
+
+pub mod operation;
+
+pub use operation::{OpKind, Operation, Outcome};

@@ -1,0 +1,100 @@
+//! One request as the client saw it, in Jepsen's terms. Knows nothing of what the server did with it.
+
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+/// One request and its outcome. Times are microseconds since the start of the load, on the generator's monotonic clock.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Operation {
+    /// What was asked.
+    pub op: OpKind,
+    /// Name of the load.
+    pub load: String,
+    /// Iteration of that load, from 0.
+    pub iteration: u64,
+    /// The server asked: `server-1` ….
+    pub server: String,
+    /// The buyer.
+    pub user: Uuid,
+    /// The event.
+    pub event: Uuid,
+    /// Idempotency key sent.
+    pub key: Option<String>,
+    /// SHA-256 (hex) of the request body; the same key with another body is another request.
+    pub request_sha256: String,
+    /// Seats asked for (hold) or covered by the reservation (confirm, cancel).
+    pub seats: Vec<i64>,
+    /// Reservation used (confirm, cancel) or obtained (hold, when ok).
+    pub reservation: Option<Uuid>,
+    /// Booking obtained (confirm, when ok).
+    pub booking: Option<Uuid>,
+    /// TTL asked for, milliseconds (hold).
+    pub ttl_ms: Option<u64>,
+    /// When the schedule wanted it to start; equals `invoked_us` for every request of an iteration but the first.
+    pub intended_us: u64,
+    /// When it was sent.
+    pub invoked_us: u64,
+    /// When its outcome was known.
+    pub completed_us: u64,
+    /// The outcome as the client saw it.
+    pub outcome: Outcome,
+    /// HTTP status, where there was an answer.
+    pub status: Option<u16>,
+    /// The server marked the answer as a replay.
+    pub replayed: bool,
+    /// SHA-256 (hex) of the answer's body, where there was an answer.
+    pub response_sha256: Option<String>,
+    /// Why, where it is not ok: the server's message, or the transport's error.
+    pub detail: String,
+    /// What settling found out about an `info` outcome: the operation's true end, read back by its key.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub settled: Option<Outcome>,
+}
+
+impl Operation {
+    /// The operation's true end as far as it is known: what settling found, else what the client saw.
+    pub fn end(&self) -> Outcome {
+        self.settled.unwrap_or(self.outcome)
+    }
+}
+
+/// What was asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OpKind {
+    /// `POST /api/v1/reservations`.
+    Hold,
+    /// `POST /api/v1/bookings/confirm`.
+    Confirm,
+    /// `DELETE /api/v1/reservations/{id}`.
+    Cancel,
+    /// Any read.
+    Read,
+}
+
+impl OpKind {
+    /// Every kind, in report order.
+    pub const ALL: [Self; 4] = [Self::Hold, Self::Confirm, Self::Cancel, Self::Read];
+
+    /// The name used in history, metrics and reports.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Hold => "hold",
+            Self::Confirm => "confirm",
+            Self::Cancel => "cancel",
+            Self::Read => "read",
+        }
+    }
+}
+
+/// How an operation ended, for all the client knows. Source: Jepsen's `:ok`, `:fail`, `:info`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Outcome {
+    /// It took effect.
+    Ok,
+    /// It certainly did not take effect (a 4xx).
+    Fail,
+    /// Unknown: timeout, reset, 5xx.
+    Info,
+}

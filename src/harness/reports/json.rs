@@ -1,0 +1,45 @@
+//! Summaries as JSON, for other programs: an object for one run, an array for several. Adds nothing to the summary.
+
+use std::io::{self, Write};
+
+use super::{Report, Summary};
+
+/// JSON.
+pub struct Json;
+
+impl Report for Json {
+    fn name(&self) -> &'static str {
+        "json"
+    }
+
+    fn summary(&self) -> &'static str {
+        "the summary as JSON: an object for one run, an array for several"
+    }
+
+    fn write(&self, runs: &[Summary], out: &mut dyn Write) -> io::Result<()> {
+        match runs {
+            [run] => serde_json::to_writer_pretty(&mut *out, run)?,
+            runs => serde_json::to_writer_pretty(&mut *out, runs)?,
+        }
+        writeln!(out)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::harness::reports::samples;
+
+    #[test]
+    fn one_run_is_an_object_that_reads_back_and_several_are_an_array() {
+        let mut out = Vec::new();
+        Json.write(&[samples::failed()], &mut out).unwrap();
+        assert_eq!(serde_json::from_slice::<Summary>(&out).unwrap(), samples::failed());
+        out.clear();
+        Json.write(&[samples::passed(), samples::void()], &mut out).unwrap();
+        assert_eq!(
+            serde_json::from_slice::<Vec<Summary>>(&out).unwrap(),
+            [samples::passed(), samples::void()]
+        );
+    }
+}

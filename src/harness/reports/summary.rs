@@ -1,0 +1,154 @@
+//! The summary of a run: the one structure that every report is written from.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::harness::checkers::CheckResult;
+
+/// What became of a run. Written as `summary.json`; the interface that other programs read.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Summary {
+    /// Scenario name.
+    pub scenario: String,
+    /// Scenario title.
+    pub title: String,
+    /// `pass`, `fail` or `void`.
+    pub verdict: Verdict,
+    /// 0 pass, 1 an invariant broke, 3 void, 99 only thresholds crossed.
+    pub exit_code: u8,
+    /// Why the run is void; empty otherwise.
+    pub void_reasons: Vec<String>,
+    /// The seed; `--seed` with it repeats the run's choices.
+    pub seed: u64,
+    /// Strategy under test.
+    pub strategy: String,
+    /// Server processes.
+    pub instances: u32,
+    /// Version of ticketctl.
+    pub version: String,
+    /// The command that repeats the run, with the same seed.
+    pub repeat: String,
+    /// Seats sold more than once, by the database or by the clients' history, whichever saw more.
+    pub double_sells: u64,
+    /// Seats for sale.
+    pub seats_count: u64,
+    /// Seats sold, by the database.
+    pub seats_sold: u64,
+    /// Bookings acknowledged to clients, those found by settling included.
+    pub bookings_confirmed: u64,
+    /// Operations by outcome, as the clients saw them.
+    pub operations: Outcomes,
+    /// What each checker said.
+    pub checkers: Vec<CheckResult>,
+    /// What each fault did.
+    pub faults: Vec<FaultSummary>,
+    /// What became of each threshold.
+    pub thresholds: Vec<ThresholdSummary>,
+    /// What became of each `sometimes`.
+    pub sometimes: Vec<ThresholdSummary>,
+    /// The generator's own record.
+    pub generator: GeneratorSummary,
+    /// Per operation.
+    pub metrics: BTreeMap<String, OperationMetrics>,
+    /// Seconds of load.
+    pub load_seconds: f64,
+    /// Seconds from the load's start to the last seat's first sale, where all were sold.
+    pub sold_out_seconds: Option<f64>,
+    /// Folder with everything recorded.
+    pub run_dir: String,
+}
+
+/// The word on a run. `void` proves nothing and is never a pass.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Verdict {
+    /// Every invariant held under every fault.
+    Pass,
+    /// An invariant broke.
+    Fail,
+    /// The run proves nothing.
+    Void,
+}
+
+/// Operations by outcome.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Outcomes {
+    /// Took effect.
+    pub ok: u64,
+    /// Refused.
+    pub fail: u64,
+    /// Unknown at the time.
+    pub info: u64,
+}
+
+/// What a fault did.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FaultSummary {
+    /// Its name.
+    pub name: String,
+    /// It had an observed effect.
+    pub bit: bool,
+    /// What was observed, or what was looked for in vain.
+    pub evidence: String,
+}
+
+/// What became of a threshold.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ThresholdSummary {
+    /// The metric as written.
+    pub metric: String,
+    /// The expression as written.
+    pub expr: String,
+    /// It held.
+    pub ok: bool,
+    /// The value it was held against; absent when nothing was measured, which never holds.
+    pub observed: Option<f64>,
+}
+
+/// The generator's own record.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct GeneratorSummary {
+    /// Iterations started.
+    pub iterations: u64,
+    /// Iterations dropped for want of a free VU.
+    pub dropped: u64,
+    /// p99 of how late iterations started, milliseconds.
+    pub lag_ms_p99: f64,
+}
+
+/// One kind of operation.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct OperationMetrics {
+    /// Requests completed.
+    pub count: u64,
+    /// Requests a second over the load.
+    pub rate: f64,
+    /// By outcome.
+    pub outcomes: Outcomes,
+    /// Latency in milliseconds from the intended start (free of coordinated omission).
+    pub latency_ms: Percentiles,
+    /// Service time in milliseconds, from the moment of sending.
+    pub service_ms: Percentiles,
+}
+
+/// Percentiles of a distribution, milliseconds.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+pub struct Percentiles {
+    /// Smallest.
+    pub min: f64,
+    /// Arithmetic mean.
+    pub avg: f64,
+    /// Median.
+    pub p50: f64,
+    /// 90th.
+    pub p90: f64,
+    /// 95th.
+    pub p95: f64,
+    /// 99th.
+    pub p99: f64,
+    /// 99.9th.
+    pub p999: f64,
+    /// Largest.
+    pub max: f64,
+}

@@ -1,0 +1,352 @@
+//! Summaries for people: the verdict in the first line, then what it rests on. Knows nothing of where it is printed.
+
+use std::fmt::Display;
+use std::io::{self, Write};
+
+use comfy_table::{Attribute, Cell, CellAlignment, Color, Table, presets};
+
+use super::summary::{OperationMetrics, Summary, ThresholdSummary, Verdict};
+use super::{Report, worst_exit_code};
+use crate::harness::checkers::CheckVerdict;
+
+/// The table without colours, as a report format.
+pub struct Text;
+
+impl Report for Text {
+    fn name(&self) -> &'static str {
+        "text"
+    }
+
+    fn summary(&self) -> &'static str {
+        "the table of the terminal, without colours"
+    }
+
+    fn write(&self, runs: &[Summary], out: &mut dyn Write) -> io::Result<()> {
+        write(runs, Style::Plain, out)
+    }
+}
+
+/// Whether escape sequences may be used: on a terminal without `NO_COLOR`, and nowhere else.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Style {
+    /// Letters only.
+    Plain,
+    /// Colours.
+    Coloured,
+}
+
+/// Writes one or several runs; several end with a table of all.
+pub fn write(runs: &[Summary], style: Style, out: &mut dyn Write) -> io::Result<()> {
+    for run in runs {
+        write_run(run, style, out)?;
+    }
+    if runs.len() != 1 {
+        let mut table = new_table(
+            style,
+            &[
+                "",
+                "scenario",
+                "strategy",
+                "seats sold",
+                "double-sells",
+                "requests",
+                "seconds",
+                "exit code",
+            ],
+        );
+        for run in runs {
+            let (word, color) = headline(run);
+            let sold = format!("{} of {}", grouped(run.seats_sold), grouped(run.seats_count));
+            table.add_row([
+                bold(word, color),
+                Cell::new(&run.scenario),
+                Cell::new(&run.strategy),
+                right(sold),
+                right(run.double_sells),
+                right(grouped(requests(run))),
+                right(format!("{:.1}", run.load_seconds)),
+                right(run.exit_code),
+            ]);
+        }
+        let worst = worst_exit_code(runs.iter().map(|run| run.exit_code));
+        writeln!(out, "{}\n\n{} runs, exit code {worst}", table.trim_fmt(), runs.len())?;
+    }
+    Ok(())
+}
+
+/// An observed value as reports write it.
+pub fn observed(value: Option<f64>) -> String {
+    value.map_or_else(|| "nothing".to_owned(), short)
+}
+
+fn write_run(run: &Summary, style: Style, out: &mut dyn Write) -> io::Result<()> {
+    let (word, color) = headline(run);
+    let mut head = new_table(style, &[]);
+    head.add_row([bold(word, color), Cell::new(format!("{}: {}", run.scenario, run.title))]);
+    for line in reasons(run) {
+        head.add_row([Cell::new(""), Cell::new(line)]);
+    }
+    writeln!(out, "{}\n", head.trim_fmt())?;
+    for table in [operations(run, style), checks(run, style)].into_iter().flatten() {
+        writeln!(out, "{}\n", table.trim_fmt())?;
+    }
+    writeln!(out, "recorded in  {}\nrepeat with  {}\n", run.run_dir, run.repeat)
+}
+
+/// The word for a run. Crossed thresholds are no broken invariant, but no plain pass either.
+fn headline(run: &Summary) -> (&'static str, Color) {
+    match run.verdict {
+        Verdict::Fail => ("FAIL", Color::Red),
+        Verdict::Void => ("VOID", Color::Yellow),
+        Verdict::Pass if run.thresholds.iter().any(|threshold| !threshold.ok) => {
+            ("CROSSED", Color::Yellow)
+        }
+        Verdict::Pass => ("PASS", Color::Green),
+    }
+}
+
+/// What the verdict means, in a few lines.
+fn reasons(run: &Summary) -> Vec<String> {
+    let twice = match run.double_sells {
+        0 => "none of them twice".to_owned(),
+        1 => "1 OF THEM TWICE".to_owned(),
+        many => format!("{} OF THEM TWICE", grouped(many)),
+    };
+    let sold_out = run
+        .sold_out_seconds
+        .map_or_else(String::new, |seconds| format!(", sold out after {seconds:.1} s"));
+    let mut lines = vec![format!(
+        "{} of {} seats sold, {twice}{sold_out}",
+        grouped(run.seats_sold),
+        grouped(run.seats_count)
+    )];
+    let broken = run.checkers.iter().filter(|checker| checker.verdict == CheckVerdict::Fail);
+    lines.extend(broken.map(|checker| format!("{} broke: {}", checker.name, checker.detail)));
+    lines.extend(run.void_reasons.iter().map(|reason| format!("proves nothing: {reason}")));
+    let crossed = run.thresholds.iter().filter(|threshold| !threshold.ok).count();
+    if crossed > 0 {
+        lines.push(format!("{crossed} of {} thresholds crossed", run.thresholds.len()));
+    }
+    let servers = if run.instances == 1 {
+        "1 server".to_owned()
+    } else {
+        format!("{} servers", run.instances)
+    };
+    lines.push(format!(
+        "{}, {servers}, seed {}, {:.1} s of load, {} iterations ({} dropped, p99 {} ms late)",
+        run.strategy,
+        run.seed,
+        run.load_seconds,
+        grouped(run.generator.iterations),
+        grouped(run.generator.dropped),
+        short(run.generator.lag_ms_p99)
+    ));
+    lines
+}
+
+fn operations(run: &Summary, style: Style) -> Option<Table> {
+    let header = [
+        "requests", "count", "per s", "ok", "refused", "unknown", "p50 ms", "p95 ms", "p99 ms",
+        "max ms",
+    ];
+    let mut table = new_table(style, &header);
+    for (name, operation) in run.metrics.iter().filter(|(_, operation)| operation.count > 0) {
+        table.add_row(operation_row(name, operation));
+    }
+    (!table.is_empty()).then_some(table)
+}
+
+fn operation_row(name: &str, operation: &OperationMetrics) -> Vec<Cell> {
+    let counts =
+        [operation.outcomes.ok, operation.outcomes.fail, operation.outcomes.info].map(grouped);
+    let latency = operation.latency_ms;
+    let times = [latency.p50, latency.p95, latency.p99, latency.max].map(short);
+    let mut row =
+        vec![Cell::new(name), right(grouped(operation.count)), right(short(operation.rate))];
+    row.extend(counts.into_iter().chain(times).map(right));
+    row
+}
+
+fn checks(run: &Summary, style: Style) -> Option<Table> {
+    let mut table = new_table(style, &["judged", "", "result"]);
+    for checker in &run.checkers {
+        let word = match checker.verdict {
+            CheckVerdict::Pass => held("held"),
+            CheckVerdict::Unknown => doubtful("unknown"),
+            CheckVerdict::Fail => broken("broke"),
+        };
+        table.add_row([Cell::new(&checker.name), word, Cell::new(&checker.detail)]);
+    }
+    for fault in &run.faults {
+        let word = if fault.bit { held("bit") } else { doubtful("no effect") };
+        table.add_row([
+            Cell::new(format!("fault {}", fault.name)),
+            word,
+            Cell::new(&fault.evidence),
+        ]);
+    }
+    for threshold in &run.thresholds {
+        let word = if threshold.ok { held("kept") } else { doubtful("crossed") };
+        table.add_row([
+            Cell::new(limit(threshold)),
+            word,
+            Cell::new(format!("observed {}", observed(threshold.observed))),
+        ]);
+    }
+    for sometimes in &run.sometimes {
+        let word = if sometimes.ok { held("happened") } else { doubtful("never") };
+        let name = format!("sometimes {}", limit(sometimes));
+        table.add_row([
+            Cell::new(name),
+            word,
+            Cell::new(format!("observed {}", observed(sometimes.observed))),
+        ]);
+    }
+    (!table.is_empty()).then_some(table)
+}
+
+fn limit(limit: &ThresholdSummary) -> String {
+    format!("{} {}", limit.metric, limit.expr).trim().to_owned()
+}
+
+fn requests(run: &Summary) -> u64 {
+    run.operations.ok + run.operations.fail + run.operations.info
+}
+
+fn new_table(style: Style, header: &[&str]) -> Table {
+    let mut table = Table::new();
+    table.load_style(presets::NOTHING).force_no_tty();
+    if style == Style::Coloured {
+        table.enforce_styling();
+    }
+    if !header.is_empty() {
+        let numbers_from = header
+            .iter()
+            .position(|name| *name == "count" || *name == "seats sold")
+            .unwrap_or(header.len());
+        let align =
+            |index| if index >= numbers_from { CellAlignment::Right } else { CellAlignment::Left };
+        let cells = header.iter().enumerate().map(|(index, name)| {
+            Cell::new(name).set_alignment(align(index)).add_attribute(Attribute::Dim)
+        });
+        table.set_header(cells.collect::<Vec<_>>());
+    }
+    table
+}
+
+fn right(content: impl Display) -> Cell {
+    Cell::new(content).set_alignment(CellAlignment::Right)
+}
+
+fn bold(word: &str, color: Color) -> Cell {
+    Cell::new(word).fg(color).add_attribute(Attribute::Bold)
+}
+
+fn held(word: &str) -> Cell {
+    Cell::new(word).fg(Color::Green)
+}
+
+fn doubtful(word: &str) -> Cell {
+    bold(word, Color::Yellow)
+}
+
+fn broken(word: &str) -> Cell {
+    bold(word, Color::Red)
+}
+
+/// `12,345`.
+fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+/// A number with as many decimals as are of use: 1234, 75.2, 0.135.
+fn short(number: f64) -> String {
+    let text = match number.abs() {
+        size if size >= 100.0 => format!("{number:.0}"),
+        size if size >= 1.0 => format!("{number:.1}"),
+        _ => format!("{number:.3}"),
+    };
+    if text.contains('.') {
+        text.trim_end_matches('0').trim_end_matches('.').to_owned()
+    } else {
+        text
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::harness::reports::samples;
+
+    fn text(runs: &[Summary], style: Style) -> String {
+        let mut out = Vec::new();
+        write(runs, style, &mut out).unwrap();
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn the_first_line_is_the_verdict_and_the_next_ones_say_why() {
+        let lines = |run: Summary| {
+            text(&[run], Style::Plain)
+                .lines()
+                .map(|line| line.trim().to_owned())
+                .collect::<Vec<_>>()
+        };
+        let passed = lines(samples::passed());
+        assert!(passed[0].starts_with("PASS"), "{passed:?}");
+        assert_eq!(
+            passed[1],
+            "2,000 of 2,000 seats sold, none of them twice, sold out after 15.4 s"
+        );
+        let failed = lines(samples::failed());
+        assert!(failed[0].starts_with("FAIL"), "{failed:?}");
+        assert!(failed[1].contains("3 OF THEM TWICE"), "{failed:?}");
+        assert!(failed[2].contains("no-double-sell-database broke: seat 17"), "{failed:?}");
+        let void = lines(samples::void());
+        assert!(void[0].starts_with("VOID"), "{void:?}");
+        assert!(
+            void[2].contains("proves nothing: fault \"redis slow\" had no observed effect"),
+            "{void:?}"
+        );
+    }
+
+    #[test]
+    fn crossed_thresholds_alone_are_not_a_plain_pass() {
+        let run = Summary {
+            thresholds: samples::failed().thresholds,
+            exit_code: 99,
+            ..samples::passed()
+        };
+        assert!(text(&[run], Style::Plain).trim_start().starts_with("CROSSED"));
+    }
+
+    #[test]
+    fn colours_appear_only_where_asked_for() {
+        let runs = [samples::passed(), samples::failed()];
+        assert!(!text(&runs, Style::Plain).contains('\u{1b}'));
+        assert!(text(&runs, Style::Coloured).contains('\u{1b}'));
+    }
+
+    #[test]
+    fn several_runs_end_with_a_table_of_all_and_the_worst_exit_code() {
+        let text = text(&[samples::passed(), samples::failed(), samples::void()], Style::Plain);
+        assert!(text.trim_end().ends_with("3 runs, exit code 1"), "{text}");
+    }
+
+    #[test]
+    fn numbers_are_written_for_people() {
+        assert_eq!([0, 999, 1000, 1_234_567].map(grouped), ["0", "999", "1,000", "1,234,567"]);
+        assert_eq!(
+            [0.0, 0.1349, 8.1, 75.25, 1234.5].map(short),
+            ["0", "0.135", "8.1", "75.2", "1234"]
+        );
+    }
+}

@@ -1,0 +1,119 @@
+//! The tables that set the stage: target, inventory, payments, generator. Knows nothing of loads and faults.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use super::file::Reader;
+use super::plan::{GeneratorLimits, Inventory, Payments, Target};
+use super::problem::unknown;
+use super::section::Section;
+
+/// Variables that the stack sets on every server; a scenario that set them would cut the server off from its own stack.
+const STACK_VARIABLES: [&str; 5] =
+    ["DATABASE_URL", "REDIS_URLS", "JWT_SECRET", "PAYMENTS", "PAYMENTS_URL"];
+const INSTANCES_MAX: u32 = 8;
+
+const fn seconds(seconds: u64) -> Duration {
+    Duration::from_secs(seconds)
+}
+
+/// `[target]`, with what the command line says instead.
+pub fn target(section: Option<Section<'_>>, reader: &Reader<'_>) -> Target {
+    let overrides = reader.overrides;
+    let mut target =
+        Target { strategy: String::new(), instances: 1, redis_nodes: 1, env: BTreeMap::new() };
+    let Some(mut section) = section else { return target };
+    let strategies = reader.known.strategies;
+    if overrides.strategy.is_none() {
+        section.need(&["strategy"]);
+    }
+    if let Some(word) = overrides.strategy.as_deref().filter(|word| !strategies.contains(word)) {
+        section
+            .refuse("strategy", format!("--strategy: {}", unknown("strategy", word, strategies)));
+    }
+    let written = section.choice("strategy", "strategy", strategies);
+    target.strategy = overrides.strategy.as_deref().or(written).unwrap_or_default().to_owned();
+    if overrides.instances.is_some_and(|instances| !(1..=INSTANCES_MAX).contains(&instances)) {
+        section.refuse("instances", format!("--instances has to be between 1 and {INSTANCES_MAX}"));
+    }
+    let written = section.integer("instances", 1..=INSTANCES_MAX);
+    target.instances = overrides.instances.or(written).unwrap_or(1);
+    target.redis_nodes = section.integer("redis_nodes", 1..=5).unwrap_or(1);
+    if ![1, 3, 5].contains(&target.redis_nodes) {
+        section.refuse(
+            "redis_nodes",
+            format!("\"redis_nodes\" has to be 1, 3 or 5, not {}", target.redis_nodes),
+        );
+    }
+    if let Some(env) = section.table("env") {
+        target.env = environment(&env);
+    }
+    section.done();
+    target
+}
+
+fn environment(section: &Section<'_>) -> BTreeMap<String, String> {
+    let mut env = BTreeMap::new();
+    for (name, value) in section.entries() {
+        let well_formed = |text: &str| {
+            !text.is_empty()
+                && text.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || b == b'_')
+        };
+        if !well_formed(name.get_ref()) {
+            section.problem(
+                name.span().start,
+                "names of variables are upper-case letters, digits and underscores",
+            );
+        } else if STACK_VARIABLES.contains(name.get_ref()) {
+            section.problem(
+                name.span().start,
+                format!("\"{}\" is set by the run itself; remove it", name.get_ref()),
+            );
+        }
+        if let Some(text) = section.text_of(value, name.get_ref()) {
+            env.insert((*name.get_ref()).to_owned(), text.to_owned());
+        }
+    }
+    env
+}
+
+/// `[inventory]`.
+pub fn inventory(section: Option<Section<'_>>) -> Inventory {
+    let mut inventory = Inventory { events: 1, seats: 1, price_cents: 5000, hold_ttl: seconds(30) };
+    let Some(mut section) = section else { return inventory };
+    section.need(&["seats"]);
+    inventory.events = section.integer("events", 1..=100).unwrap_or(1);
+    inventory.seats = section.integer("seats", 1..=1_000_000).unwrap_or(1);
+    inventory.price_cents = section.integer("price_cents", 1..=100_000_000).unwrap_or(5000);
+    inventory.hold_ttl =
+        section.duration("hold_ttl", seconds(1)..=seconds(86_400)).unwrap_or(seconds(30));
+    if inventory.hold_ttl.subsec_nanos() != 0 {
+        section.refuse("hold_ttl", "\"hold_ttl\" has to be whole seconds");
+    }
+    section.done();
+    inventory
+}
+
+/// `[payments]`; without it every charge succeeds at once.
+pub fn payments(section: Option<Section<'_>>) -> Payments {
+    let mut payments = Payments { decline: 0.0, latency: Duration::ZERO, drop_reply: 0.0 };
+    let Some(mut section) = section else { return payments };
+    payments.decline = section.number("decline", 0.0..=1.0).unwrap_or(0.0);
+    payments.latency =
+        section.duration("latency", Duration::ZERO..=seconds(60)).unwrap_or_default();
+    payments.drop_reply = section.number("drop_reply", 0.0..=1.0).unwrap_or(0.0);
+    section.done();
+    payments
+}
+
+/// `[generator]`; without it no iteration may be dropped and starts may lag by 100 ms.
+pub fn generator(section: Option<Section<'_>>) -> GeneratorLimits {
+    let lag = Duration::from_millis(100);
+    let mut limits = GeneratorLimits { max_dropped: 0, max_lag_p99: lag };
+    let Some(mut section) = section else { return limits };
+    limits.max_dropped = section.integer("max_dropped", 0..=i64::MAX).map_or(0, i64::unsigned_abs);
+    limits.max_lag_p99 =
+        section.duration("max_lag_p99", Duration::from_millis(1)..=seconds(60)).unwrap_or(lag);
+    section.done();
+    limits
+}

@@ -1,0 +1,165 @@
+//! The metrics that thresholds and `sometimes` may name, and how each is read from a run. To add one: a line in `METRICS`.
+
+use hdrhistogram::Histogram;
+
+use super::measured::{Measured, MeasuredOperation};
+use crate::harness::recorder::{OpKind, Outcome};
+use crate::harness::reports::summary::Outcomes;
+
+/// A metric.
+#[derive(Debug)]
+pub struct Metric {
+    /// Its name, k6's where k6 has the same.
+    pub name: &'static str,
+    /// What it measures and in which unit.
+    pub summary: &'static str,
+    /// The tags that narrow it down.
+    pub tags: &'static [&'static str],
+    /// Its kind, with the way to read it.
+    pub kind: Kind,
+}
+
+/// Kinds of metrics, named as in k6.
+#[derive(Debug, Clone, Copy)]
+pub enum Kind {
+    /// `count`, and `rate` a second. Read as (counted, chances to count): no chance is no sample.
+    Counter(fn(&Measured, Filter) -> (u64, u64)),
+    /// `rate`: a share from 0 to 1, read as (hits, samples).
+    Rate(fn(&Measured, Filter) -> (u64, u64)),
+    /// `avg`, `min`, `med`, `max`, `p(N)` of a distribution in milliseconds.
+    Trend(fn(&MeasuredOperation) -> &Histogram<u64>),
+    /// `value`.
+    Gauge(fn(&Measured) -> Option<f64>),
+}
+
+impl Kind {
+    /// The statistics of this kind, as written in expressions; the first is what `sometimes` means without one.
+    pub fn statistics(self) -> &'static [&'static str] {
+        match self {
+            Self::Counter(_) => &["count", "rate"],
+            Self::Rate(_) => &["rate"],
+            Self::Trend(_) => &["p(N)", "avg", "min", "med", "max"],
+            Self::Gauge(_) => &["value"],
+        }
+    }
+}
+
+/// Tags given with a metric; an absent one admits everything.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Filter {
+    /// `{op:hold}`.
+    pub op: Option<OpKind>,
+    /// `{outcome:info}`.
+    pub outcome: Option<Outcome>,
+}
+
+impl Filter {
+    /// The measured operations that the filter admits.
+    pub fn operations(self, measured: &Measured) -> impl Iterator<Item = &MeasuredOperation> {
+        let admitted = move |op: OpKind| self.op.is_none_or(|wanted| wanted == op);
+        measured
+            .operations
+            .iter()
+            .filter(move |(op, _)| admitted(**op))
+            .map(|(_, operation)| operation)
+    }
+}
+
+/// Every metric.
+pub const METRICS: &[Metric] = &[
+    Metric {
+        name: "http_req_duration",
+        summary: "milliseconds from the moment the schedule wanted a request to its answer",
+        tags: &["op"],
+        kind: Kind::Trend(|operation| &operation.latency_us),
+    },
+    Metric {
+        name: "http_req_service",
+        summary: "milliseconds from sending a request to its answer",
+        tags: &["op"],
+        kind: Kind::Trend(|operation| &operation.service_us),
+    },
+    Metric {
+        name: "http_reqs",
+        summary: "requests completed",
+        tags: &["op"],
+        kind: Kind::Counter(|measured, filter| {
+            (requests(measured, filter), requests(measured, filter))
+        }),
+    },
+    Metric {
+        name: "http_req_failed",
+        summary: "share of requests that did not end ok, refusals included, 0 to 1",
+        tags: &["op"],
+        kind: Kind::Rate(|measured, filter| {
+            let not_ok = |outcomes: Outcomes| outcomes.fail + outcomes.info;
+            (sum(measured, filter, not_ok), requests(measured, filter))
+        }),
+    },
+    Metric {
+        name: "ops",
+        summary: "requests by outcome, as the clients saw them",
+        tags: &["op", "outcome"],
+        kind: Kind::Counter(|measured, filter| {
+            let counted = sum(measured, filter, |outcomes| match filter.outcome {
+                None => total(outcomes),
+                Some(Outcome::Ok) => outcomes.ok,
+                Some(Outcome::Fail) => outcomes.fail,
+                Some(Outcome::Info) => outcomes.info,
+            });
+            (counted, requests(measured, filter))
+        }),
+    },
+    Metric {
+        name: "iterations",
+        summary: "iterations started",
+        tags: &[],
+        kind: Kind::Counter(|measured, _| (measured.iterations, scheduled(measured))),
+    },
+    Metric {
+        name: "dropped_iterations",
+        summary: "iterations dropped for want of a free VU",
+        tags: &[],
+        kind: Kind::Counter(|measured, _| (measured.dropped_iterations, scheduled(measured))),
+    },
+    Metric {
+        name: "reservations_held",
+        summary: "reservations granted to clients",
+        tags: &[],
+        kind: Kind::Counter(|measured, _| (measured.reservations_held, scheduled(measured))),
+    },
+    Metric {
+        name: "bookings_confirmed",
+        summary: "bookings acknowledged to clients, those found by settling included",
+        tags: &[],
+        kind: Kind::Counter(|measured, _| (measured.bookings_confirmed, scheduled(measured))),
+    },
+    Metric {
+        name: "seats_sold",
+        summary: "seats sold, by the database",
+        tags: &[],
+        kind: Kind::Counter(|measured, _| (measured.seats_sold, scheduled(measured))),
+    },
+    Metric {
+        name: "sold_out_seconds",
+        summary: "seconds from the load's start to the last seat's first sale; no sample where seats remain",
+        tags: &[],
+        kind: Kind::Gauge(|measured| measured.sold_out_seconds),
+    },
+];
+
+fn scheduled(measured: &Measured) -> u64 {
+    measured.iterations + measured.dropped_iterations
+}
+
+fn requests(measured: &Measured, filter: Filter) -> u64 {
+    sum(measured, filter, total)
+}
+
+fn total(outcomes: Outcomes) -> u64 {
+    outcomes.ok + outcomes.fail + outcomes.info
+}
+
+fn sum(measured: &Measured, filter: Filter, count: impl Fn(Outcomes) -> u64) -> u64 {
+    filter.operations(measured).map(|operation| count(operation.outcomes)).sum()
+}

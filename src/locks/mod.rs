@@ -1,0 +1,13 @@
+//! Redis: leases over several nodes, and answers kept close. Everything here may vanish at any moment without a wrong
+//! answer; PostgreSQL decides.
+
+/// One Redis server, with timeouts and a breaker.
+pub mod node;
+/// Leases held on a majority of nodes.
+pub mod redlock;
+/// Stored answers in front of the database's.
+pub mod answers;
+
+pub use answers::AnswerCache;
+pub use node::{Node, NodeError};
+pub use redlock::{Acquired, Lease, Redlock, RedlockSettings};

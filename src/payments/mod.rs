@@ -1,0 +1,101 @@
+//! Payment providers. To add one: a new file, its `mod` line, a line in `PROVIDERS`. Knows nothing of seats: a provider
+//! is told a payment's id and a sum.
+
+/// In this process, for trying the server out.
+pub mod mock;
+/// Over HTTP, as a real one is: what a stack runs.
+pub mod simulator;
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+
+use crate::domain::{Cents, PaymentId};
+
+/// Somebody who takes money. Every call may be repeated: the payment's id is the provider's idempotency key.
+#[async_trait]
+pub trait PaymentProvider: Send + Sync {
+    /// Takes the money, once however often it is asked.
+    async fn charge(&self, payment: PaymentId, amount: Cents, method: &str) -> ChargeOutcome;
+    /// Gives the whole of it back, once however often it is asked.
+    async fn refund(&self, payment: PaymentId) -> RefundOutcome;
+    /// Says what became of a charge.
+    async fn look_up(&self, payment: PaymentId) -> LookUpOutcome;
+}
+
+/// What came of a charge.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ChargeOutcome {
+    /// The money was taken.
+    Captured,
+    /// It certainly was not.
+    Declined,
+    /// Nobody knows.
+    Unknown(String),
+}
+
+/// What came of a refund.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum RefundOutcome {
+    /// The money went back.
+    Refunded,
+    /// Nobody knows; ask again.
+    Unknown(String),
+}
+
+/// What a provider says of a charge.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum LookUpOutcome {
+    /// The money was taken.
+    Captured,
+    /// It was refused, or taken and given back.
+    NotCharged,
+    /// It never heard of the payment.
+    NeverSeen,
+    /// It gave no answer.
+    Unknown(String),
+}
+
+/// What a provider needs to know.
+#[derive(Debug, Clone)]
+pub struct ProviderSettings {
+    /// Where it is, for those that are somewhere.
+    pub url: Option<String>,
+    /// How long one call may take before its outcome counts as unknown.
+    pub timeout: Duration,
+}
+
+/// A provider by name.
+pub struct ProviderEntry {
+    /// As `--payments` takes it.
+    pub name: &'static str,
+    /// One line for help.
+    pub summary: &'static str,
+    open: fn(&ProviderSettings) -> Result<Arc<dyn PaymentProvider>, ProviderError>,
+}
+
+/// A provider that can't be used as it is set up.
+#[derive(Debug, thiserror::Error)]
+#[error("payment provider {provider}: {reason}")]
+pub struct ProviderError {
+    provider: &'static str,
+    reason: String,
+}
+
+/// Every provider.
+pub const PROVIDERS: &[ProviderEntry] = &[mock::ENTRY, simulator::ENTRY];
+
+impl ProviderEntry {
+    /// The provider, ready to be asked.
+    pub fn open(&self, settings: &ProviderSettings) -> Result<Arc<dyn PaymentProvider>, ProviderError> {
+        (self.open)(settings)
+    }
+}
+
+impl fmt::Debug for ProviderEntry {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(self.name)
+    }
+}

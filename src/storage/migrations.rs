@@ -1,0 +1,40 @@
+//! The schema's versions: `migrations/*.sql`, embedded in the binary.
+
+use sqlx::migrate::{Migrate as _, Migrator};
+
+use super::{Storage, StorageError};
+
+static MIGRATOR: Migrator = sqlx::migrate!();
+
+/// Why migrating failed.
+#[derive(Debug, thiserror::Error)]
+pub enum MigrationError {
+    /// No connection, or a statement failed.
+    #[error(transparent)]
+    Storage(#[from] StorageError),
+    /// A migration did not apply, or one already applied differs from ours.
+    #[error("{0}")]
+    Refused(#[from] sqlx::migrate::MigrateError),
+}
+
+/// Brings the schema up to date and returns the descriptions of what it lacked. Safe to run on many instances at once:
+/// an advisory lock makes them take turns.
+pub async fn migrate(storage: &Storage) -> Result<Vec<String>, MigrationError> {
+    let missing = pending(storage).await?;
+    let mut connection = storage.connection().await?;
+    MIGRATOR.run_direct(None, &mut *connection, false).await?;
+    Ok(missing)
+}
+
+/// Migrations that the database lacks, by description; empty when it is up to date.
+pub async fn pending(storage: &Storage) -> Result<Vec<String>, MigrationError> {
+    let mut connection = storage.connection().await?;
+    let table = MIGRATOR.table_name.as_ref();
+    let exists = sqlx::query_scalar!(r#"select to_regclass($1) is not null as "exists!""#, table)
+        .fetch_one(&mut *connection)
+        .await
+        .map_err(StorageError::from)?;
+    let applied = if exists { connection.list_applied_migrations(table).await? } else { Vec::new() };
+    let missing = MIGRATOR.iter().filter(|ours| applied.iter().all(|theirs| theirs.version != ours.version));
+    Ok(missing.map(|migration| format!("{:04} {}", migration.version, migration.description)).collect())
+}

@@ -1,0 +1,125 @@
+//! PostgreSQL, the truth. Holds every statement but those that are a strategy; knows nothing of HTTP, Redis or payment
+//! providers.
+
+/// What can go wrong, sorted by what a caller does about it.
+pub mod error;
+/// The schema's versions.
+pub mod migrations;
+/// The one way to a transaction.
+pub mod transaction;
+/// Events.
+pub mod events;
+/// Seats, and the statements that every strategy shares.
+pub mod seats;
+/// Reservations.
+pub mod reservations;
+/// Bookings and their tickets.
+pub mod bookings;
+/// Payments and the saga's recovery points.
+pub mod payments;
+/// Idempotency records.
+pub mod idempotency;
+/// Rows in bulk.
+pub mod seeding;
+/// Databases that may be broken on purpose.
+pub mod throwaway;
+/// What the database holds, read for judging.
+pub mod audit;
+
+use std::time::Duration;
+
+use sqlx::pool::PoolConnection;
+use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
+use sqlx::{ConnectOptions as _, Postgres};
+
+pub use error::StorageError;
+pub use transaction::Tx;
+
+/// A pool of connections to one database. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Storage {
+    pool: PgPool,
+}
+
+/// How to reach the database, and how long to wait for it.
+#[derive(Debug, Clone)]
+pub struct StorageSettings {
+    /// `postgres://user:password@host:port/database`.
+    pub database_url: String,
+    /// Shown in `pg_stat_activity`.
+    pub application_name: String,
+    /// Connections at most, 1 or more.
+    pub connections_max: u32,
+    /// How long a request waits for a free connection before it is told that the server is busy.
+    pub acquire_timeout: Duration,
+    /// How long one statement may run.
+    pub statement_timeout: Duration,
+    /// How long one statement may wait for a lock.
+    pub lock_timeout: Duration,
+    /// How long a transaction may lie idle before PostgreSQL ends it: what a paused process leaves behind.
+    pub idle_in_transaction_timeout: Duration,
+}
+
+impl StorageSettings {
+    /// The settings of an operator's command: few connections, and statements that may take their time.
+    pub fn for_command(database_url: &str) -> Self {
+        Self {
+            database_url: database_url.to_owned(),
+            application_name: "ticketctl".to_owned(),
+            connections_max: 2,
+            acquire_timeout: Duration::from_secs(5),
+            statement_timeout: Duration::from_secs(600),
+            lock_timeout: Duration::from_secs(10),
+            idle_in_transaction_timeout: Duration::from_secs(60),
+        }
+    }
+}
+
+impl Storage {
+    /// Opens a pool without connecting yet: a server starts while its database is still away, and is not ready until
+    /// it has come.
+    ///
+    /// # Errors
+    /// When the URL is no PostgreSQL URL.
+    pub fn open(settings: &StorageSettings) -> Result<Self, StorageError> {
+        let millis = |duration: Duration| duration.as_millis().to_string();
+        let options: PgConnectOptions = settings.database_url.parse().map_err(StorageError::from)?;
+        let options = options
+            .application_name(&settings.application_name)
+            .options([
+                ("statement_timeout", millis(settings.statement_timeout)),
+                ("lock_timeout", millis(settings.lock_timeout)),
+                ("idle_in_transaction_session_timeout", millis(settings.idle_in_transaction_timeout)),
+            ])
+            .disable_statement_logging();
+        let pool = PgPoolOptions::new()
+            .max_connections(settings.connections_max)
+            .acquire_timeout(settings.acquire_timeout)
+            // A ping before each use would cost every request a round trip; a dead connection shows itself by its error.
+            .test_before_acquire(false)
+            .connect_lazy_with(options);
+        Ok(Self { pool })
+    }
+
+    /// A connection for statements outside a transaction. Never taken while the caller holds another.
+    pub async fn connection(&self) -> Result<PoolConnection<Postgres>, StorageError> {
+        Ok(self.pool.acquire().await?)
+    }
+
+    /// Asks the database for an answer.
+    pub async fn ping(&self) -> Result<(), StorageError> {
+        let mut connection = self.connection().await?;
+        sqlx::query!("select 1 as one").fetch_one(&mut *connection).await?;
+        Ok(())
+    }
+
+    /// Connections open and connections idle.
+    pub fn pool_size(&self) -> (u32, usize) {
+        (self.pool.size(), self.pool.num_idle())
+    }
+
+    /// Waits for connections in use to come back and closes all.
+    pub async fn close(&self) {
+        self.pool.close().await;
+    }
+}

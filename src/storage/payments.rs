@@ -1,0 +1,168 @@
+//! Payments and the saga's recovery points. A step is written before it is taken; every change of step is conditional
+//! on the step before it, so that of a live process and a recovering one exactly one goes on.
+
+use sqlx::PgConnection;
+use uuid::Uuid;
+
+use super::StorageError;
+use crate::domain::{
+    Cents, IdempotencyKey, PaymentId, RequestHash, ReservationId, UserId,
+};
+
+/// The index that allows one payment at a time for a reservation.
+pub const ONE_LIVE_PAYMENT: &str = "payments_one_live_per_reservation";
+
+/// A payment under way.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Payment {
+    /// Its id, here and at the provider.
+    pub id: PaymentId,
+    /// The reservation paid for.
+    pub reservation: ReservationId,
+    /// The buyer.
+    pub user: UserId,
+    /// Key of the request that began it.
+    pub key: IdempotencyKey,
+    /// What is charged.
+    pub amount: Cents,
+    /// The provider's token of the payment method.
+    pub method: String,
+    /// The recovery point.
+    pub step: Step,
+}
+
+/// What is being done, or was when the process died.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Step {
+    /// The provider is being asked to charge; whether it did is unknown.
+    Charging,
+    /// The charge was captured and is being given back.
+    Refunding,
+}
+
+/// What begins a payment.
+#[derive(Debug)]
+pub struct NewPayment<'a> {
+    /// A fresh id.
+    pub id: PaymentId,
+    /// The reservation to pay for.
+    pub reservation: ReservationId,
+    /// Its owner.
+    pub user: UserId,
+    /// The request's key.
+    pub key: &'a IdempotencyKey,
+    /// The request's hash.
+    pub hash: RequestHash,
+    /// The provider's token of the payment method.
+    pub method: &'a str,
+    /// Seconds after which the IN_PROGRESS record counts as left behind.
+    pub in_progress_ttl_seconds: i32,
+}
+
+/// Writes the saga's first recovery point in one statement: the idempotency record as IN_PROGRESS and the payment as
+/// charging, both only if the hold is live and the key new. `None` when one of them is not; nothing is written then.
+pub async fn begin(connection: &mut PgConnection, new: &NewPayment<'_>) -> Result<Option<Cents>, StorageError> {
+    let amount = sqlx::query_scalar!(
+        "with hold as (
+             select id, total_cents from reservations
+             where id = $2 and user_id = $3 and state = 'held' and expires_at > now()),
+         record as (
+             insert into idempotency_records (user_id, key, request_sha256, state, expires_at)
+             select $3, $4, $5, 'IN_PROGRESS', now() + make_interval(secs => $7) from hold
+             on conflict (user_id, key) do nothing returning key)
+         insert into payments (id, reservation_id, user_id, idempotency_key, amount_cents, payment_method)
+         select $1, hold.id, $3, record.key, hold.total_cents, $6 from hold, record
+         returning amount_cents",
+        new.id.0,
+        new.reservation.0,
+        new.user.0,
+        new.key.as_str(),
+        &new.hash.0[..],
+        new.method,
+        f64::from(new.in_progress_ttl_seconds)
+    )
+    .fetch_optional(connection)
+    .await?;
+    amount.map(|cents| Cents::new(cents).ok_or(StorageError::Impossible("amount"))).transpose()
+}
+
+/// The charge was captured and the seats are the buyer's: the saga is done. False when another process went on before.
+pub async fn capture(connection: &mut PgConnection, id: PaymentId) -> Result<bool, StorageError> {
+    let done = sqlx::query!(
+        "update payments set state = 'captured', step = 'done' where id = $1 and step = 'charging'",
+        id.0
+    )
+    .execute(connection)
+    .await?;
+    Ok(done.rows_affected() == 1)
+}
+
+/// Nothing was charged: the saga is done. False when another process went on before.
+pub async fn fail(connection: &mut PgConnection, id: PaymentId) -> Result<bool, StorageError> {
+    let done = sqlx::query!(
+        "update payments set state = 'failed', step = 'done' where id = $1 and step = 'charging'",
+        id.0
+    )
+    .execute(connection)
+    .await?;
+    Ok(done.rows_affected() == 1)
+}
+
+/// The charge was captured but the seats are lost: it is to be given back. Also true of a payment that somebody else
+/// gave up as failed before its charge came through. False when another process went on before.
+pub async fn begin_refund(connection: &mut PgConnection, id: PaymentId) -> Result<bool, StorageError> {
+    let done = sqlx::query!(
+        "update payments set state = 'captured', step = 'refunding', worked_at = now()
+         where id = $1 and (step = 'charging' or state = 'failed')",
+        id.0
+    )
+    .execute(connection)
+    .await?;
+    Ok(done.rows_affected() == 1)
+}
+
+/// The money went back: the saga is done. False when another process went on before.
+pub async fn finish_refund(connection: &mut PgConnection, id: PaymentId) -> Result<bool, StorageError> {
+    let done = sqlx::query!(
+        "update payments set state = 'refunded', step = 'done' where id = $1 and step = 'refunding'",
+        id.0
+    )
+    .execute(connection)
+    .await?;
+    Ok(done.rows_affected() == 1)
+}
+
+/// Takes on at most `limit` payments that nobody worked on for `idle_seconds`. Those that another instance is taking on
+/// are left to it.
+pub async fn take_on_unfinished(
+    connection: &mut PgConnection,
+    idle_seconds: f64,
+    limit: i64,
+) -> Result<Vec<Payment>, StorageError> {
+    let rows = sqlx::query!(
+        "with left_behind as (
+             select id from payments
+             where step <> 'done' and worked_at < now() - make_interval(secs => $1)
+             order by worked_at limit $2 for update skip locked)
+         update payments set worked_at = now() from left_behind where payments.id = left_behind.id
+         returning payments.id, reservation_id, user_id, idempotency_key, amount_cents, payment_method, step",
+        idle_seconds,
+        limit
+    )
+    .fetch_all(connection)
+    .await?;
+    rows.into_iter()
+        .map(|row| {
+            Ok(Payment {
+                id: PaymentId(row.id),
+                reservation: ReservationId(row.reservation_id),
+                user: UserId(row.user_id),
+                key: IdempotencyKey::parse(&row.idempotency_key)
+                    .map_err(|_bad| StorageError::Impossible("idempotency key"))?,
+                amount: Cents::new(row.amount_cents).ok_or(StorageError::Impossible("amount"))?,
+                method: row.payment_method,
+                step: if row.step == "refunding" { Step::Refunding } else { Step::Charging },
+            })
+        })
+        .collect()
+}

@@ -1,0 +1,61 @@
+//! The one way to a transaction: named, measured, and run again a bounded number of times when others were in the way.
+
+use std::future::Future;
+
+use super::{Storage, StorageError};
+
+/// A transaction under way. Dropped without a commit, it is rolled back.
+pub type Tx = sqlx::Transaction<'static, sqlx::Postgres>;
+
+/// Runs of one transaction at most, the first included.
+const ATTEMPTS_MAX: u32 = 4;
+
+impl Storage {
+    /// Runs `attempt` in a READ COMMITTED transaction and commits when it returns the transaction with a value. Any
+    /// error rolls back; contention with other transactions runs the whole again, at most three times. `name` labels
+    /// the metric.
+    pub async fn transaction<T, E, F, Fut>(&self, name: &'static str, attempt: F) -> Result<T, E>
+    where
+        F: Fn(Tx) -> Fut,
+        Fut: Future<Output = Result<(Tx, T), E>>,
+        E: From<StorageError> + AsRetryable,
+    {
+        for _ in 1..ATTEMPTS_MAX {
+            match self.run_once(&attempt).await {
+                Err(error) if error.is_retryable() => {
+                    metrics::counter!("ticketctl_transaction_retries_total", "transaction" => name).increment(1);
+                }
+                end => return end,
+            }
+        }
+        self.run_once(&attempt).await
+    }
+
+    async fn run_once<T, E, F, Fut>(&self, attempt: &F) -> Result<T, E>
+    where
+        F: Fn(Tx) -> Fut,
+        Fut: Future<Output = Result<(Tx, T), E>>,
+        E: From<StorageError>,
+    {
+        let (tx, value) = attempt(self.begin().await?).await?;
+        tx.commit().await.map_err(StorageError::from)?;
+        Ok(value)
+    }
+
+    #[expect(clippy::disallowed_methods, reason = "this is the helper that everything else has to use")]
+    async fn begin(&self) -> Result<Tx, StorageError> {
+        Ok(self.pool.begin().await?)
+    }
+}
+
+/// An error that may be about contention, in which case the transaction is worth running again.
+pub trait AsRetryable {
+    /// Whether running the whole transaction again can help.
+    fn is_retryable(&self) -> bool;
+}
+
+impl AsRetryable for StorageError {
+    fn is_retryable(&self) -> bool {
+        Self::is_retryable(self)
+    }
+}

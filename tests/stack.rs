@@ -1,0 +1,310 @@
+//! Black-box: `ticketctl stack` and `ticketctl doctor` as a user runs them, and as a user kills them.
+#![expect(clippy::unwrap_used, reason = "in a test the panic is the report")]
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, Signal, geteuid, kill_process};
+use serde_json::Value;
+use tempfile::TempDir;
+
+/// The promise: this long after the end of a run, whatever ended it, nothing is left.
+const GONE_WITHIN: Duration = Duration::from_secs(5);
+const READY_WITHIN: Duration = Duration::from_mins(1);
+
+/// A place of its own for state file and stack, so that tests do not meet each other's or the user's.
+struct Place {
+    state: TempDir,
+    temp: TempDir,
+}
+
+impl Place {
+    fn new() -> Self {
+        let (state, temp) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        // Open to all, so that PostgreSQL's user may pass through it.
+        fs::set_permissions(temp.path(), fs::Permissions::from_mode(0o755)).unwrap();
+        Self { state, temp }
+    }
+
+    fn command(&self, args: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_ticketctl"));
+        command
+            .args(args)
+            .env("XDG_STATE_HOME", self.state.path())
+            .env("TMPDIR", self.temp.path())
+            .env_remove("XDG_RUNTIME_DIR");
+        for variable in ["DATABASE_URL", "REDIS_URLS", "TOXIPROXY_URL", "AMQP_URL"] {
+            command.env_remove(variable);
+        }
+        command
+    }
+
+    fn run(&self, args: &[&str]) -> Output {
+        self.command(args).output().unwrap()
+    }
+
+    /// The holder of a stack, as `stack up` starts it, but as this test's own child.
+    fn hold(&self) -> Holder {
+        let mut command = self.command(&["stack", "run"]);
+        Holder(command.stdin(Stdio::null()).stderr(Stdio::null()).spawn().unwrap())
+    }
+
+    fn hold_until_ready(&self) -> (Holder, Value) {
+        let holder = self.hold();
+        let mut state = Value::Null;
+        wait("the stack is ready", READY_WITHIN, || {
+            let output = self.run(&["stack", "status", "--json"]);
+            state = serde_json::from_slice(&output.stdout).unwrap_or_default();
+            output.status.success()
+        });
+        (holder, state)
+    }
+
+    fn stack_folder(&self) -> Option<PathBuf> {
+        Some(fs::read_dir(self.temp.path()).unwrap().next()?.unwrap().path())
+    }
+
+    fn assert_gone(&self) {
+        wait("folder and processes are gone", GONE_WITHIN, || {
+            self.stack_folder().is_none() && processes_within(self.temp.path()).is_empty()
+        });
+    }
+}
+
+struct Holder(Child);
+
+impl Holder {
+    fn signal(&self, signal: Signal) {
+        kill_process(pid(self.0.id()), signal).unwrap();
+    }
+}
+
+impl Drop for Holder {
+    fn drop(&mut self) {
+        self.0.kill().ok();
+        self.0.wait().ok();
+    }
+}
+
+fn pid(id: u32) -> Pid {
+    Pid::from_raw(i32::try_from(id).unwrap()).unwrap()
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "polls other processes; there is no runtime to block"
+)]
+fn wait(what: &str, within: Duration, mut is_so: impl FnMut() -> bool) {
+    let started = Instant::now();
+    while !is_so() {
+        assert!(started.elapsed() < within, "not within {within:?}: {what}");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+/// Processes that work in `folder` or name it on their command line; the dead do neither.
+fn processes_within(folder: &Path) -> Vec<u32> {
+    let works_there = |process: &Path| {
+        let names = fs::read(process.join("cmdline")).unwrap_or_default();
+        fs::read_link(process.join("cwd")).is_ok_and(|cwd| cwd.starts_with(folder))
+            || String::from_utf8_lossy(&names).contains(folder.to_str().unwrap())
+    };
+    fs::read_dir("/proc")
+        .unwrap()
+        .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok())
+        .filter(|id| works_there(&Path::new("/proc").join(u32::to_string(id))))
+        .collect()
+}
+
+fn exports(stdout: &[u8]) -> BTreeMap<String, String> {
+    let parse = |line: &str| {
+        let (name, value) = line.strip_prefix("export ")?.split_once('=')?;
+        Some((name.to_owned(), value.trim_matches('\'').to_owned()))
+    };
+    String::from_utf8_lossy(stdout).lines().map(|line| parse(line).unwrap()).collect()
+}
+
+fn stderr(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+#[test]
+fn up_prints_the_environment_again_and_down_leaves_nothing() {
+    let place = Place::new();
+    assert_eq!(place.run(&["stack", "status"]).status.code(), Some(3));
+    let up = place.run(&["stack", "up", "--redis-nodes", "3"]);
+    assert!(up.status.success(), "{}", stderr(&up));
+    let env = exports(&up.stdout);
+    let names: Vec<&str> = env.keys().map(String::as_str).collect();
+    assert_eq!(names, ["DATABASE_URL", "JWT_SECRET", "PAYMENTS", "PAYMENTS_URL", "REDIS_URLS"]);
+    assert_eq!(env["REDIS_URLS"].split(',').count(), 3);
+
+    let again = place.run(&["stack", "up", "--redis-nodes", "3"]);
+    assert_eq!(exports(&again.stdout), env);
+    assert!(stderr(&again).starts_with("already running in "));
+    assert_eq!(place.run(&["stack", "status"]).status.code(), Some(0));
+
+    // The stores that were printed are there: doctor checks each by its URL.
+    let doctor = place.command(&["doctor"]).envs(&env).output().unwrap();
+    assert!(doctor.status.success(), "{}", String::from_utf8_lossy(&doctor.stdout));
+
+    let down = place.run(&["stack", "down"]);
+    assert!(down.status.success(), "{}", stderr(&down));
+    place.assert_gone();
+    assert_eq!(place.run(&["stack", "status"]).status.code(), Some(3));
+    assert!(place.run(&["stack", "down"]).status.success());
+}
+
+#[test]
+fn two_at_once_start_one_stack() {
+    let place = Place::new();
+    let mut starting: Vec<Child> = (0..2)
+        .map(|_| place.command(&["stack", "up"]).stdout(Stdio::piped()).spawn().unwrap())
+        .collect();
+    let outputs: Vec<Output> =
+        starting.drain(..).map(|child| child.wait_with_output().unwrap()).collect();
+    assert!(outputs.iter().all(|output| output.status.success()));
+    assert_eq!(exports(&outputs[0].stdout), exports(&outputs[1].stdout));
+    assert!(place.run(&["stack", "down"]).status.success());
+    place.assert_gone();
+}
+
+#[test]
+fn a_killed_holder_leaves_nothing_within_five_seconds() {
+    let place = Place::new();
+    let (holder, state) = place.hold_until_ready();
+    let folder = place.stack_folder().unwrap();
+    assert_eq!(state["dir"], folder.to_str().unwrap());
+    // A guard that names the folder, redis, the postmaster and its five workers.
+    assert!(processes_within(place.temp.path()).len() >= 7);
+    holder.signal(Signal::KILL);
+    place.assert_gone();
+    assert_eq!(place.run(&["stack", "status"]).status.code(), Some(3));
+}
+
+#[test]
+fn a_holder_killed_while_its_stores_are_stopped_leaves_nothing() {
+    let place = Place::new();
+    let (holder, _) = place.hold_until_ready();
+    for id in processes_within(&place.stack_folder().unwrap()) {
+        kill_process(pid(id), Signal::STOP).unwrap();
+    }
+    holder.signal(Signal::KILL);
+    place.assert_gone();
+}
+
+#[test]
+fn backends_that_lost_their_postmaster_while_stopped_are_ended_too() {
+    let place = Place::new();
+    let (holder, _) = place.hold_until_ready();
+    let folder = place.stack_folder().unwrap();
+    for id in processes_within(&folder) {
+        kill_process(pid(id), Signal::STOP).unwrap();
+    }
+    let pid_file = fs::read_to_string(folder.join("postgres/data/postmaster.pid")).unwrap();
+    let postmaster: u32 = pid_file.lines().next().unwrap().parse().unwrap();
+    kill_process(pid(postmaster), Signal::KILL).unwrap();
+    holder.signal(Signal::KILL);
+    place.assert_gone();
+}
+
+#[test]
+fn a_holder_killed_in_the_middle_of_starting_leaves_nothing() {
+    // Each step of the start leaves another trace; the kill comes right after it.
+    for trace in ["", "logs", "postgres/data", "postgres/data/base", "logs/postgres.log"] {
+        let place = Place::new();
+        let holder = place.hold();
+        wait(&format!("{trace:?} is there"), READY_WITHIN, || {
+            place.stack_folder().is_some_and(|folder| folder.join(trace).exists())
+        });
+        holder.signal(Signal::KILL);
+        place.assert_gone();
+    }
+}
+
+#[test]
+fn a_holder_that_is_interrupted_or_terminated_leaves_nothing() {
+    for signal in [Signal::INT, Signal::TERM] {
+        let place = Place::new();
+        let (mut holder, _) = place.hold_until_ready();
+        holder.signal(signal);
+        assert!(holder.0.wait().unwrap().success());
+        // It waits for its guard, so there is nothing to wait for here.
+        assert_eq!(place.stack_folder(), None);
+        place.assert_gone();
+    }
+}
+
+#[test]
+fn the_state_file_is_for_its_owner_only() {
+    let place = Place::new();
+    let (_holder, _) = place.hold_until_ready();
+    let file = place.state.path().join("ticketctl/stack.json");
+    let mode = fs::metadata(file).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o600);
+}
+
+#[test]
+fn a_folder_that_postgres_may_not_enter_is_named_and_nothing_is_left() {
+    if !geteuid().is_root() {
+        return; // Then PostgreSQL runs as this user, who may.
+    }
+    let place = Place::new();
+    fs::set_permissions(place.temp.path(), fs::Permissions::from_mode(0o700)).unwrap();
+    let up = place.run(&["stack", "up"]);
+    assert_eq!(up.status.code(), Some(4));
+    let message = stderr(&up);
+    assert_eq!(message.lines().count(), 1, "{message}");
+    assert!(message.contains("may not pass through"), "{message}");
+    assert!(message.contains("set TMPDIR to a folder open to all"), "{message}");
+    place.assert_gone();
+}
+
+#[test]
+fn a_guard_started_by_hand_refuses_to_end_the_callers_process_group() {
+    let place = Place::new();
+    let output = place.run(&["guard", place.temp.path().to_str().unwrap()]);
+    assert!(!output.status.success());
+    assert!(stderr(&output).contains("must lead its own process group"), "{}", stderr(&output));
+    assert_eq!(place.stack_folder(), None);
+}
+
+#[test]
+fn doctor_finds_this_machine_fit() {
+    let place = Place::new();
+    let output = place.run(&["doctor", "--json"]);
+    let checks: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert!(output.status.success(), "{checks:#}");
+    let components: Vec<&str> =
+        checks.as_array().unwrap().iter().map(|c| c["component"].as_str().unwrap()).collect();
+    assert_eq!(
+        components,
+        ["postgresql", "redis", "postgresql user", "temporary folder", "loopback ports"]
+    );
+}
+
+#[test]
+fn doctor_names_an_unreachable_store_within_five_seconds_and_hides_its_password() {
+    let place = Place::new();
+    let started = Instant::now();
+    let output = place
+        .command(&["doctor"])
+        .env("DATABASE_URL", "postgres://bob:hunter2@127.0.0.1:1/tickets")
+        .env("REDIS_URLS", "redis://127.0.0.1:1,redis://:hunter2@127.0.0.1:2")
+        .env("TOXIPROXY_URL", "http://127.0.0.1:1")
+        .env("AMQP_URL", "amqp://bob:hunter2@127.0.0.1:1")
+        .output()
+        .unwrap();
+    assert!(started.elapsed() < Duration::from_secs(5));
+    assert_eq!(output.status.code(), Some(4));
+    let text = String::from_utf8_lossy(&output.stdout);
+    for shown in ["postgres://bob:***@127.0.0.1:1/tickets", "amqp://bob:***@127.0.0.1:1"] {
+        assert!(text.contains(shown), "{text}");
+    }
+    assert_eq!(text.matches('✗').count(), 5, "{text}");
+    assert!(!text.contains("hunter2"), "{text}");
+}
