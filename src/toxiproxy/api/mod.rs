@@ -42,9 +42,7 @@ pub fn router(registry: Arc<Registry>, shown: Option<Metrics>) -> Router {
         .route("/proxies", guarded(on(GET, proxies::list).on(POST, proxies::create)))
         .route(
             "/proxies/{proxy}",
-            guarded(
-                on(GET, proxies::get).on(CHANGE, proxies::update).on(DELETE, proxies::delete),
-            ),
+            guarded(on(GET, proxies::get).on(CHANGE, proxies::update).on(DELETE, proxies::delete)),
         )
         .route("/proxies/{proxy}/toxics", guarded(on(GET, toxics::list).on(POST, toxics::create)))
         .route(

@@ -148,9 +148,7 @@ async fn populate_creates_keeps_and_replaces() {
     }
     let listen = rig.proxy("db").await;
     rig.add("db", r#"{"type":"noop"}"#).await;
-    let entry = |name: &str, listen: &str, upstream: &str| {
-        json!({ "name": name, "listen": listen, "upstream": upstream })
-    };
+    let entry = |name: &str, listen: &str, upstream: &str| json!({ "name": name, "listen": listen, "upstream": upstream });
     let upstream = rig.upstream.to_string();
     let same = entry("db", &listen, &upstream);
     let list = json!([same, entry("new", "127.0.0.1:0", &upstream)]).to_string();

@@ -11,7 +11,7 @@ use crate::toxiproxy::tests::{Rig, connect, drain, round_trip, within};
 async fn data_passes_and_is_counted_while_the_connection_lives() {
     let rig = Rig::new().await;
     let mut stream = connect(&rig.proxy("db").await).await;
-    round_trip(&mut stream, &[7; 100_000]).await;
+    round_trip(&mut stream, &vec![7; 100_000]).await;
     for direction in ["upstream", "downstream"] {
         for name in ["toxiproxy_proxy_received_bytes_total", "toxiproxy_proxy_sent_bytes_total"] {
             let label = format!("direction=\"{direction}\"");

@@ -26,7 +26,7 @@ struct Rig {
     running: Running,
     http: reqwest::Client,
     upstream: SocketAddr,
-    tasks: JoinSet<()>,
+    _tasks: JoinSet<()>,
 }
 
 /// An answer of the control API.
@@ -57,7 +57,7 @@ impl Rig {
         let upstream = socket.local_addr().unwrap();
         let mut tasks = JoinSet::new();
         tasks.spawn(echo(socket));
-        Self { running, http, upstream, tasks }
+        Self { running, http, upstream, _tasks: tasks }
     }
 
     async fn call(&self, method: &str, path: &str, body: &str) -> Answer {
@@ -95,7 +95,8 @@ impl Rig {
     async fn metric(&self, name: &str, labels: &[&str]) -> u64 {
         let text = self.call("GET", "/metrics", "").await.body;
         let series = text.lines().filter(|line| {
-            line.starts_with(&format!("{name}{{")) && labels.iter().all(|label| line.contains(label))
+            line.starts_with(&format!("{name}{{"))
+                && labels.iter().all(|label| line.contains(label))
         });
         series.map(|line| line.rsplit_once(' ').unwrap().1.parse::<u64>().unwrap()).sum()
     }
@@ -116,9 +117,8 @@ impl Rig {
 
 async fn read_answer(request: reqwest::RequestBuilder) -> Answer {
     let response = request.send().await.unwrap();
-    let header = |name: &str| {
-        response.headers().get(name).map(|value| value.to_str().unwrap().to_owned())
-    };
+    let header =
+        |name: &str| response.headers().get(name).map(|value| value.to_str().unwrap().to_owned());
     Answer {
         status: response.status().as_u16(),
         content_type: header("content-type").unwrap_or_default(),
