@@ -11,6 +11,10 @@ pub mod checkers;
 pub mod reports;
 /// What can be broken on purpose.
 pub mod faults;
+/// The faults' way to the fault proxy.
+pub mod proxy_control;
+/// Prometheus text.
+pub mod exposition;
 /// Limits on what was measured.
 pub mod thresholds;
 pub mod workloads;
