@@ -5,8 +5,17 @@
 pub mod scenario;
 /// What the clients saw, on disk before anything is judged.
 pub mod recorder;
+/// The data plane against a booking API in memory.
+#[cfg(test)]
+mod rehearsal;
 /// Invariants over a recorded run.
 pub mod checkers;
+/// A buyer's HTTP client.
+pub mod client;
+/// When buyers come.
+pub mod load;
+/// What buyers do.
+pub mod workloads;
 /// What is told about a run.
 pub mod reports;
 /// What can be broken on purpose.
@@ -17,4 +26,3 @@ pub mod proxy_control;
 pub mod exposition;
 /// Limits on what was measured.
 pub mod thresholds;
-pub mod workloads;

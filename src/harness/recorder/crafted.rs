@@ -1,0 +1,97 @@
+//! Operations made by hand, for tests: each well-formed, all outcomes `ok` unless changed by struct update.
+
+use std::ops::Range;
+
+use uuid::Uuid;
+
+use super::{OpKind, Operation, Outcome};
+
+/// TTL of every crafted hold, microseconds.
+pub const TTL_US: u64 = 30_000_000;
+
+/// The buyer of this number.
+pub fn user(number: u64) -> Uuid {
+    Uuid::from_u64_pair(1, number)
+}
+
+/// The reservation of this number.
+pub fn reservation(number: u64) -> Uuid {
+    Uuid::from_u64_pair(2, number)
+}
+
+/// The booking of this number.
+pub fn booking(number: u64) -> Uuid {
+    Uuid::from_u64_pair(3, number)
+}
+
+/// The event of everything crafted.
+pub fn event() -> Uuid {
+    Uuid::from_u64_pair(4, 0)
+}
+
+/// A hold that was granted, its reservation numbered as the time of asking is; the key is the same for the same buyer.
+pub fn hold(user: Uuid, seats: &[i64], us: Range<u64>) -> Operation {
+    Operation {
+        reservation: Some(reservation(us.start)),
+        ttl_ms: Some(TTL_US / 1000),
+        request_sha256: format!("hold {seats:?}"),
+        key: Some(format!("hold-{user}")),
+        seats: seats.to_vec(),
+        ..operation(OpKind::Hold, user, us)
+    }
+}
+
+/// A confirm of this hold that was granted.
+pub fn confirm(hold: &Operation, booking: Uuid, us: Range<u64>) -> Operation {
+    Operation {
+        reservation: hold.reservation,
+        booking: Some(booking),
+        request_sha256: format!("confirm {:?}", hold.reservation),
+        key: Some(format!("confirm-{}", hold.user)),
+        seats: hold.seats.clone(),
+        ..operation(OpKind::Confirm, hold.user, us)
+    }
+}
+
+/// A cancel of this hold that was granted.
+pub fn cancel(hold: &Operation, us: Range<u64>) -> Operation {
+    Operation {
+        reservation: hold.reservation,
+        seats: hold.seats.clone(),
+        ..operation(OpKind::Cancel, hold.user, us)
+    }
+}
+
+/// The same, ended otherwise; what only an `ok` answer tells is taken away.
+pub fn ended(operation: Operation, outcome: Outcome) -> Operation {
+    let booking = if outcome == Outcome::Ok { operation.booking } else { None };
+    let hold_refused = operation.op == OpKind::Hold && outcome != Outcome::Ok;
+    let reservation = if hold_refused { None } else { operation.reservation };
+    Operation { reservation, booking, outcome, ..operation }
+}
+
+fn operation(op: OpKind, user: Uuid, us: Range<u64>) -> Operation {
+    Operation {
+        op,
+        load: "rush".to_owned(),
+        iteration: 0,
+        server: "server-1".to_owned(),
+        user,
+        event: event(),
+        key: None,
+        request_sha256: String::new(),
+        seats: Vec::new(),
+        reservation: None,
+        booking: None,
+        ttl_ms: None,
+        intended_us: us.start,
+        invoked_us: us.start,
+        completed_us: us.end,
+        outcome: Outcome::Ok,
+        status: Some(201),
+        replayed: false,
+        response_sha256: Some("answer".to_owned()),
+        detail: String::new(),
+        settled: None,
+    }
+}

@@ -1,0 +1,318 @@
+//! A booking API in memory, for tests of the harness: an honest one, and one that sells seats twice. Speaks the HTTP of
+//! `wire` and nothing else of the real server.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::Bytes;
+use axum::extract::{Path, State};
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{delete, get, post};
+use jsonwebtoken::{Algorithm, DecodingKey, Validation};
+use serde::Serialize;
+use tokio::task::JoinSet;
+use uuid::Uuid;
+
+use crate::clock;
+use crate::harness::client::sha256_hex;
+use crate::storage::audit::{Audit, BookingRow, PaymentRow, ReservationRow};
+use crate::wire::{
+    self, Charge, ChargeState, Claims, ConfirmBooking, CreateReservation, IDEMPOTENCY_KEY,
+};
+
+pub const SECRET: &[u8] = b"a secret for tests";
+pub const PRICE_CENTS: i64 = 5_000;
+
+/// How the fake treats concurrent requests.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Manners {
+    /// Checks and writes under one lock; remembers keys.
+    Honest,
+    /// Looks, dawdles, writes; never heard of keys.
+    Naive,
+}
+
+/// The API, and what it holds.
+#[derive(Clone)]
+pub struct Fake {
+    manners: Manners,
+    /// Every answer of this number, counted over all requests, is lost after it took effect (0: none).
+    lose_every: u64,
+    answers: Arc<AtomicU64>,
+    books: Arc<Mutex<Books>>,
+}
+
+#[derive(Default)]
+struct Books {
+    reservations: Vec<ReservationRow>,
+    bookings: Vec<BookingRow>,
+    payments: Vec<PaymentRow>,
+    charges: Vec<Charge>,
+    keys: HashMap<(Uuid, String), (String, u16, String)>,
+}
+
+impl Books {
+    /// Looks the key up; `None` when the request is the first of its key.
+    fn replay(&self, user: Uuid, key: &str, sha256: &str) -> Option<Answer> {
+        let (stored, status, body) = self.keys.get(&(user, key.to_owned()))?;
+        if stored == sha256 {
+            Some((*status, body.clone()))
+        } else {
+            Some(refusal(422, "idempotency_key"))
+        }
+    }
+
+    fn is_free(&self, seat: i64) -> bool {
+        let now = clock::now_utc();
+        let blocks = |reservation: &&ReservationRow| {
+            reservation.state == "confirmed"
+                || (reservation.state == "held" && reservation.expires_at > now)
+        };
+        !self
+            .reservations
+            .iter()
+            .filter(blocks)
+            .any(|reservation| reservation.seat_ids.contains(&seat))
+    }
+}
+
+type Answer = (u16, String);
+
+impl Fake {
+    /// A fake that loses every answer of this number (0: none).
+    pub fn new(manners: Manners, lose_every: u64) -> Self {
+        Self { manners, lose_every, answers: Arc::default(), books: Arc::default() }
+    }
+
+    /// Serves on a free loopback port until the tasks are dropped; returns the base URL.
+    pub async fn serve(&self, tasks: &mut JoinSet<()>) -> String {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let router = Router::new()
+            .route("/api/v1/reservations", post(hold))
+            .route("/api/v1/reservations/{id}", delete(cancel))
+            .route("/api/v1/bookings/confirm", post(confirm))
+            .route("/api/v1/idempotency/{key}", get(key_status))
+            .with_state(self.clone());
+        tasks.spawn(async move { axum::serve(listener, router).await.unwrap() });
+        format!("http://{address}")
+    }
+
+    fn books(&self) -> MutexGuard<'_, Books> {
+        self.books.lock().unwrap()
+    }
+
+    /// The database, as the audit would read it.
+    pub fn audit(&self, seats_count: i64) -> Audit {
+        let books = self.books();
+        let mut sold: Vec<i64> =
+            books.bookings.iter().flat_map(|booking| booking.seat_ids.clone()).collect();
+        sold.sort_unstable();
+        sold.dedup();
+        Audit {
+            taken_at: clock::now_utc(),
+            seats_count,
+            seats_sold: i64::try_from(sold.len()).unwrap(),
+            findings: Vec::new(),
+            bookings: books.bookings.clone(),
+            reservations: books.reservations.clone(),
+            payments: books.payments.clone(),
+        }
+    }
+
+    /// The provider's ledger.
+    pub fn ledger(&self) -> Vec<Charge> {
+        self.books().charges.clone()
+    }
+
+    async fn dawdle(&self) {
+        if self.manners == Manners::Naive {
+            tokio::time::sleep(Duration::from_millis(3)).await;
+        }
+    }
+
+    fn respond(&self, (status, body): Answer) -> Response {
+        let number = self.answers.fetch_add(1, Ordering::Relaxed) + 1;
+        if self.lose_every > 0 && number.is_multiple_of(self.lose_every) {
+            return StatusCode::INTERNAL_SERVER_ERROR.into_response();
+        }
+        (StatusCode::from_u16(status).unwrap(), body).into_response()
+    }
+}
+
+fn success<T: Serialize>(data: T) -> Answer {
+    let body = wire::Success { success: true, data, message: "ok".to_owned(), meta: None };
+    (201, serde_json::to_string(&body).unwrap())
+}
+
+fn refusal(status: u16, reason: &str) -> Answer {
+    let errors = vec![wire::FieldError { field: reason.to_owned(), message: reason.to_owned() }];
+    let body = wire::Failure { success: false, message: reason.to_owned(), errors };
+    (status, serde_json::to_string(&body).unwrap())
+}
+
+fn caller(headers: &HeaderMap) -> Uuid {
+    let token = headers["authorization"].to_str().unwrap().strip_prefix("Bearer ").unwrap();
+    let mut validation = Validation::new(Algorithm::HS256);
+    validation.set_issuer(&[wire::TOKEN_ISSUER]);
+    jsonwebtoken::decode::<Claims>(token, &DecodingKey::from_secret(SECRET), &validation)
+        .unwrap()
+        .claims
+        .sub
+}
+
+fn key_of(headers: &HeaderMap) -> String {
+    headers[IDEMPOTENCY_KEY].to_str().unwrap().to_owned()
+}
+
+async fn hold(State(fake): State<Fake>, headers: HeaderMap, body: Bytes) -> Response {
+    let (user, key, sha256) = (caller(&headers), key_of(&headers), sha256_hex(&body));
+    let order: CreateReservation = serde_json::from_slice(&body).unwrap();
+    let looked = order.seat_ids.iter().all(|seat| fake.books().is_free(*seat));
+    fake.dawdle().await;
+    let mut books = fake.books();
+    let honest = fake.manners == Manners::Honest;
+    if honest && let Some(answer) = books.replay(user, &key, &sha256) {
+        drop(books);
+        return fake.respond(answer);
+    }
+    let free = if honest { order.seat_ids.iter().all(|seat| books.is_free(*seat)) } else { looked };
+    if !free {
+        drop(books);
+        return fake.respond(refusal(409, "seat_unavailable"));
+    }
+    let mut seat_ids = order.seat_ids;
+    seat_ids.sort_unstable();
+    let reservation = ReservationRow {
+        id: Uuid::new_v4(),
+        event_id: order.event_id,
+        user_id: user,
+        state: "held".to_owned(),
+        seat_ids: seat_ids.clone(),
+        expires_at: clock::now_utc() + Duration::from_secs(u64::from(order.ttl_seconds.unwrap())),
+        idempotency_key: key.clone(),
+    };
+    let answer = success(as_wire(&reservation));
+    books.reservations.push(reservation);
+    if honest {
+        books.keys.insert((user, key), (sha256, answer.0, answer.1.clone()));
+    }
+    drop(books);
+    fake.respond(answer)
+}
+
+fn as_wire(row: &ReservationRow) -> wire::Reservation {
+    wire::Reservation {
+        id: row.id,
+        event_id: row.event_id,
+        user_id: row.user_id,
+        seat_ids: row.seat_ids.clone(),
+        state: row.state.clone(),
+        total_cents: PRICE_CENTS * i64::try_from(row.seat_ids.len()).unwrap(),
+        expires_at: row.expires_at,
+    }
+}
+
+async fn confirm(State(fake): State<Fake>, headers: HeaderMap, body: Bytes) -> Response {
+    let (user, key, sha256) = (caller(&headers), key_of(&headers), sha256_hex(&body));
+    let order: ConfirmBooking = serde_json::from_slice(&body).unwrap();
+    fake.dawdle().await;
+    let mut books = fake.books();
+    let honest = fake.manners == Manners::Honest;
+    if honest && let Some(answer) = books.replay(user, &key, &sha256) {
+        drop(books);
+        return fake.respond(answer);
+    }
+    let found = books
+        .reservations
+        .iter_mut()
+        .find(|row| row.id == order.reservation_id && row.user_id == user);
+    let Some(row) = found.filter(|row| !honest || row.state == "held") else {
+        drop(books);
+        return fake.respond(refusal(410, "reservation_ended"));
+    };
+    "confirmed".clone_into(&mut row.state);
+    let row = row.clone();
+    let answer = sell(&mut books, &row, &key);
+    if honest {
+        books.keys.insert((user, key), (sha256, answer.0, answer.1.clone()));
+    }
+    drop(books);
+    fake.respond(answer)
+}
+
+fn sell(books: &mut Books, reservation: &ReservationRow, key: &str) -> Answer {
+    let (id, payment_id) = (Uuid::new_v4(), Uuid::new_v4());
+    let amount_cents = PRICE_CENTS * i64::try_from(reservation.seat_ids.len()).unwrap();
+    let booking = BookingRow {
+        id,
+        reference: id.to_string(),
+        reservation_id: reservation.id,
+        event_id: reservation.event_id,
+        user_id: reservation.user_id,
+        state: "confirmed".to_owned(),
+        total_cents: amount_cents,
+        seat_ids: reservation.seat_ids.clone(),
+        idempotency_key: key.to_owned(),
+    };
+    books.payments.push(PaymentRow {
+        id: payment_id,
+        reservation_id: reservation.id,
+        state: "captured".to_owned(),
+        amount_cents,
+        idempotency_key: key.to_owned(),
+    });
+    books.charges.push(Charge { payment_id, amount_cents, state: ChargeState::Captured });
+    let ticket = |seat: &i64| wire::Ticket { seat_id: *seat, number: Uuid::new_v4().to_string() };
+    let answer = success(wire::Booking {
+        id,
+        reference: booking.reference.clone(),
+        reservation_id: booking.reservation_id,
+        event_id: booking.event_id,
+        user_id: booking.user_id,
+        state: booking.state.clone(),
+        total_cents: booking.total_cents,
+        tickets: booking.seat_ids.iter().map(ticket).collect(),
+    });
+    books.bookings.push(booking);
+    answer
+}
+
+async fn cancel(State(fake): State<Fake>, headers: HeaderMap, Path(id): Path<Uuid>) -> Response {
+    let user = caller(&headers);
+    let answer = {
+        let mut books = fake.books();
+        let found = books.reservations.iter_mut().find(|row| row.id == id && row.user_id == user);
+        match found.filter(|row| row.state == "held") {
+            Some(row) => {
+                "cancelled".clone_into(&mut row.state);
+                success(as_wire(row))
+            }
+            None => refusal(410, "reservation_ended"),
+        }
+    };
+    fake.respond(answer)
+}
+
+async fn key_status(
+    State(fake): State<Fake>,
+    headers: HeaderMap,
+    Path(key): Path<String>,
+) -> Response {
+    let user = caller(&headers);
+    let stored = fake.books().keys.get(&(user, key.clone())).cloned();
+    let (status, body) = match stored {
+        None => refusal(404, "not_found"),
+        Some((_, status, body)) => success(wire::IdempotencyStatus {
+            key,
+            state: if status < 300 { "SUCCESS" } else { "FAILED" }.to_owned(),
+            status_code: Some(status),
+            response: serde_json::from_str(&body).ok(),
+        }),
+    };
+    (StatusCode::from_u16(status).unwrap(), body).into_response()
+}

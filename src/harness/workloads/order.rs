@@ -1,0 +1,127 @@
+//! What buyers ask for and what they make of the answers. Knows nothing of how anything is sent.
+
+use std::time::Duration;
+
+use uuid::Uuid;
+
+use crate::harness::client::Held;
+use crate::harness::recorder::{OpKind, Outcome};
+use crate::wire::{ConfirmBooking, CreateReservation};
+
+/// How often a buyer asks before giving up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Patience {
+    /// Asks three times, as a good client does.
+    Client,
+    /// Asks until the outcome is known, at most 20 times.
+    UntilKnown,
+}
+
+impl Patience {
+    /// Requests in all.
+    pub fn tries(self) -> u32 {
+        match self {
+            Self::Client => 3,
+            Self::UntilKnown => 20,
+        }
+    }
+
+    /// Whether to ask once more after this answer.
+    pub fn asks_again(self, outcome: Outcome, retry_after: Option<Duration>) -> bool {
+        match self {
+            Self::Client => retry_after.is_some(),
+            Self::UntilKnown => outcome == Outcome::Info || retry_after.is_some(),
+        }
+    }
+}
+
+/// How an order ended, for the buyer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Ended<T> {
+    /// Granted.
+    Ok(T),
+    /// Refused for certain.
+    Refused(Refused),
+    /// Not known.
+    Unknown,
+}
+
+/// A refusal, as far as buyers care.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Refused {
+    /// Somebody else has the seats.
+    SeatsTaken,
+    /// The card was declined.
+    Declined,
+    /// Anything else.
+    Otherwise,
+}
+
+/// What is sent, perhaps many times.
+#[derive(Debug, Clone)]
+pub enum Order {
+    /// Hold seats.
+    Hold(CreateReservation),
+    /// Pay for the seats held.
+    Confirm(Held, ConfirmBooking),
+}
+
+/// An order on its way: which event it is for and under which key it goes.
+#[derive(Debug, Clone, Copy)]
+pub struct Request<'a> {
+    /// Index of the event.
+    pub house: usize,
+    /// Idempotency key.
+    pub key: &'a str,
+    /// The order.
+    pub order: &'a Order,
+}
+
+impl Order {
+    /// What it asks for.
+    pub fn kind(&self) -> OpKind {
+        match self {
+            Self::Hold(_) => OpKind::Hold,
+            Self::Confirm(..) => OpKind::Confirm,
+        }
+    }
+}
+
+/// What a buyer keeps of a reply.
+#[derive(Debug, Clone)]
+pub struct Answered {
+    /// The outcome.
+    pub outcome: Outcome,
+    /// HTTP status.
+    pub status: Option<u16>,
+    /// Set where asking again makes sense; how long to wait first.
+    pub retry_after: Option<Duration>,
+    /// Why it was refused.
+    pub refused: Refused,
+    /// The seats it was about, as the answer names them when ok.
+    pub seats: Vec<i64>,
+    /// The reservation used or obtained.
+    pub reservation: Option<Uuid>,
+    /// The booking obtained.
+    pub booking: Option<Uuid>,
+}
+
+/// The end of a hold.
+pub fn held(answered: Option<&Answered>) -> Ended<Held> {
+    match answered {
+        Some(Answered { outcome: Outcome::Ok, reservation: Some(reservation), seats, .. }) => {
+            Ended::Ok(Held { reservation: *reservation, seats: seats.clone() })
+        }
+        Some(Answered { outcome: Outcome::Fail, refused, .. }) => Ended::Refused(*refused),
+        _ => Ended::Unknown,
+    }
+}
+
+/// The end of a payment.
+pub fn booked(answered: Option<&Answered>) -> Ended<Uuid> {
+    match answered {
+        Some(Answered { outcome: Outcome::Ok, booking: Some(booking), .. }) => Ended::Ok(*booking),
+        Some(Answered { outcome: Outcome::Fail, refused, .. }) => Ended::Refused(*refused),
+        _ => Ended::Unknown,
+    }
+}
