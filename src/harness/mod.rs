@@ -26,3 +26,7 @@ pub mod proxy_control;
 pub mod exposition;
 /// Limits on what was measured.
 pub mod thresholds;
+/// The folder of a run.
+pub mod run_dir;
+/// How a run goes on.
+pub mod progress;
