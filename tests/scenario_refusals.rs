@@ -1,4 +1,5 @@
 //! What is wrong with a scenario is refused before anything starts, at its line and column, with the nearest valid name.
+#![expect(clippy::unwrap_used, reason = "in a test the panic is the report")]
 
 use std::io::Write;
 

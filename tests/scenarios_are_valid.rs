@@ -1,4 +1,5 @@
 //! The scenarios that ship with the program are right, in both forms, and between them use everything there is.
+#![expect(clippy::unwrap_used, reason = "in a test the panic is the report")]
 
 use std::path::PathBuf;
 

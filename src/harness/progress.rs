@@ -101,19 +101,16 @@ fn line(last: Option<Reading>, now: Reading, total: Duration, faults: &[FaultPla
     let window_ms = now.elapsed.saturating_sub(since).as_millis().max(1);
     let rate = u128::from(done(now.counts).saturating_sub(before)) * 1000 / window_ms;
     let Counts { ok, fail, info, .. } = now.counts;
-    let mut line = format!(
-        "{:.1}/{:.1} s  {rate} requests/s  ok {ok}  refused {fail}  unknown {info}",
+    let dropped =
+        if now.dropped > 0 { format!("  DROPPED {}", now.dropped) } else { String::new() };
+    let is_on = |fault: &&FaultPlan| (fault.at..fault.at + fault.duration).contains(&now.elapsed);
+    let on: String =
+        faults.iter().filter(is_on).flat_map(|fault| ["  [", &fault.name, "]"]).collect();
+    format!(
+        "{:.1}/{:.1} s  {rate} requests/s  ok {ok}  refused {fail}  unknown {info}{dropped}{on}",
         now.elapsed.as_secs_f64(),
         total.as_secs_f64()
-    );
-    if now.dropped > 0 {
-        line += &format!("  DROPPED {}", now.dropped);
-    }
-    let is_on = |fault: &&FaultPlan| (fault.at..fault.at + fault.duration).contains(&now.elapsed);
-    for fault in faults.iter().filter(is_on) {
-        line += &format!("  [{}]", fault.name);
-    }
-    line
+    )
 }
 
 #[cfg(test)]

@@ -48,7 +48,7 @@ fn read(
     let kinds: Vec<&str> = FAULTS.iter().map(|fault| fault.name()).collect();
     let kind = section.choice("type", "fault type", &kinds)?;
     let strikes = FAULTS.iter().find(|fault| fault.name() == kind)?.strikes();
-    let hour = Duration::from_secs(3_600);
+    let hour = Duration::from_hours(1);
     let mut fault = FaultPlan {
         name,
         kind: kind.to_owned(),

@@ -121,8 +121,8 @@ mod tests {
         let mut requests = Latencies::new();
         for ms in 1..=100_u64 {
             let outcome = match ms {
-                ..=90 => Outcome::Ok,
-                ..=98 => Outcome::Fail,
+                1..=90 => Outcome::Ok,
+                91..=98 => Outcome::Fail,
                 _ => Outcome::Info,
             };
             requests.record(&Operation {
