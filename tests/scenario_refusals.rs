@@ -1,4 +1,5 @@
 //! What is wrong with a scenario is refused before anything starts, at its line and column, with the nearest valid name.
+#![expect(clippy::unwrap_used, reason = "in a test the panic is the report")]
 
 use std::io::Write;
 
@@ -68,24 +69,68 @@ struct Bad(&'static str, &'static str, &'static str);
 
 const BAD: &[Bad] = &[
     // Names.
-    Bad("strategy = \"redlock\"", "strategy = ^\"redlok\"", "did you mean \"redlock\"? valid names: naive, row_lock"),
-    Bad("exec = \"checkout\"", "exec = ^\"chekout\"", "unknown workload \"chekout\"; did you mean \"checkout\"?"),
-    Bad("\"constant-vus\"", "^\"constant-vu\"", "unknown executor \"constant-vu\"; did you mean \"constant-vus\"?"),
-    Bad("type = \"latency\"", "type = ^\"latncy\"", "unknown fault type \"latncy\"; did you mean \"latency\"?"),
-    Bad("jitter = 50", "^jiter = 50", "unknown key \"jiter\"; did you mean \"jitter\"? valid names: latency, jitter"),
-    Bad("proxy = \"redis\"", "proxy = ^\"redis-4\"", "unknown proxy \"redis-4\"; did you mean \"redis-"),
+    Bad(
+        "strategy = \"redlock\"",
+        "strategy = ^\"redlok\"",
+        "did you mean \"redlock\"? valid names: naive, row_lock",
+    ),
+    Bad(
+        "exec = \"checkout\"",
+        "exec = ^\"chekout\"",
+        "unknown workload \"chekout\"; did you mean \"checkout\"?",
+    ),
+    Bad(
+        "\"constant-vus\"",
+        "^\"constant-vu\"",
+        "unknown executor \"constant-vu\"; did you mean \"constant-vus\"?",
+    ),
+    Bad(
+        "type = \"latency\"",
+        "type = ^\"latncy\"",
+        "unknown fault type \"latncy\"; did you mean \"latency\"?",
+    ),
+    Bad(
+        "jitter = 50",
+        "^jiter = 50",
+        "unknown key \"jiter\"; did you mean \"jitter\"? valid names: latency, jitter",
+    ),
+    Bad(
+        "proxy = \"redis\"",
+        "proxy = ^\"redis-4\"",
+        "unknown proxy \"redis-4\"; did you mean \"redis-",
+    ),
     Bad("proxy = \"redis\"", "proxy = ^\"server-3.redis\"", "unknown proxy"),
-    Bad("process = \"server-1\"", "process = ^\"server-3\"", "unknown process \"server-3\"; did you mean \"server-"),
-    Bad("when = \"charged\"", "when = ^\"chraged\"", "unknown moment \"chraged\"; did you mean \"charged\"?"),
+    Bad(
+        "process = \"server-1\"",
+        "process = ^\"server-3\"",
+        "unknown process \"server-3\"; did you mean \"server-",
+    ),
+    Bad(
+        "when = \"charged\"",
+        "when = ^\"chraged\"",
+        "unknown moment \"chraged\"; did you mean \"charged\"?",
+    ),
     Bad("seats = 200", "seats = 200\n^sets = 3", "unknown key \"sets\"; did you mean \"seats\"?"),
     Bad("seed = 5", "^sead = 5", "unknown key \"sead\"; did you mean \"seed\"?"),
     Bad("vus = 5\n", "vus = 5\n^rate = 5\n", "unknown key \"rate\""),
     Bad("[[sometimes]]", "[^somtimes]", "unknown key \"somtimes\"; did you mean \"sometimes\"?"),
-    Bad("seed = 5", "checkers = [^\"legder\"]", "unknown checker \"legder\"; did you mean \"ledger\"?"),
-    Bad("\"http_req_duration{op:hold}\"", "^\"http_req_durations\"", "unknown metric \"http_req_durations\"; did you mean"),
+    Bad(
+        "seed = 5",
+        "checkers = [^\"legder\"]",
+        "unknown checker \"legder\"; did you mean \"ledger\"?",
+    ),
+    Bad(
+        "\"http_req_duration{op:hold}\"",
+        "^\"http_req_durations\"",
+        "unknown metric \"http_req_durations\"; did you mean",
+    ),
     Bad("{op:hold}", "{op:holt}", "unknown operation \"holt\"; did you mean \"hold\"?"),
     Bad("\"p(99)<500\"", "^\"q(99)<500\"", "unknown statistic of http_req_duration"),
-    Bad("\"ops{outcome:info} > 0\"", "^\"opps > 0\"", "unknown metric \"opps\"; did you mean \"ops\"?"),
+    Bad(
+        "\"ops{outcome:info} > 0\"",
+        "^\"opps > 0\"",
+        "unknown metric \"opps\"; did you mean \"ops\"?",
+    ),
     // Values.
     Bad("hold_ttl = \"30s\"", "hold_ttl = ^\"0s\"", "\"hold_ttl\" has to be between 1s and"),
     Bad("hold_ttl = \"30s\"", "hold_ttl = ^\"1500ms\"", "has to be whole seconds"),
@@ -97,13 +142,20 @@ const BAD: &[Bad] = &[
     Bad("vus = 5\n", "vus = ^\"five\"\n", "has to be a whole number, not a string"),
     Bad("[{ target = 80, duration = \"10s\" }]", "^[]", "\"stages\" is empty"),
     Bad("target = 80", "target = 0", "the rate is 0 throughout"),
-    Bad("executor = \"ramping-arrival-rate\"\nexec = \"checkout\"\nstages = [{ target = 80, duration = \"10s\" }]",
-        "executor = \"constant-arrival-rate\"\nexec = \"checkout\"\nduration = \"10s\"\nrate = ^0", "\"rate\" has to be between 0.1"),
+    Bad(
+        "executor = \"ramping-arrival-rate\"\nexec = \"checkout\"\nstages = [{ target = 80, duration = \"10s\" }]",
+        "executor = \"constant-arrival-rate\"\nexec = \"checkout\"\nduration = \"10s\"\nrate = ^0",
+        "\"rate\" has to be between 0.1",
+    ),
     Bad("seats_per_order = [1, 4]", "seats_per_order = ^[4, 1]", "1 <= LEAST <= MOST <= 50"),
     Bad("decline = 0.1", "decline = ^10", "has to be between 0 and 1"),
     Bad("toxicity = 0.5", "toxicity = ^2", "has to be between 0.001 and 1"),
     Bad("latency = 200", "latency = ^0", "has to be between 1 and 60000"),
-    Bad("duration = \"5s\"\n\n[[faults]]", "duration = ^\"6s\"\n\n[[faults]]", "the fault ends at 11s, after the load's end at 10s"),
+    Bad(
+        "duration = \"5s\"\n\n[[faults]]",
+        "duration = ^\"6s\"\n\n[[faults]]",
+        "the fault ends at 11s, after the load's end at 10s",
+    ),
     Bad("name = \"dead\"", "name = ^\"redis slow\"", "a fault named \"redis slow\" exists already"),
     Bad("process = \"server-1\"", "proxy = ^\"redis\"", "strikes a process, not a proxy"),
     Bad("process = \"server-1\"", "process = \"postgres\"", "is a moment of a server"),
@@ -117,8 +169,16 @@ const BAD: &[Bad] = &[
     Bad("[inventory]\nseats = 200", "^[inventory]", "missing key \"seats\""),
     Bad("title = \"A sale\"", "title = \"A sale", "invalid basic string"),
     Bad("seed = 5", "seed = 5\n^seed = 6", "duplicate key"),
-    Bad("[quick.inventory]\nseats = 20", "[quick.inventory]\nseats = ^0", "has to be between 1 and 1000000"),
-    Bad("[quick.inventory]\nseats = 20", "^[[quick.faults]]\nname = \"other\"", "has no item of this name"),
+    Bad(
+        "[quick.inventory]\nseats = 20",
+        "[quick.inventory]\nseats = ^0",
+        "has to be between 1 and 1000000",
+    ),
+    Bad(
+        "[quick.inventory]\nseats = 20",
+        "^[[quick.faults]]\nname = \"other\"",
+        "has no item of this name",
+    ),
 ];
 
 fn validate(text: &str) -> (String, assert_cmd::assert::Assert) {
@@ -152,7 +212,10 @@ fn every_bad_file_is_refused_where_it_is_wrong_and_nowhere_else() {
         assert_eq!(stderr.trim_end().lines().count(), 1, "{to:?}: one mistake, one line: {stderr}");
         if let Some(at) = at {
             let (line, column) = line_and_column(&text, at);
-            assert!(stderr.starts_with(&format!("{path}:{line}:{column}: ")), "{to:?} is at {line}:{column}: {stderr}");
+            assert!(
+                stderr.starts_with(&format!("{path}:{line}:{column}: ")),
+                "{to:?} is at {line}:{column}: {stderr}"
+            );
         }
     }
 }
@@ -162,13 +225,19 @@ fn all_mistakes_are_shown_at_once_in_file_order() {
     let text = GOOD.replace("seats = 200", "seats = 0").replace("\"charged\"", "\"sometime\"");
     let (path, run) = validate(&text);
     let stderr = String::from_utf8(run.code(2).get_output().stderr.clone()).unwrap();
-    let positions: Vec<_> = stderr.lines().map(|line| line.strip_prefix(&path).unwrap().split(": ").next().unwrap()).collect();
-    assert_eq!(positions, [":12:9", ":44:8"], "{stderr}");
+    let positions: Vec<_> = stderr
+        .lines()
+        .map(|line| line.strip_prefix(&path).unwrap().split(": ").next().unwrap())
+        .collect();
+    assert_eq!(positions, [":12:9", ":45:8"], "{stderr}");
 }
 
 #[test]
 fn a_file_that_is_not_there_is_named() {
-    let run = Command::cargo_bin("ticketctl").unwrap().args(["chaos", "validate", "no/such.toml"]).assert();
+    let run = Command::cargo_bin("ticketctl")
+        .unwrap()
+        .args(["chaos", "validate", "no/such.toml"])
+        .assert();
     run.code(2).stderr(predicate::str::starts_with("no/such.toml: cannot be read"));
 }
 

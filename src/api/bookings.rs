@@ -33,10 +33,14 @@ pub async fn confirm(
         let message = "a payment method has no NUL character".to_owned();
         return Err(ApiError::Invalid { field: "payment_method", message });
     }
-    let order =
-        ConfirmOrder { reservation: ReservationId(body.reservation_id), method: body.payment_method, request };
+    let order = ConfirmOrder {
+        reservation: ReservationId(body.reservation_id),
+        method: body.payment_method,
+        request,
+    };
     let desk = Arc::clone(&app.desk);
-    let answer = layers::to_its_end(&app, async move { confirm::confirm(&desk, &order).await }).await??;
+    let answer =
+        layers::to_its_end(&app, async move { confirm::confirm(&desk, &order).await }).await??;
     Ok(render::answer(answer))
 }
 

@@ -50,9 +50,10 @@ pub enum ApiError {
 /// The status of a refusal.
 pub fn status_of(refusal: &Refusal) -> StatusCode {
     match refusal {
-        Refusal::SeatsUnavailable(_) | Refusal::Contended | Refusal::AlreadyPaying | Refusal::InProgress => {
-            StatusCode::CONFLICT
-        }
+        Refusal::SeatsUnavailable(_)
+        | Refusal::Contended
+        | Refusal::AlreadyPaying
+        | Refusal::InProgress => StatusCode::CONFLICT,
         Refusal::UnknownSeats(_) | Refusal::KeyReused => StatusCode::UNPROCESSABLE_ENTITY,
         Refusal::NotFound(_) => StatusCode::NOT_FOUND,
         Refusal::NotOwner(_) => StatusCode::FORBIDDEN,
@@ -80,19 +81,27 @@ pub fn reason_of(refusal: &Refusal) -> &'static str {
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
         let (status, message, errors) = match self {
-            Self::Malformed { field, message } => (StatusCode::BAD_REQUEST, message.clone(), one(field, message)),
+            Self::Malformed { field, message } => {
+                (StatusCode::BAD_REQUEST, message.clone(), one(field, message))
+            }
             Self::Unauthenticated(message) => {
                 let challenge = [(header::WWW_AUTHENTICATE, "Bearer")];
                 let failure = render::failure(StatusCode::UNAUTHORIZED, message, Vec::new());
                 return (challenge, failure).into_response();
             }
-            Self::NoSuchRoute => (StatusCode::NOT_FOUND, "there is no such route".to_owned(), Vec::new()),
-            Self::MethodNotAllowed => {
-                (StatusCode::METHOD_NOT_ALLOWED, "this route has other methods".to_owned(), Vec::new())
+            Self::NoSuchRoute => {
+                (StatusCode::NOT_FOUND, "there is no such route".to_owned(), Vec::new())
             }
-            Self::TooLarge => {
-                (StatusCode::PAYLOAD_TOO_LARGE, "the body is larger than this server takes".to_owned(), Vec::new())
-            }
+            Self::MethodNotAllowed => (
+                StatusCode::METHOD_NOT_ALLOWED,
+                "this route has other methods".to_owned(),
+                Vec::new(),
+            ),
+            Self::TooLarge => (
+                StatusCode::PAYLOAD_TOO_LARGE,
+                "the body is larger than this server takes".to_owned(),
+                Vec::new(),
+            ),
             Self::Invalid { field, message } => {
                 (StatusCode::UNPROCESSABLE_ENTITY, message.clone(), one(field, message))
             }
@@ -103,13 +112,18 @@ impl IntoResponse for ApiError {
             Self::Refused(refusal) => return render::refusal_response(&refusal),
             Self::Unavailable(cause) => {
                 tracing::warn!(%cause, "answered 503");
-                let message = "the server can't answer right now, ask again with the same idempotency key";
+                let message =
+                    "the server can't answer right now, ask again with the same idempotency key";
                 let failure = render::failure(StatusCode::SERVICE_UNAVAILABLE, message, Vec::new());
                 return (retry_after(), failure).into_response();
             }
             Self::Internal(cause) => {
                 tracing::error!(%cause, "answered 500");
-                (StatusCode::INTERNAL_SERVER_ERROR, "the server made a mistake".to_owned(), Vec::new())
+                (
+                    StatusCode::INTERNAL_SERVER_ERROR,
+                    "the server made a mistake".to_owned(),
+                    Vec::new(),
+                )
             }
         };
         render::failure(status, &message, errors)
@@ -129,7 +143,9 @@ impl From<BookingError> for ApiError {
         match error {
             BookingError::Refused(refusal) => Self::Refused(refusal),
             BookingError::Storage(error) => error.into(),
-            BookingError::LocksUnreachable | BookingError::PaymentUnknown(_) => Self::Unavailable(error.to_string()),
+            BookingError::LocksUnreachable | BookingError::PaymentUnknown(_) => {
+                Self::Unavailable(error.to_string())
+            }
             BookingError::KeyUsed => Self::Internal(error.to_string()),
         }
     }
@@ -138,10 +154,12 @@ impl From<BookingError> for ApiError {
 impl From<StorageError> for ApiError {
     fn from(error: StorageError) -> Self {
         match error {
-            StorageError::Unavailable(_) | StorageError::Contended(_) => Self::Unavailable(error.to_string()),
-            StorageError::Constraint { .. } | StorageError::Impossible(_) | StorageError::Broken(_) => {
-                Self::Internal(error.to_string())
+            StorageError::Unavailable(_) | StorageError::Contended(_) => {
+                Self::Unavailable(error.to_string())
             }
+            StorageError::Constraint { .. }
+            | StorageError::Impossible(_)
+            | StorageError::Broken(_) => Self::Internal(error.to_string()),
         }
     }
 }

@@ -54,7 +54,8 @@ pub async fn seats(
 ) -> Result<Response, ApiError> {
     let (Path(id), Query(after)) = (id?, after?);
     let mut connection = app.desk.storage.connection().await?;
-    let rows = seats::list(&mut connection, EventId(id), after.cursor.unwrap_or(0), SEATS_PER_PAGE).await?;
+    let rows = seats::list(&mut connection, EventId(id), after.cursor.unwrap_or(0), SEATS_PER_PAGE)
+        .await?;
     let next = next_cursor(&rows, SEATS_PER_PAGE, |row| row.id.to_string());
     let page: Vec<wire::Seat> = rows.into_iter().map(wire::Seat::from).collect();
     Ok(render::page(page, next))
@@ -72,8 +73,13 @@ pub async fn availability(
         return Err(ApiError::Refused(Refusal::NotFound("event")));
     }
     let available = counts.total - counts.held - counts.sold;
-    let body =
-        wire::Availability { event_id: id, total: counts.total, available, held: counts.held, sold: counts.sold };
+    let body = wire::Availability {
+        event_id: id,
+        total: counts.total,
+        available,
+        held: counts.held,
+        sold: counts.sold,
+    };
     Ok(render::ok(body, "ok"))
 }
 

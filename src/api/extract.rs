@@ -45,7 +45,8 @@ impl FromRequestParts<App> for Caller {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, ApiError> {
-        let token = bearer(&parts.headers).ok_or(ApiError::Unauthenticated("send an access token"))?;
+        let token =
+            bearer(&parts.headers).ok_or(ApiError::Unauthenticated("send an access token"))?;
         let mut validation = Validation::new(Algorithm::HS256);
         validation.set_issuer(&[wire::TOKEN_ISSUER]);
         validation.set_required_spec_claims(&["exp", "iss", "sub"]);
@@ -103,13 +104,15 @@ impl<T: DeserializeOwned> FromRequest<App> for Keyed<T> {
         hasher.update(b" ");
         hasher.update(parts.uri.path());
         hasher.update(b"\n");
-        let bytes = Bytes::from_request(Request::from_parts(parts, body), app).await.map_err(|rejection| {
-            if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE {
-                ApiError::TooLarge
-            } else {
-                ApiError::Malformed { field: "body", message: rejection.body_text() }
-            }
-        })?;
+        let bytes = Bytes::from_request(Request::from_parts(parts, body), app).await.map_err(
+            |rejection| {
+                if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE {
+                    ApiError::TooLarge
+                } else {
+                    ApiError::Malformed { field: "body", message: rejection.body_text() }
+                }
+            },
+        )?;
         hasher.update(&bytes);
         let body = serde_json::from_slice(&bytes).map_err(|error| {
             let message = error.to_string();
@@ -126,9 +129,11 @@ impl<T: DeserializeOwned> FromRequest<App> for Keyed<T> {
 
 fn key_of(headers: &HeaderMap) -> Result<IdempotencyKey, ApiError> {
     let malformed = |message: String| ApiError::Malformed { field: "idempotency_key", message };
-    let value = headers
-        .get(wire::IDEMPOTENCY_KEY)
-        .ok_or_else(|| malformed("send an Idempotency-Key header, a UUID for instance".to_owned()))?;
-    let text = value.to_str().map_err(|_bytes| malformed("an idempotency key is visible ASCII".to_owned()))?;
+    let value = headers.get(wire::IDEMPOTENCY_KEY).ok_or_else(|| {
+        malformed("send an Idempotency-Key header, a UUID for instance".to_owned())
+    })?;
+    let text = value
+        .to_str()
+        .map_err(|_bytes| malformed("an idempotency key is visible ASCII".to_owned()))?;
     IdempotencyKey::parse(text).map_err(|error| malformed(error.to_string()))
 }

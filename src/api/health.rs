@@ -25,7 +25,11 @@ struct Readiness {
 /// be away.
 pub async fn ready(State(app): State<App>) -> Response {
     let postgres = app.desk.storage.ping().await.is_ok();
-    let redis = join_all(app.nodes.iter().map(async |node| (node.name().to_owned(), word(node.ping().await.is_ok()))));
+    let redis = join_all(
+        app.nodes
+            .iter()
+            .map(async |node| (node.name().to_owned(), word(node.ping().await.is_ok()))),
+    );
     let body = Readiness {
         ready: postgres,
         strategy: app.desk.strategy.name(),
@@ -44,6 +48,7 @@ fn word(up: bool) -> &'static str {
 pub async fn metrics(State(app): State<App>) -> Response {
     let (size, idle) = app.desk.storage.pool_size();
     metrics::gauge!("ticketctl_pool_connections").set(f64::from(size));
-    metrics::gauge!("ticketctl_pool_connections_idle").set(f64::from(u32::try_from(idle).unwrap_or(u32::MAX)));
+    metrics::gauge!("ticketctl_pool_connections_idle")
+        .set(f64::from(u32::try_from(idle).unwrap_or(u32::MAX)));
     ([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], app.metrics.render()).into_response()
 }

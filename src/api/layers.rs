@@ -26,14 +26,17 @@ pub fn around(routes: Router<App>, app: &App) -> Router<App> {
 async fn deadline(State(app): State<App>, request: Request, next: Next) -> Response {
     match tokio::time::timeout(app.request_timeout, next.run(request)).await {
         Ok(response) => response,
-        Err(_elapsed) => ApiError::Unavailable("the request took too long".to_owned()).into_response(),
+        Err(_elapsed) => {
+            ApiError::Unavailable("the request took too long".to_owned()).into_response()
+        }
     }
 }
 
 /// Counts and times every request by its route, never by its path, which would make a series of every id.
 async fn counted(request: Request, next: Next) -> Response {
     let began = clock::monotonic();
-    let route = request.extensions().get::<MatchedPath>().map_or("none", MatchedPath::as_str).to_owned();
+    let route =
+        request.extensions().get::<MatchedPath>().map_or("none", MatchedPath::as_str).to_owned();
     let method = request.method().to_string();
     let response = next.run(request).await;
     let status = response.status().as_u16();

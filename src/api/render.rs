@@ -24,14 +24,16 @@ fn booked(booking: &Booking) -> StoredResponse {
 
 fn refused(refusal: &Refusal) -> StoredResponse {
     let message = refusal.to_string();
-    let errors = vec![FieldError { field: reason_of(refusal).to_owned(), message: message.clone() }];
+    let errors =
+        vec![FieldError { field: reason_of(refusal).to_owned(), message: message.clone() }];
     stored(status_of(refusal), &wire::Failure { success: false, message, errors })
 }
 
 /// The answer to a request that was left in progress and had no effect.
 pub fn left_behind() -> StoredResponse {
     let message = "the request was left unfinished and had no effect, send it again with a new idempotency key";
-    let errors = vec![FieldError { field: "idempotency_key".to_owned(), message: message.to_owned() }];
+    let errors =
+        vec![FieldError { field: "idempotency_key".to_owned(), message: message.to_owned() }];
     stored(StatusCode::GONE, &wire::Failure { success: false, message: message.to_owned(), errors })
 }
 
@@ -108,8 +110,10 @@ impl From<&Reservation> for wire::Reservation {
 
 impl From<&Booking> for wire::Booking {
     fn from(booking: &Booking) -> Self {
-        let ticket =
-            |ticket: &crate::domain::Ticket| wire::Ticket { seat_id: ticket.seat.0, number: ticket.number.as_str().to_owned() };
+        let ticket = |ticket: &crate::domain::Ticket| wire::Ticket {
+            seat_id: ticket.seat.0,
+            number: ticket.number.as_str().to_owned(),
+        };
         Self {
             id: booking.id.0,
             reference: booking.reference.as_str().to_owned(),

@@ -23,9 +23,11 @@ pub async fn create(
 ) -> Result<Response, ApiError> {
     let Keyed { body, request } = keyed;
     let invalid = |field, message| ApiError::Invalid { field, message };
-    let seats = SeatSet::parse(body.seat_ids).map_err(|error| invalid("seat_ids", error.to_string()))?;
+    let seats =
+        SeatSet::parse(body.seat_ids).map_err(|error| invalid("seat_ids", error.to_string()))?;
     let ttl = match body.ttl_seconds {
-        Some(seconds) => HoldTtl::from_seconds(seconds).map_err(|error| invalid("ttl_seconds", error.to_string()))?,
+        Some(seconds) => HoldTtl::from_seconds(seconds)
+            .map_err(|error| invalid("ttl_seconds", error.to_string()))?,
         None => app.hold_ttl,
     };
     let id = ReservationId(app.desk.entropy.uuid());
@@ -60,7 +62,9 @@ pub async fn cancel(
     let Path(id) = id?;
     let desk = Arc::clone(&app.desk);
     let user = caller.user;
-    let cancelled =
-        layers::to_its_end(&app, async move { cancelling::cancel(&desk, user, ReservationId(id)).await }).await??;
+    let cancelled = layers::to_its_end(&app, async move {
+        cancelling::cancel(&desk, user, ReservationId(id)).await
+    })
+    .await??;
     Ok(render::ok(wire::Reservation::from(&cancelled), "reservation cancelled"))
 }

@@ -5,7 +5,11 @@ use crate::domain::{Refusal, Reservation, ReservationId, ReservationState, UserI
 use crate::storage::{StorageError, Tx, reservations};
 
 /// Cancels the caller's live hold and frees its seats. Cancelling again changes nothing and answers the same.
-pub async fn cancel(desk: &Desk, user: UserId, id: ReservationId) -> Result<Reservation, BookingError> {
+pub async fn cancel(
+    desk: &Desk,
+    user: UserId,
+    id: ReservationId,
+) -> Result<Reservation, BookingError> {
     desk.storage
         .transaction("cancel", async |mut tx: Tx| {
             let found = reservations::find(&mut tx, id).await?;
@@ -17,7 +21,9 @@ pub async fn cancel(desk: &Desk, user: UserId, id: ReservationId) -> Result<Rese
                 reservation.state = ReservationState::Cancelled;
                 return Ok((tx, reservation));
             }
-            let now = reservations::find(&mut tx, id).await?.ok_or(StorageError::Impossible("reservation"))?;
+            let now = reservations::find(&mut tx, id)
+                .await?
+                .ok_or(StorageError::Impossible("reservation"))?;
             match now.state {
                 ReservationState::Cancelled => Ok((tx, now)),
                 ended => Err(BookingError::Refused(Refusal::ReservationEnded(ended))),

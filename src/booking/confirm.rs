@@ -11,8 +11,8 @@
 use super::replay::{self, KeyedRequest};
 use super::{Answer, BookingError, Desk};
 use crate::domain::{
-    Booking, BookingId, BookingState, PaymentId, RecordState, Reference, Refusal, Reservation, ReservationId,
-    ReservationState, StoredResponse, Ticket, TicketNumber,
+    Booking, BookingId, BookingState, PaymentId, RecordState, Reference, Refusal, Reservation,
+    ReservationId, ReservationState, StoredResponse, Ticket, TicketNumber,
 };
 use crate::payments::{ChargeOutcome, RefundOutcome};
 use crate::storage::payments::{NewPayment, Payment, Step};
@@ -60,7 +60,8 @@ async fn begin(desk: &Desk, order: &ConfirmOrder) -> Result<Begun, BookingError>
         key,
         hash,
         method: &order.method,
-        in_progress_ttl_seconds: i32::try_from(desk.settings.in_progress_ttl.as_secs()).unwrap_or(i32::MAX),
+        in_progress_ttl_seconds: i32::try_from(desk.settings.in_progress_ttl.as_secs())
+            .unwrap_or(i32::MAX),
     };
     let begun = {
         let mut connection = desk.storage.connection().await?;
@@ -114,7 +115,9 @@ pub async fn conclude(
             Err(BookingError::Refused(_)) => give_back(desk, payment).await,
             Err(error) => Err(error),
         },
-        ChargeOutcome::Declined => end_without_charge(desk, payment, &Refusal::PaymentDeclined).await,
+        ChargeOutcome::Declined => {
+            end_without_charge(desk, payment, &Refusal::PaymentDeclined).await
+        }
         ChargeOutcome::Unknown(reason) => Err(BookingError::PaymentUnknown(reason)),
     }
 }
@@ -136,7 +139,9 @@ async fn book(desk: &Desk, payment: &Payment) -> Result<StoredResponse, BookingE
                 return Err(lost());
             }
             match bookings::insert(&mut tx, &booking, &payment.key).await {
-                Err(StorageError::Constraint { name }) if name == bookings::ONE_LIVE_SALE => return Err(lost()),
+                Err(StorageError::Constraint { name }) if name == bookings::ONE_LIVE_SALE => {
+                    return Err(lost());
+                }
                 end => end?,
             }
             let response = (desk.render.booking)(&booking);
@@ -146,8 +151,15 @@ async fn book(desk: &Desk, payment: &Payment) -> Result<StoredResponse, BookingE
         .await
 }
 
-fn sale(desk: &Desk, payment: &Payment, reservation: &Reservation, id: BookingId, reference: Reference) -> Booking {
-    let ticket = |seat: &_| Ticket { seat: *seat, number: TicketNumber::from_random(desk.entropy.bits()) };
+fn sale(
+    desk: &Desk,
+    payment: &Payment,
+    reservation: &Reservation,
+    id: BookingId,
+    reference: Reference,
+) -> Booking {
+    let ticket =
+        |seat: &_| Ticket { seat: *seat, number: TicketNumber::from_random(desk.entropy.bits()) };
     Booking {
         id,
         reference,

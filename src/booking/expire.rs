@@ -53,7 +53,8 @@ pub async fn cleanup_idempotency(
     for _ in 0..BATCHES_MAX {
         let (failed, forgotten) = storage
             .transaction("cleanup idempotency", async |mut tx: Tx| {
-                let failed = idempotency::fail_left_behind(&mut tx, batch_rows, left_behind).await?;
+                let failed =
+                    idempotency::fail_left_behind(&mut tx, batch_rows, left_behind).await?;
                 let forgotten = idempotency::delete_expired(&mut tx, batch_rows).await?;
                 Ok::<_, StorageError>((tx, (failed, forgotten)))
             })

@@ -51,15 +51,18 @@ pub async fn hold(desk: &Desk, order: &HoldOrder) -> Result<Answer, BookingError
 pub fn price(order: &HoldOrder, facts: &[SeatFacts]) -> Result<Cents, BookingError> {
     let of_event = |seat: &&SeatFacts| seat.event_id == order.event.0;
     let known = |seat: &SeatId| facts.iter().filter(of_event).any(|fact| fact.id == seat.0);
-    let unknown: Vec<SeatId> = order.seats.ids().iter().copied().filter(|seat| !known(seat)).collect();
+    let unknown: Vec<SeatId> =
+        order.seats.ids().iter().copied().filter(|seat| !known(seat)).collect();
     if !unknown.is_empty() {
         return Err(Refusal::UnknownSeats(unknown).into());
     }
-    let taken: Vec<SeatId> = facts.iter().filter(|fact| fact.taken).map(|fact| SeatId(fact.id)).collect();
+    let taken: Vec<SeatId> =
+        facts.iter().filter(|fact| fact.taken).map(|fact| SeatId(fact.id)).collect();
     if !taken.is_empty() {
         return Err(Refusal::SeatsUnavailable(taken).into());
     }
-    let prices: Option<Vec<Cents>> = facts.iter().map(|fact| Cents::new(fact.price_cents)).collect();
+    let prices: Option<Vec<Cents>> =
+        facts.iter().map(|fact| Cents::new(fact.price_cents)).collect();
     let total = prices.and_then(Cents::sum).ok_or(StorageError::Impossible("price"))?;
     Ok(total)
 }

@@ -35,7 +35,12 @@ pub fn start(
     let (one, two, three) = (Arc::clone(desk), Arc::clone(desk), Arc::clone(desk));
     jobs.spawn(every(schedule.expire_every, stop.clone(), "expire holds", move || {
         let desk = Arc::clone(&one);
-        async move { expire::expire_holds(&desk.storage, BATCH).await.map(|_| ()).map_err(|error| error.to_string()) }
+        async move {
+            expire::expire_holds(&desk.storage, BATCH)
+                .await
+                .map(|_| ())
+                .map_err(|error| error.to_string())
+        }
     }));
     jobs.spawn(every(schedule.recover_every, stop.clone(), "recover payments", move || {
         let desk = Arc::clone(&two);
@@ -71,6 +76,7 @@ where
                 "error"
             }
         };
-        metrics::counter!("ticketctl_job_rounds_total", "job" => name, "result" => result).increment(1);
+        metrics::counter!("ticketctl_job_rounds_total", "job" => name, "result" => result)
+            .increment(1);
     }
 }

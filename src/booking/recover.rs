@@ -4,10 +4,10 @@
 
 use super::{BookingError, Desk, confirm};
 use crate::domain::Refusal;
+use crate::domain::ReservationState;
 use crate::payments::{ChargeOutcome, LookUpOutcome};
 use crate::storage::payments::{self, Payment, Step};
 use crate::storage::{Tx, reservations};
-use crate::domain::ReservationState;
 
 /// Payments taken on at once.
 const BATCH: i64 = 50;
@@ -49,8 +49,12 @@ async fn resume(desk: &Desk, payment: &Payment) -> Result<(), BookingError> {
     let ended = match payment.step {
         Step::Refunding => confirm::give_back(desk, payment).await,
         Step::Charging => match desk.provider.look_up(payment.id).await {
-            LookUpOutcome::Captured => confirm::conclude(desk, payment, ChargeOutcome::Captured).await,
-            LookUpOutcome::NotCharged => confirm::conclude(desk, payment, ChargeOutcome::Declined).await,
+            LookUpOutcome::Captured => {
+                confirm::conclude(desk, payment, ChargeOutcome::Captured).await
+            }
+            LookUpOutcome::NotCharged => {
+                confirm::conclude(desk, payment, ChargeOutcome::Declined).await
+            }
             LookUpOutcome::NeverSeen => charge_or_end(desk, payment).await,
             LookUpOutcome::Unknown(reason) => Err(BookingError::PaymentUnknown(reason)),
         },

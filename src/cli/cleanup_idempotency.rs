@@ -43,7 +43,11 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
         };
         let dry_run = round == Round::Count;
         if json {
-            return output::json(&Report { forgotten: cleaned.forgotten, failed: cleaned.failed, dry_run });
+            return output::json(&Report {
+                forgotten: cleaned.forgotten,
+                failed: cleaned.failed,
+                dry_run,
+            });
         }
         let to = if dry_run { "to be " } else { "" };
         output::data(format_args!(

@@ -4,8 +4,8 @@ use std::process::ExitCode;
 
 use serde::Serialize;
 
-use super::repeat::{self, Round};
 use super::output;
+use super::repeat::{self, Round};
 use crate::booking::expire;
 
 const EXAMPLES: &str = "\

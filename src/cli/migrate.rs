@@ -37,7 +37,11 @@ struct Report {
 /// Migrates, or says what is missing.
 pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
     let storage = args.database.open().await?;
-    let done = if args.dry_run { migrations::pending(&storage).await } else { migrations::migrate(&storage).await };
+    let done = if args.dry_run {
+        migrations::pending(&storage).await
+    } else {
+        migrations::migrate(&storage).await
+    };
     let done = done.context("the schema could not be brought up to date")?;
     if args.json {
         output::json(&Report { migrations: done, dry_run: args.dry_run })?;

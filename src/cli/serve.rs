@@ -16,8 +16,8 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::shared::{masked, positive_duration};
 use super::BadInput;
+use super::shared::{masked, positive_duration};
 use crate::api::{self, App, render};
 use crate::booking::desk::WhenLocksUnreachable;
 use crate::booking::jobs::{self, Schedule};
@@ -59,7 +59,13 @@ pub struct Args {
     #[arg(long, env = "DATABASE_URL", hide_env_values = true, value_name = "URL")]
     database_url: String,
     /// Redis nodes, separated by commas: none, or an odd number of independent servers.
-    #[arg(long, env = "REDIS_URLS", hide_env_values = true, value_delimiter = ',', value_name = "URL,…")]
+    #[arg(
+        long,
+        env = "REDIS_URLS",
+        hide_env_values = true,
+        value_delimiter = ',',
+        value_name = "URL,…"
+    )]
     redis_urls: Vec<String>,
     /// Secret that access tokens are signed with (HS256), 32 bytes or more.
     #[arg(long, env = "JWT_SECRET", hide_env_values = true, value_name = "SECRET")]
@@ -151,8 +157,10 @@ fn drift_factor(text: &str) -> Result<f64, String> {
 pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
     log_json();
     check(&args)?;
-    let strategy = strategies::find(&args.strategy).context("clap lets only known strategies through")?;
-    let storage = Storage::open(&storage_settings(&args)).context("DATABASE_URL is not a PostgreSQL URL")?;
+    let strategy =
+        strategies::find(&args.strategy).context("clap lets only known strategies through")?;
+    let storage =
+        Storage::open(&storage_settings(&args)).context("DATABASE_URL is not a PostgreSQL URL")?;
     prepare_database(&args, strategy, &storage).await?;
     let nodes = open_nodes(&args.redis_urls)?;
     let desk = Arc::new(open_desk(&args, strategy, storage.clone(), &nodes)?);
@@ -166,9 +174,9 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
         work: work.clone(),
         metrics: install_metrics()?,
     };
-    let listener = TcpListener::bind(args.bind)
-        .await
-        .with_context(|| format!("can't listen on {}, choose another address with --bind", args.bind))?;
+    let listener = TcpListener::bind(args.bind).await.with_context(|| {
+        format!("can't listen on {}, choose another address with --bind", args.bind)
+    })?;
     tracing::info!(name = args.name, address = %listener.local_addr()?, strategy = strategy.name(), "serving");
     let stop = CancellationToken::new();
     let background = jobs::start(&desk, &schedule(&args.jobs), render::left_behind(), &stop);
@@ -195,7 +203,8 @@ async fn finish(mut background: JoinSet<()>, work: TaskTracker) {
 
 /// Ends when SIGINT or SIGTERM comes.
 pub async fn stop_signal() {
-    let (Ok(mut interrupt), Ok(mut terminate)) = (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))
+    let (Ok(mut interrupt), Ok(mut terminate)) =
+        (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))
     else {
         return std::future::pending().await;
     };
@@ -208,7 +217,9 @@ pub async fn stop_signal() {
 fn check(args: &Args) -> anyhow::Result<()> {
     let refuse = |message: String| Err(BadInput(message).into());
     if args.jwt_secret.len() < JWT_SECRET_BYTES_MIN {
-        return refuse(format!("JWT_SECRET must have {JWT_SECRET_BYTES_MIN} bytes or more, try `openssl rand -hex 32`"));
+        return refuse(format!(
+            "JWT_SECRET must have {JWT_SECRET_BYTES_MIN} bytes or more, try `openssl rand -hex 32`"
+        ));
     }
     if args.strategy == "redlock" && args.redis_urls.is_empty() {
         return refuse("the strategy redlock needs Redis nodes, set REDIS_URLS".to_owned());
@@ -233,14 +244,19 @@ fn storage_settings(args: &Args) -> StorageSettings {
 
 /// Refuses a schema that isn't ours, and the unsafe strategy where its harm would matter. A database that is away is no
 /// error: the server is not ready until it comes.
-async fn prepare_database(args: &Args, strategy: &dyn Strategy, storage: &Storage) -> anyhow::Result<()> {
+async fn prepare_database(
+    args: &Args,
+    strategy: &dyn Strategy,
+    storage: &Storage,
+) -> anyhow::Result<()> {
     match migrations::pending(storage).await {
         Ok(missing) if !missing.is_empty() => {
             anyhow::bail!("the schema lacks {}, run `ticketctl migrate`", missing.join(", "))
         }
         Ok(_) => {}
         Err(error) if strategy.is_unsafe() => {
-            return Err(error).with_context(|| format!("can't reach {}", masked(&args.database_url)));
+            return Err(error)
+                .with_context(|| format!("can't reach {}", masked(&args.database_url)));
         }
         Err(error) => tracing::warn!(%error, "the database is away; not ready until it comes"),
     }
@@ -254,14 +270,18 @@ async fn prepare_database(args: &Args, strategy: &dyn Strategy, storage: &Storag
             .into());
         }
         throwaway::drop_guard_index(&mut connection).await?;
-        tracing::warn!(strategy = strategy.name(), "the guard index is gone: this server sells seats twice");
+        tracing::warn!(
+            strategy = strategy.name(),
+            "the guard index is gone: this server sells seats twice"
+        );
     }
     Ok(())
 }
 
 fn open_nodes(urls: &[String]) -> anyhow::Result<Arc<[Node]>> {
     let open = |(index, url): (usize, &String)| {
-        Node::open(&format!("redis-{}", index + 1), url).with_context(|| format!("{} is not a Redis URL", masked(url)))
+        Node::open(&format!("redis-{}", index + 1), url)
+            .with_context(|| format!("{} is not a Redis URL", masked(url)))
     };
     urls.iter().enumerate().map(open).collect()
 }
@@ -274,7 +294,8 @@ fn open_desk(
 ) -> anyhow::Result<Desk> {
     let entry = PROVIDERS.iter().find(|provider| provider.name == args.payments.provider);
     let entry = entry.context("clap lets only known providers through")?;
-    let settings = ProviderSettings { url: args.payments.url.clone(), timeout: args.payments.timeout };
+    let settings =
+        ProviderSettings { url: args.payments.url.clone(), timeout: args.payments.timeout };
     let provider = entry.open(&settings).map_err(|error| BadInput(error.to_string()))?;
     let locks = RedlockSettings {
         ttl: Duration::from_millis(args.locks.lock_ttl_ms),

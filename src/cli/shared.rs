@@ -20,7 +20,10 @@ impl Database {
         let storage = Storage::open(&StorageSettings::for_command(&self.database_url))
             .context("DATABASE_URL is not a PostgreSQL URL")?;
         storage.ping().await.with_context(|| {
-            format!("can't reach {}, is it running? `ticketctl doctor` checks", masked(&self.database_url))
+            format!(
+                "can't reach {}, is it running? `ticketctl doctor` checks",
+                masked(&self.database_url)
+            )
         })?;
         Ok(storage)
     }

@@ -103,12 +103,16 @@ impl BookingState {
 
     /// The state of this word, if it is one.
     pub fn parse(name: &str) -> Option<Self> {
-        [Self::Pending, Self::Confirmed, Self::Cancelled, Self::Expired].into_iter().find(|state| state.name() == name)
+        [Self::Pending, Self::Confirmed, Self::Cancelled, Self::Expired]
+            .into_iter()
+            .find(|state| state.name() == name)
     }
 }
 
 fn base32(bits: u128, characters: u32) -> String {
-    (0..characters).map(|place| char::from(ALPHABET[usize::from((bits >> (place * 5)) as u8 & 31)])).collect()
+    (0..characters)
+        .map(|place| char::from(ALPHABET[usize::from((bits >> (place * 5)) as u8 & 31)]))
+        .collect()
 }
 
 #[cfg(test)]

@@ -15,7 +15,8 @@ pub struct IdempotencyKeyError;
 impl IdempotencyKey {
     /// Refuses the empty, the over-long and anything but visible ASCII.
     pub fn parse(text: &str) -> Result<Self, IdempotencyKeyError> {
-        let fits = (1..=KEY_LENGTH_MAX).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic());
+        let fits = (1..=KEY_LENGTH_MAX).contains(&text.len())
+            && text.bytes().all(|byte| byte.is_ascii_graphic());
         if fits { Ok(Self(text.to_owned())) } else { Err(IdempotencyKeyError) }
     }
 
@@ -61,7 +62,9 @@ impl RecordState {
 
     /// The state of this word, if it is one.
     pub fn parse(name: &str) -> Option<Self> {
-        [Self::InProgress, Self::Success, Self::Failed].into_iter().find(|state| state.name() == name)
+        [Self::InProgress, Self::Success, Self::Failed]
+            .into_iter()
+            .find(|state| state.name() == name)
     }
 }
 

@@ -62,7 +62,10 @@ mod tests {
 
     #[test]
     fn a_refusal_names_the_seats() {
-        assert_eq!(Refusal::SeatsUnavailable(vec![SeatId(4)]).to_string(), "seat 4 is not available");
+        assert_eq!(
+            Refusal::SeatsUnavailable(vec![SeatId(4)]).to_string(),
+            "seat 4 is not available"
+        );
         assert_eq!(
             Refusal::UnknownSeats(vec![SeatId(1), SeatId(2)]).to_string(),
             "seats 1, 2 are not part of this event"

@@ -19,7 +19,11 @@ pub struct HoldTtlError(u32);
 impl HoldTtl {
     /// Refuses 0 and more than [`HOLD_TTL_SECONDS_MAX`].
     pub fn from_seconds(seconds: u32) -> Result<Self, HoldTtlError> {
-        if (1..=HOLD_TTL_SECONDS_MAX).contains(&seconds) { Ok(Self(seconds)) } else { Err(HoldTtlError(seconds)) }
+        if (1..=HOLD_TTL_SECONDS_MAX).contains(&seconds) {
+            Ok(Self(seconds))
+        } else {
+            Err(HoldTtlError(seconds))
+        }
     }
 
     /// Whole seconds.
@@ -73,7 +77,9 @@ impl ReservationState {
 
     /// The state of this word, if it is one.
     pub fn parse(name: &str) -> Option<Self> {
-        [Self::Held, Self::Confirmed, Self::Cancelled, Self::Expired].into_iter().find(|state| state.name() == name)
+        [Self::Held, Self::Confirmed, Self::Cancelled, Self::Expired]
+            .into_iter()
+            .find(|state| state.name() == name)
     }
 }
 

@@ -26,7 +26,8 @@ pub enum SeatSetError {
 impl SeatSet {
     /// Sorts the seats and refuses none, too many and repeats.
     pub fn parse(seats: impl IntoIterator<Item = i64>) -> Result<Self, SeatSetError> {
-        let mut seats: Vec<SeatId> = seats.into_iter().take(SEATS_PER_ORDER_MAX + 1).map(SeatId).collect();
+        let mut seats: Vec<SeatId> =
+            seats.into_iter().take(SEATS_PER_ORDER_MAX + 1).map(SeatId).collect();
         if seats.is_empty() {
             return Err(SeatSetError::Empty);
         }

@@ -22,6 +22,13 @@ pub mod settle;
 pub mod reports;
 /// What can be broken on purpose.
 pub mod faults;
+/// The faults' way to the fault proxy.
+pub mod proxy_control;
+/// Prometheus text.
+pub mod exposition;
 /// Limits on what was measured.
 pub mod thresholds;
-pub mod workloads;
+/// The folder of a run.
+pub mod run_dir;
+/// How a run goes on.
+pub mod progress;

@@ -26,26 +26,41 @@ impl AnswerCache {
     }
 
     /// The hash of the request and its answer, if it is here and Redis is.
-    pub async fn get(&self, user: UserId, key: &IdempotencyKey) -> Option<(RequestHash, StoredResponse)> {
+    pub async fn get(
+        &self,
+        user: UserId,
+        key: &IdempotencyKey,
+    ) -> Option<(RequestHash, StoredResponse)> {
         let node = self.nodes.first()?;
         let name = name_of(user, key);
-        let found: Option<Vec<u8>> =
-            node.run(|mut connection| async move { connection.get(name).await }).await.ok().flatten();
+        let found: Option<Vec<u8>> = node
+            .run(|mut connection| async move { connection.get(name).await })
+            .await
+            .ok()
+            .flatten();
         let answer = found.as_deref().and_then(decode);
         let result = if answer.is_some() { "hit" } else { "miss" };
-        metrics::counter!("ticketctl_cache_reads_total", "cache" => "answers", "result" => result).increment(1);
+        metrics::counter!("ticketctl_cache_reads_total", "cache" => "answers", "result" => result)
+            .increment(1);
         answer
     }
 
     /// Keeps an answer, if Redis is there.
-    pub async fn put(&self, user: UserId, key: &IdempotencyKey, hash: RequestHash, response: &StoredResponse) {
+    pub async fn put(
+        &self,
+        user: UserId,
+        key: &IdempotencyKey,
+        hash: RequestHash,
+        response: &StoredResponse,
+    ) {
         let Some(node) = self.nodes.first() else { return };
         if response.body.len() > BODY_BYTES_MAX {
             return;
         }
         let (name, value) = (name_of(user, key), encode(hash, response));
-        let kept: Result<(), _> =
-            node.run(|mut connection| async move { connection.set_ex(name, value, TTL_SECONDS).await }).await;
+        let kept: Result<(), _> = node
+            .run(|mut connection| async move { connection.set_ex(name, value, TTL_SECONDS).await })
+            .await;
         if let Err(error) = kept {
             tracing::debug!(%error, "an answer was not cached");
         }

@@ -51,7 +51,12 @@ impl Node {
             .set_number_of_retries(1)
             .set_max_delay(Duration::from_millis(100));
         let connection = ConnectionManager::new_lazy_with_config(client, config).map_err(named)?;
-        Ok(Self { name: name.to_owned(), connection, opened: clock::monotonic(), broken_until_ms: AtomicU64::new(0) })
+        Ok(Self {
+            name: name.to_owned(),
+            connection,
+            opened: clock::monotonic(),
+            broken_until_ms: AtomicU64::new(0),
+        })
     }
 
     /// Its name: `redis-1` ….

@@ -136,18 +136,24 @@ impl Redlock {
         let (granted, absent) = self.poll(&ACQUIRE, names, &token, Until::Majority).await;
         let validity = self.validity(began);
         if granted >= self.quorum() && !validity.is_zero() {
-            let lease = Lease { names: names.to_vec(), token, valid_until: clock::monotonic() + validity };
+            let lease =
+                Lease { names: names.to_vec(), token, valid_until: clock::monotonic() + validity };
             return Acquired::Lease(lease);
         }
         // What a minority granted must not block others until it expires.
         self.poll(&RELEASE, names, &token, Until::All).await;
-        if self.nodes.len() - absent < self.quorum() { Acquired::Unreachable } else { Acquired::Contended }
+        if self.nodes.len() - absent < self.quorum() {
+            Acquired::Unreachable
+        } else {
+            Acquired::Contended
+        }
     }
 
     /// Begins the lease's time anew; false when it was lost, after which it protects nothing.
     pub async fn extend(&self, lease: &mut Lease) -> bool {
         let began = clock::monotonic();
-        let (granted, _absent) = self.poll(&EXTEND, &lease.names, &lease.token, Until::Majority).await;
+        let (granted, _absent) =
+            self.poll(&EXTEND, &lease.names, &lease.token, Until::Majority).await;
         let validity = self.validity(began);
         let extended = granted >= self.quorum() && !validity.is_zero();
         if extended {
@@ -182,7 +188,13 @@ impl Redlock {
     }
 
     /// Asks every node at once and counts (granted, absent).
-    async fn poll(&self, script: &Script, names: &[String], token: &str, until: Until) -> (usize, usize) {
+    async fn poll(
+        &self,
+        script: &Script,
+        names: &[String],
+        token: &str,
+        until: Until,
+    ) -> (usize, usize) {
         let mut votes: FuturesUnordered<_> =
             self.nodes.iter().map(|node| self.ask(node, script, names, token)).collect();
         let (mut granted, mut absent) = (0, 0);

@@ -47,7 +47,9 @@ impl PaymentProvider for Mock {
                 *charge = Charge::Refunded;
                 RefundOutcome::Refunded
             }
-            Some(Charge::Declined) | None => RefundOutcome::Unknown("nothing was charged".to_owned()),
+            Some(Charge::Declined) | None => {
+                RefundOutcome::Unknown("nothing was charged".to_owned())
+            }
         }
     }
 

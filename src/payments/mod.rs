@@ -89,7 +89,10 @@ pub const PROVIDERS: &[ProviderEntry] = &[mock::ENTRY, simulator::ENTRY];
 
 impl ProviderEntry {
     /// The provider, ready to be asked.
-    pub fn open(&self, settings: &ProviderSettings) -> Result<Arc<dyn PaymentProvider>, ProviderError> {
+    pub fn open(
+        &self,
+        settings: &ProviderSettings,
+    ) -> Result<Arc<dyn PaymentProvider>, ProviderError> {
         (self.open)(settings)
     }
 }

@@ -8,7 +8,8 @@ use async_trait::async_trait;
 use reqwest::{Client, Response, StatusCode};
 
 use super::{
-    ChargeOutcome, LookUpOutcome, PaymentProvider, ProviderEntry, ProviderError, ProviderSettings, RefundOutcome,
+    ChargeOutcome, LookUpOutcome, PaymentProvider, ProviderEntry, ProviderError, ProviderSettings,
+    RefundOutcome,
 };
 use crate::domain::{Cents, PaymentId};
 use crate::wire;
@@ -47,7 +48,11 @@ impl Simulator {
 }
 
 async fn state_of(response: Response) -> Result<wire::ChargeState, String> {
-    response.json::<wire::Charge>().await.map(|charge| charge.state).map_err(|error| error.to_string())
+    response
+        .json::<wire::Charge>()
+        .await
+        .map(|charge| charge.state)
+        .map_err(|error| error.to_string())
 }
 
 #[async_trait]
@@ -59,14 +64,20 @@ impl PaymentProvider for Simulator {
             payment_method: method.to_owned(),
         };
         match self.client.post(format!("{}/charges", self.url)).json(&body).send().await {
-            Ok(response) if matches!(response.status(), StatusCode::OK | StatusCode::PAYMENT_REQUIRED) => {
+            Ok(response)
+                if matches!(response.status(), StatusCode::OK | StatusCode::PAYMENT_REQUIRED) =>
+            {
                 match state_of(response).await {
                     Ok(wire::ChargeState::Captured) => ChargeOutcome::Captured,
-                    Ok(wire::ChargeState::Declined | wire::ChargeState::Refunded) => ChargeOutcome::Declined,
+                    Ok(wire::ChargeState::Declined | wire::ChargeState::Refunded) => {
+                        ChargeOutcome::Declined
+                    }
                     Err(reason) => ChargeOutcome::Unknown(reason),
                 }
             }
-            Ok(response) => ChargeOutcome::Unknown(format!("the provider answered {}", response.status())),
+            Ok(response) => {
+                ChargeOutcome::Unknown(format!("the provider answered {}", response.status()))
+            }
             Err(error) => ChargeOutcome::Unknown(error.to_string()),
         }
     }
@@ -74,7 +85,9 @@ impl PaymentProvider for Simulator {
     async fn refund(&self, payment: PaymentId) -> RefundOutcome {
         match self.client.post(format!("{}/charges/{}/refund", self.url, payment.0)).send().await {
             Ok(response) if response.status() == StatusCode::OK => RefundOutcome::Refunded,
-            Ok(response) => RefundOutcome::Unknown(format!("the provider answered {}", response.status())),
+            Ok(response) => {
+                RefundOutcome::Unknown(format!("the provider answered {}", response.status()))
+            }
             Err(error) => RefundOutcome::Unknown(error.to_string()),
         }
     }
@@ -84,10 +97,14 @@ impl PaymentProvider for Simulator {
             Ok(response) if response.status() == StatusCode::NOT_FOUND => LookUpOutcome::NeverSeen,
             Ok(response) if response.status() == StatusCode::OK => match state_of(response).await {
                 Ok(wire::ChargeState::Captured) => LookUpOutcome::Captured,
-                Ok(wire::ChargeState::Declined | wire::ChargeState::Refunded) => LookUpOutcome::NotCharged,
+                Ok(wire::ChargeState::Declined | wire::ChargeState::Refunded) => {
+                    LookUpOutcome::NotCharged
+                }
                 Err(reason) => LookUpOutcome::Unknown(reason),
             },
-            Ok(response) => LookUpOutcome::Unknown(format!("the provider answered {}", response.status())),
+            Ok(response) => {
+                LookUpOutcome::Unknown(format!("the provider answered {}", response.status()))
+            }
             Err(error) => LookUpOutcome::Unknown(error.to_string()),
         }
     }

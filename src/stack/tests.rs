@@ -1,7 +1,6 @@
 //! The stack with real PostgreSQL and Redis processes: start, kill, pause, restart, stop. The black-box half, in which
 //! its holder is killed, is `tests/stack.rs`.
 
-use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::ExitStatusExt;
@@ -12,10 +11,8 @@ use rustix::process::{Pid, Signal, kill_process};
 use sqlx::postgres::PgConnectOptions;
 use sqlx::{ConnectOptions, PgConnection};
 use tempfile::TempDir;
-use tokio::process::Command;
 use tokio::time::{Instant, timeout};
 
-use super::readiness::Readiness;
 use super::server::ServerSpec;
 use super::{Stack, StackSpec, postgres, process_table};
 
@@ -169,17 +166,6 @@ async fn a_killed_postgres_keeps_what_was_committed() {
 }
 
 #[tokio::test]
-async fn a_paused_postgres_can_be_killed_with_all_its_backends_and_restarted() {
-    let temp = temp_parent();
-    let stack = Stack::start(spec(temp.path())).await.unwrap();
-    stack.pause("postgres").await.unwrap();
-    stack.kill("postgres").await.unwrap();
-    stack.restart("postgres").await.unwrap();
-    database(&stack).await;
-    stack.stop().await.unwrap();
-}
-
-#[tokio::test]
 async fn a_stack_whose_postgres_is_paused_or_dead_is_stopped_all_the_same() {
     for end in ["pause", "kill"] {
         let temp = temp_parent();
@@ -262,42 +248,6 @@ async fn a_server_that_ends_early_is_quoted_and_its_name_is_free_again() {
     let error = stack.start_server(taken).await.unwrap_err().to_string();
     assert!(error.contains("has a postgres already"), "{error}");
     stack.stop().await.unwrap();
-}
-
-#[tokio::test]
-async fn a_killed_server_comes_back_on_its_port_and_goes_with_the_stack() {
-    let temp = temp_parent();
-    let mut stack = Stack::start(spec(temp.path())).await.unwrap();
-    let migrate =
-        Command::new(exe()).arg("migrate").env("DATABASE_URL", stack.database_url()).status();
-    assert!(migrate.await.unwrap().success());
-    let server = ServerSpec {
-        name: "server-1".to_owned(),
-        strategy: "row_lock".to_owned(),
-        database_url: stack.database_url().to_owned(),
-        redis_urls: stack.redis_urls().to_vec(),
-        env: BTreeMap::new(),
-    };
-    let addr = stack.start_server(server.clone()).await.unwrap();
-    assert_eq!(addr.pid, stack.pid("server-1").await.unwrap());
-    let ready = Readiness::Http(format!("{}/health/ready", addr.base_url));
-    ready.probe().await.unwrap();
-    let error = stack.start_server(server).await.unwrap_err().to_string();
-    assert!(error.starts_with("the stack has a server-1 already"), "{error}");
-
-    assert_eq!(stack.kill("server-1").await.unwrap().signal(), Some(9));
-    ready.probe().await.unwrap_err();
-    stack.restart("server-1").await.unwrap();
-    ready.probe().await.unwrap();
-    stack.pause("server-1").await.unwrap();
-    assert_eq!(stack.state("server-1").await.unwrap(), Some('T'));
-    ready.probe().await.unwrap_err();
-
-    let family = family(&stack);
-    let pid = i32::try_from(stack.pid("server-1").await.unwrap()).unwrap();
-    assert!(family.iter().any(|member| member.as_raw_pid() == pid));
-    stack.stop().await.unwrap();
-    assert!(!family.into_iter().any(is_running));
 }
 
 #[tokio::test]

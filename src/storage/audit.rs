@@ -153,7 +153,8 @@ pub async fn read(database_url: &str) -> Result<Audit, StorageError> {
     let storage = Storage::open(&StorageSettings::for_command(database_url))?;
     storage
         .transaction("audit", async |mut tx: Tx| {
-            let Examination { taken_at, seats_count, seats_sold, findings } = examine_within(&mut tx).await?;
+            let Examination { taken_at, seats_count, seats_sold, findings } =
+                examine_within(&mut tx).await?;
             let audit = Audit {
                 taken_at,
                 seats_count,
@@ -169,7 +170,9 @@ pub async fn read(database_url: &str) -> Result<Audit, StorageError> {
 }
 
 async fn examine_within(connection: &mut PgConnection) -> Result<Examination, StorageError> {
-    sqlx::query!("set transaction isolation level repeatable read, read only").execute(&mut *connection).await?;
+    sqlx::query!("set transaction isolation level repeatable read, read only")
+        .execute(&mut *connection)
+        .await?;
     let clock = sqlx::query!(
         r#"select now() as "now!", count(*) as "seats!",
                   (select count(distinct seat_id) from booking_seats where live) as "sold!" from seats"#
@@ -231,7 +234,9 @@ async fn orphaned_holds(connection: &mut PgConnection) -> Result<Vec<String>, St
     Ok(details)
 }
 
-async fn bookings_without_payment(connection: &mut PgConnection) -> Result<Vec<String>, StorageError> {
+async fn bookings_without_payment(
+    connection: &mut PgConnection,
+) -> Result<Vec<String>, StorageError> {
     let details = sqlx::query_scalar!(
         r#"select format('booking %s of user %s over %s cents has no captured payment of that sum', reference,
                          bookings.user_id, total_cents) as "detail!"
@@ -247,7 +252,9 @@ async fn bookings_without_payment(connection: &mut PgConnection) -> Result<Vec<S
     Ok(details)
 }
 
-async fn payments_without_booking(connection: &mut PgConnection) -> Result<Vec<String>, StorageError> {
+async fn payments_without_booking(
+    connection: &mut PgConnection,
+) -> Result<Vec<String>, StorageError> {
     let details = sqlx::query_scalar!(
         r#"select format('payment %s of user %s over %s cents was captured and has no confirmed booking', payments.id,
                          payments.user_id, amount_cents) as "detail!"

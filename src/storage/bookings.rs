@@ -5,8 +5,8 @@ use uuid::Uuid;
 
 use super::StorageError;
 use crate::domain::{
-    Booking, BookingId, BookingState, Cents, EventId, IdempotencyKey, Reference, ReservationId, SeatId, Ticket,
-    TicketNumber, UserId,
+    Booking, BookingId, BookingState, Cents, EventId, IdempotencyKey, Reference, ReservationId,
+    SeatId, Ticket, TicketNumber, UserId,
 };
 
 /// The index that allows one live sale a seat.
@@ -35,10 +35,14 @@ impl TryFrom<Row> for Booking {
             reservation: ReservationId(row.reservation_id),
             event: EventId(row.event_id),
             user: UserId(row.user_id),
-            state: BookingState::parse(&row.state).ok_or(StorageError::Impossible("booking state"))?,
+            state: BookingState::parse(&row.state)
+                .ok_or(StorageError::Impossible("booking state"))?,
             total: Cents::new(row.total_cents).ok_or(StorageError::Impossible("total"))?,
             tickets: tickets
-                .map(|(seat, number)| Ticket { seat: SeatId(seat), number: TicketNumber::stored(number) })
+                .map(|(seat, number)| Ticket {
+                    seat: SeatId(seat),
+                    number: TicketNumber::stored(number),
+                })
                 .collect(),
         })
     }
@@ -52,7 +56,8 @@ pub async fn insert(
     key: &IdempotencyKey,
 ) -> Result<(), StorageError> {
     let seats: Vec<i64> = booking.tickets.iter().map(|ticket| ticket.seat.0).collect();
-    let tickets: Vec<String> = booking.tickets.iter().map(|ticket| ticket.number.as_str().to_owned()).collect();
+    let tickets: Vec<String> =
+        booking.tickets.iter().map(|ticket| ticket.number.as_str().to_owned()).collect();
     sqlx::query!(
         "with booking as (
              insert into bookings (id, reference, reservation_id, event_id, user_id, state, total_cents, idempotency_key)
@@ -78,7 +83,10 @@ pub async fn insert(
 }
 
 /// The booking of this id, if there is one.
-pub async fn find(connection: &mut PgConnection, id: BookingId) -> Result<Option<Booking>, StorageError> {
+pub async fn find(
+    connection: &mut PgConnection,
+    id: BookingId,
+) -> Result<Option<Booking>, StorageError> {
     let row = sqlx::query_as!(
         Row,
         r#"select bookings.id, reference, reservation_id, event_id, user_id, state, total_cents,

@@ -38,10 +38,17 @@ pub async fn list(
 }
 
 /// The event, if there is one.
-pub async fn find(connection: &mut PgConnection, id: EventId) -> Result<Option<EventRow>, StorageError> {
-    let row = sqlx::query_as!(EventRow, "select id, title, venue, starts_at from events where id = $1", id.0)
-        .fetch_optional(connection)
-        .await?;
+pub async fn find(
+    connection: &mut PgConnection,
+    id: EventId,
+) -> Result<Option<EventRow>, StorageError> {
+    let row = sqlx::query_as!(
+        EventRow,
+        "select id, title, venue, starts_at from events where id = $1",
+        id.0
+    )
+    .fetch_optional(connection)
+    .await?;
     Ok(row)
 }
 

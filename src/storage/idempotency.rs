@@ -33,11 +33,15 @@ pub async fn find(
     .fetch_optional(connection)
     .await?;
     let Some(row) = row else { return Ok(None) };
-    let hash = row.request_sha256.try_into().map_err(|_length| StorageError::Impossible("request hash"))?;
+    let hash = row
+        .request_sha256
+        .try_into()
+        .map_err(|_length| StorageError::Impossible("request hash"))?;
     let status = row.status_code.and_then(|code| u16::try_from(code).ok());
     Ok(Some(Record {
         hash: RequestHash(hash),
-        state: RecordState::parse(&row.state).ok_or(StorageError::Impossible("idempotency state"))?,
+        state: RecordState::parse(&row.state)
+            .ok_or(StorageError::Impossible("idempotency state"))?,
         response: status.zip(row.response).map(|(status, body)| StoredResponse { status, body }),
     }))
 }
@@ -119,7 +123,10 @@ pub async fn fail_left_behind(
 }
 
 /// Forgets at most `limit` ended operations whose answers are no longer kept.
-pub async fn delete_expired(connection: &mut PgConnection, limit: i64) -> Result<u64, StorageError> {
+pub async fn delete_expired(
+    connection: &mut PgConnection,
+    limit: i64,
+) -> Result<u64, StorageError> {
     let done = sqlx::query!(
         "with old as (
              select user_id, key from idempotency_records

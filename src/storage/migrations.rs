@@ -34,7 +34,11 @@ pub async fn pending(storage: &Storage) -> Result<Vec<String>, MigrationError> {
         .fetch_one(&mut *connection)
         .await
         .map_err(StorageError::from)?;
-    let applied = if exists { connection.list_applied_migrations(table).await? } else { Vec::new() };
-    let missing = MIGRATOR.iter().filter(|ours| applied.iter().all(|theirs| theirs.version != ours.version));
-    Ok(missing.map(|migration| format!("{:04} {}", migration.version, migration.description)).collect())
+    let applied =
+        if exists { connection.list_applied_migrations(table).await? } else { Vec::new() };
+    let missing =
+        MIGRATOR.iter().filter(|ours| applied.iter().all(|theirs| theirs.version != ours.version));
+    Ok(missing
+        .map(|migration| format!("{:04} {}", migration.version, migration.description))
+        .collect())
 }

@@ -83,13 +83,17 @@ impl Storage {
     /// When the URL is no PostgreSQL URL.
     pub fn open(settings: &StorageSettings) -> Result<Self, StorageError> {
         let millis = |duration: Duration| duration.as_millis().to_string();
-        let options: PgConnectOptions = settings.database_url.parse().map_err(StorageError::from)?;
+        let options: PgConnectOptions =
+            settings.database_url.parse().map_err(StorageError::from)?;
         let options = options
             .application_name(&settings.application_name)
             .options([
                 ("statement_timeout", millis(settings.statement_timeout)),
                 ("lock_timeout", millis(settings.lock_timeout)),
-                ("idle_in_transaction_session_timeout", millis(settings.idle_in_transaction_timeout)),
+                (
+                    "idle_in_transaction_session_timeout",
+                    millis(settings.idle_in_transaction_timeout),
+                ),
             ])
             .disable_statement_logging();
         let pool = PgPoolOptions::new()

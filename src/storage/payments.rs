@@ -4,9 +4,7 @@
 use sqlx::PgConnection;
 
 use super::StorageError;
-use crate::domain::{
-    Cents, IdempotencyKey, PaymentId, RequestHash, ReservationId, UserId,
-};
+use crate::domain::{Cents, IdempotencyKey, PaymentId, RequestHash, ReservationId, UserId};
 
 /// The index that allows one payment at a time for a reservation.
 pub const ONE_LIVE_PAYMENT: &str = "payments_one_live_per_reservation";
@@ -60,7 +58,10 @@ pub struct NewPayment<'a> {
 
 /// Writes the saga's first recovery point in one statement: the idempotency record as IN_PROGRESS and the payment as
 /// charging, both only if the hold is live and the key new. `None` when one of them is not; nothing is written then.
-pub async fn begin(connection: &mut PgConnection, new: &NewPayment<'_>) -> Result<Option<Cents>, StorageError> {
+pub async fn begin(
+    connection: &mut PgConnection,
+    new: &NewPayment<'_>,
+) -> Result<Option<Cents>, StorageError> {
     let amount = sqlx::query_scalar!(
         "with hold as (
              select id, total_cents from reservations
@@ -109,7 +110,10 @@ pub async fn fail(connection: &mut PgConnection, id: PaymentId) -> Result<bool, 
 
 /// The charge was captured but the seats are lost: it is to be given back. Also true of a payment that somebody else
 /// gave up as failed before its charge came through. False when another process went on before.
-pub async fn begin_refund(connection: &mut PgConnection, id: PaymentId) -> Result<bool, StorageError> {
+pub async fn begin_refund(
+    connection: &mut PgConnection,
+    id: PaymentId,
+) -> Result<bool, StorageError> {
     let done = sqlx::query!(
         "update payments set state = 'captured', step = 'refunding', worked_at = now()
          where id = $1 and (step = 'charging' or state = 'failed')",
@@ -121,7 +125,10 @@ pub async fn begin_refund(connection: &mut PgConnection, id: PaymentId) -> Resul
 }
 
 /// The money went back: the saga is done. False when another process went on before.
-pub async fn finish_refund(connection: &mut PgConnection, id: PaymentId) -> Result<bool, StorageError> {
+pub async fn finish_refund(
+    connection: &mut PgConnection,
+    id: PaymentId,
+) -> Result<bool, StorageError> {
     let done = sqlx::query!(
         "update payments set state = 'refunded', step = 'done' where id = $1 and step = 'refunding'",
         id.0

@@ -28,8 +28,10 @@ impl TryFrom<Row> for Reservation {
             id: ReservationId(row.id),
             event: EventId(row.event_id),
             user: UserId(row.user_id),
-            seats: SeatSet::parse(row.seat_ids).map_err(|_empty| StorageError::Impossible("seat set"))?,
-            state: ReservationState::parse(&row.state).ok_or(StorageError::Impossible("reservation state"))?,
+            seats: SeatSet::parse(row.seat_ids)
+                .map_err(|_empty| StorageError::Impossible("seat set"))?,
+            state: ReservationState::parse(&row.state)
+                .ok_or(StorageError::Impossible("reservation state"))?,
             total: Cents::new(row.total_cents).ok_or(StorageError::Impossible("total"))?,
             expires_at: row.expires_at,
         })
@@ -60,7 +62,10 @@ pub async fn insert(
 }
 
 /// The reservation, if there is one. A hold whose time is over reads as expired, swept or not.
-pub async fn find(connection: &mut PgConnection, id: ReservationId) -> Result<Option<Reservation>, StorageError> {
+pub async fn find(
+    connection: &mut PgConnection,
+    id: ReservationId,
+) -> Result<Option<Reservation>, StorageError> {
     let row = sqlx::query_as!(
         Row,
         r#"select id, event_id, user_id, seat_ids,
@@ -75,7 +80,10 @@ pub async fn find(connection: &mut PgConnection, id: ReservationId) -> Result<Op
 }
 
 /// Turns a live hold into a confirmed reservation; false when it ended before.
-pub async fn confirm(connection: &mut PgConnection, id: ReservationId) -> Result<bool, StorageError> {
+pub async fn confirm(
+    connection: &mut PgConnection,
+    id: ReservationId,
+) -> Result<bool, StorageError> {
     let done = sqlx::query!(
         "update reservations set state = 'confirmed' where id = $1 and state = 'held' and expires_at > now()",
         id.0
@@ -86,7 +94,10 @@ pub async fn confirm(connection: &mut PgConnection, id: ReservationId) -> Result
 }
 
 /// Cancels a live hold and frees the seats it still has; false when it ended before.
-pub async fn cancel(connection: &mut PgConnection, id: ReservationId) -> Result<bool, StorageError> {
+pub async fn cancel(
+    connection: &mut PgConnection,
+    id: ReservationId,
+) -> Result<bool, StorageError> {
     let cancelled = sqlx::query_scalar!(
         r#"with gone as (
                update reservations set state = 'cancelled'

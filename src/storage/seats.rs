@@ -53,7 +53,10 @@ pub struct SeatCounts {
 }
 
 /// The seats as they stand, without a lock: out of date as soon as it is read.
-pub async fn read(connection: &mut PgConnection, seats: &SeatSet) -> Result<Vec<SeatFacts>, StorageError> {
+pub async fn read(
+    connection: &mut PgConnection,
+    seats: &SeatSet,
+) -> Result<Vec<SeatFacts>, StorageError> {
     let rows = sqlx::query_as!(
         SeatFacts,
         r#"select id, event_id, price_cents, version,
@@ -111,7 +114,10 @@ pub async fn list(
 }
 
 /// Counts an event's seats.
-pub async fn count(connection: &mut PgConnection, event: EventId) -> Result<SeatCounts, StorageError> {
+pub async fn count(
+    connection: &mut PgConnection,
+    event: EventId,
+) -> Result<SeatCounts, StorageError> {
     let counts = sqlx::query_as!(
         SeatCounts,
         r#"select count(*) as "total!",

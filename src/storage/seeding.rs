@@ -52,11 +52,20 @@ pub async fn copy_seats(
     let mut chunk = csv::Writer::from_writer(Vec::with_capacity(CHUNK_BYTES + 1024));
     let mut gathered = 0_u64;
     for seat in seats {
-        let written = chunk.serialize((&event, &seat.section, &seat.row_label, seat.number, seat.price_cents));
+        let written = chunk.serialize((
+            &event,
+            &seat.section,
+            &seat.row_label,
+            seat.number,
+            seat.price_cents,
+        ));
         written.map_err(|error| StorageError::Broken(sqlx::Error::Encode(error.into())))?;
         gathered += 1;
         if chunk.get_ref().len() >= CHUNK_BYTES {
-            let full = std::mem::replace(&mut chunk, csv::Writer::from_writer(Vec::with_capacity(CHUNK_BYTES + 1024)));
+            let full = std::mem::replace(
+                &mut chunk,
+                csv::Writer::from_writer(Vec::with_capacity(CHUNK_BYTES + 1024)),
+            );
             copy.send(bytes_of(full)?).await?;
             progress(gathered);
             gathered = 0;
@@ -68,7 +77,9 @@ pub async fn copy_seats(
 }
 
 fn bytes_of(writer: csv::Writer<Vec<u8>>) -> Result<Vec<u8>, StorageError> {
-    writer.into_inner().map_err(|error| StorageError::Broken(sqlx::Error::Encode(error.to_string().into())))
+    writer
+        .into_inner()
+        .map_err(|error| StorageError::Broken(sqlx::Error::Encode(error.to_string().into())))
 }
 
 /// Makes the staging table, which lives as long as the transaction.

@@ -23,7 +23,8 @@ impl Storage {
         for _ in 1..ATTEMPTS_MAX {
             match self.run_once(&attempt).await {
                 Err(error) if error.is_retryable() => {
-                    metrics::counter!("ticketctl_transaction_retries_total", "transaction" => name).increment(1);
+                    metrics::counter!("ticketctl_transaction_retries_total", "transaction" => name)
+                        .increment(1);
                 }
                 end => return end,
             }
@@ -42,7 +43,10 @@ impl Storage {
         Ok(value)
     }
 
-    #[expect(clippy::disallowed_methods, reason = "this is the helper that everything else has to use")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "this is the helper that everything else has to use"
+    )]
     async fn begin(&self) -> Result<Tx, StorageError> {
         Ok(self.pool.begin().await?)
     }

@@ -89,7 +89,8 @@ async fn dial(route: &Route, number: u64) -> io::Result<TcpStream> {
 fn dial_delay(route: &Route, number: u64) -> Duration {
     let published = Arc::clone(&route.toxics.borrow());
     let mut total = Duration::ZERO;
-    for toxic in Direction::BOTH.into_iter().flat_map(|direction| published.in_direction(direction)) {
+    for toxic in Direction::BOTH.into_iter().flat_map(|direction| published.in_direction(direction))
+    {
         let delay = (toxic.kind.dial_delay)(&toxic.attributes);
         let mut random = link_id(route, number, toxic.direction).stream(&toxic.name);
         if delay.is_zero() || random.random::<f32>() >= toxic.toxicity {

@@ -110,8 +110,7 @@ impl Link {
 
     /// Waits for the first thing to happen that can make a difference now.
     async fn event(&mut self, reading: bool, next: Option<Instant>) -> Event {
-        let may_read =
-            reading && self.chain.has_room() && self.share.may_read(self.chain.held());
+        let may_read = reading && self.chain.has_room() && self.share.may_read(self.chain.held());
         let may_write = !self.chain.output().is_empty();
         // An error on either socket shows up in the read or write that follows.
         tokio::select! {
@@ -148,11 +147,8 @@ impl Link {
     /// Writes straight through where nothing holds data back; queues the rest.
     fn take(&mut self, data: &[u8]) {
         // A failed write is met again, and reported, when the queue is written.
-        let written = if self.chain.is_empty() {
-            self.destination.try_write(data).unwrap_or(0)
-        } else {
-            0
-        };
+        let written =
+            if self.chain.is_empty() { self.destination.try_write(data).unwrap_or(0) } else { 0 };
         self.traffic.sent.increment(written as u64);
         self.chain.push(Bytes::copy_from_slice(&data[written..]), Instant::now());
     }

@@ -27,8 +27,7 @@ pub struct Listener {
 
 impl Listener {
     pub fn bind(address: SocketAddr) -> io::Result<TcpListener> {
-        let socket =
-            if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
+        let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
         // Otherwise a proxy could not be enabled again while old connections are in TIME_WAIT.
         socket.set_reuseaddr(true)?;
         socket.bind(address)?;

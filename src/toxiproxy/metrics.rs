@@ -21,7 +21,10 @@ const HELP: &[(&str, &str)] = &[
         "ticketctl_proxy_connections_cut_total",
         "Connections closed because their proxy was disabled, moved or deleted",
     ),
-    ("ticketctl_proxy_dial_failures_total", "Connections closed because the upstream did not answer"),
+    (
+        "ticketctl_proxy_dial_failures_total",
+        "Connections closed because the upstream did not answer",
+    ),
 ];
 
 /// All counters of one server. A counter lives as long as this, so what happened stays readable after healing.
@@ -98,10 +101,8 @@ impl Metrics {
     }
 
     fn counter(&self, name: &'static str, labels: &[(&'static str, &str)]) -> Counter {
-        let labels: Vec<_> = labels
-            .iter()
-            .map(|(name, value)| Label::new(*name, (*value).to_owned()))
-            .collect();
+        let labels: Vec<_> =
+            labels.iter().map(|(name, value)| Label::new(*name, (*value).to_owned())).collect();
         let metadata = Metadata::new(module_path!(), Level::INFO, None);
         self.recorder.register_counter(&Key::from_parts(name, labels), &metadata)
     }

@@ -42,6 +42,9 @@ mod timer;
 mod toxic;
 mod toxics;
 
+#[cfg(test)]
+mod tests;
+
 use address::Reach;
 use metrics::Metrics;
 use proxy::Engine;
@@ -102,9 +105,7 @@ pub async fn start(settings: Settings) -> io::Result<Running> {
     let stop = CancellationToken::new();
     let mut server = JoinSet::new();
     let stopped = stop.clone().cancelled_owned();
-    server.spawn(async move {
-        axum::serve(socket, router).with_graceful_shutdown(stopped).await
-    });
+    server.spawn(async move { axum::serve(socket, router).with_graceful_shutdown(stopped).await });
     Ok(Running { addr, registry, stop, server, _timer: timer })
 }
 
@@ -123,7 +124,10 @@ impl Running {
     ///
     /// # Errors
     /// The text is not such a list, or a proxy cannot listen; those before it keep running.
-    pub async fn populate(&self, json: &[u8]) -> Result<usize, Box<dyn std::error::Error + Send + Sync>> {
+    pub async fn populate(
+        &self,
+        json: &[u8],
+    ) -> Result<usize, Box<dyn std::error::Error + Send + Sync>> {
         let list = NewProxy::parse_list(&body::first_value(json)?)?;
         let populated = self.registry.populate(&list).await;
         match populated.failure {
@@ -137,7 +141,9 @@ impl Running {
         self.stop.cancel();
         let ended = tokio::time::timeout(SHUTDOWN_TIMEOUT, self.server.join_next()).await;
         match ended {
-            Ok(Some(Ok(Err(error)))) => tracing::warn!(%error, "the control API ended with an error"),
+            Ok(Some(Ok(Err(error)))) => {
+                tracing::warn!(%error, "the control API ended with an error")
+            }
             Err(_elapsed) => tracing::warn!("gave up waiting for requests in flight"),
             Ok(_) => {}
         }

@@ -119,7 +119,12 @@ impl Proxy {
         self.listen = bound.to_string();
         let route = self.route();
         self.listener = Some(Listener::start(socket, route, Arc::clone(&self.accepted)));
-        tracing::info!(proxy = self.name, listen = self.listen, upstream = self.upstream, "started");
+        tracing::info!(
+            proxy = self.name,
+            listen = self.listen,
+            upstream = self.upstream,
+            "started"
+        );
         Ok(())
     }
 
@@ -138,7 +143,10 @@ impl Proxy {
         drop(self.published.send_replace(Arc::new(next)));
         let mut old = std::mem::replace(&mut self.in_use, in_use);
         if tokio::time::timeout(SWITCH_TIMEOUT, old.recv()).await.is_err() {
-            tracing::warn!(proxy = self.name, "some connections have yet to follow a change of toxics");
+            tracing::warn!(
+                proxy = self.name,
+                "some connections have yet to follow a change of toxics"
+            );
         }
     }
 

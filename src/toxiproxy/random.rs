@@ -42,8 +42,7 @@ mod tests {
 
     #[test]
     fn a_stream_depends_on_every_part_of_its_address() {
-        let link =
-            LinkId { seed: 7, proxy: "db".into(), connection: 1, direction: "upstream" };
+        let link = LinkId { seed: 7, proxy: "db".into(), connection: 1, direction: "upstream" };
         let first = draw(&link, "loss");
         assert_eq!(first, draw(&link.clone(), "loss"));
         assert_ne!(first, draw(&link, "jitter"));

@@ -193,9 +193,8 @@ impl Registry {
         let old = proxy.toxic(name).ok_or(Error::ToxicNotFound)?;
         let changed = Arc::new(change()?.apply(old)?);
         let view = ToxicView::from(&*changed);
-        let replace = |toxic: &Arc<Toxic>| {
-            Arc::clone(if toxic.id == changed.id { &changed } else { toxic })
-        };
+        let replace =
+            |toxic: &Arc<Toxic>| Arc::clone(if toxic.id == changed.id { &changed } else { toxic });
         let toxics = proxy.toxics().map(replace).collect();
         proxy.set_toxics(toxics).await;
         Ok(view)

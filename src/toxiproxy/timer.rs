@@ -13,7 +13,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 /// How long the thread sleeps when nothing is due: any value works, since a new deadline wakes it.
-const IDLE: Duration = Duration::from_secs(3600);
+const IDLE: Duration = Duration::from_hours(1);
 
 /// A cheap handle on the timer thread.
 #[derive(Clone)]
@@ -91,8 +91,7 @@ impl Future for Sleep {
         if Instant::now() >= self.deadline {
             return Poll::Ready(());
         }
-        let number =
-            self.shared.register(self.deadline, self.registered, context.waker().clone());
+        let number = self.shared.register(self.deadline, self.registered, context.waker().clone());
         self.registered = number;
         // A stopped timer wakes nobody: end at once instead of hanging.
         if number.is_some() { Poll::Pending } else { Poll::Ready(()) }
@@ -178,14 +177,10 @@ mod tests {
         let thread = TimerThread::start().unwrap();
         let start = Instant::now();
         let order = Mutex::new(Vec::new());
-        let sleep = |ms: u64| {
-            let sleep = thread.timer().sleep_until(start + Duration::from_millis(ms));
-            let order = &order;
-            async move {
-                sleep.await;
-                assert!(start.elapsed() >= Duration::from_millis(ms), "woken before {ms} ms");
-                order.lock().unwrap().push(ms);
-            }
+        let sleep = async |ms: u64| {
+            thread.timer().sleep_until(start + Duration::from_millis(ms)).await;
+            assert!(start.elapsed() >= Duration::from_millis(ms), "woken before {ms} ms");
+            order.lock().unwrap().push(ms);
         };
         tokio::join!(sleep(30), sleep(10), sleep(20), sleep(0));
         assert_eq!(*order.lock().unwrap(), [0, 10, 20, 30]);

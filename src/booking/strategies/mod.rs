@@ -36,7 +36,12 @@ pub trait Strategy: Send + Sync {
 
     /// Marks the seats of a confirmed reservation as sold, inside the transaction that books them; false when it no
     /// longer holds all of them.
-    async fn sell(&self, tx: &mut Tx, reservation: &Reservation, booking: BookingId) -> Result<bool, StorageError> {
+    async fn sell(
+        &self,
+        tx: &mut Tx,
+        reservation: &Reservation,
+        booking: BookingId,
+    ) -> Result<bool, StorageError> {
         let sold = seats::sell(tx, &reservation.seats, reservation.id, booking).await?;
         Ok(usize::try_from(sold) == Ok(reservation.seats.len()))
     }

@@ -44,13 +44,21 @@ impl Strategy for Naive {
             .await
     }
 
-    async fn sell(&self, tx: &mut Tx, reservation: &Reservation, booking: BookingId) -> Result<bool, StorageError> {
+    async fn sell(
+        &self,
+        tx: &mut Tx,
+        reservation: &Reservation,
+        booking: BookingId,
+    ) -> Result<bool, StorageError> {
         sell_unguarded(tx, reservation, booking).await?;
         Ok(true)
     }
 }
 
-async fn claim_unguarded(connection: &mut PgConnection, order: &HoldOrder) -> Result<OffsetDateTime, StorageError> {
+async fn claim_unguarded(
+    connection: &mut PgConnection,
+    order: &HoldOrder,
+) -> Result<OffsetDateTime, StorageError> {
     let row = sqlx::query!(
         r#"with claimed as (
                update seats set reservation_id = $2, held_until = now() + make_interval(secs => $3),
@@ -71,8 +79,12 @@ async fn sell_unguarded(
     reservation: &Reservation,
     booking: BookingId,
 ) -> Result<(), StorageError> {
-    sqlx::query!("update seats set booking_id = $2 where id = any($1)", &reservation.seats.numbers(), booking.0)
-        .execute(connection)
-        .await?;
+    sqlx::query!(
+        "update seats set booking_id = $2 where id = any($1)",
+        &reservation.seats.numbers(),
+        booking.0
+    )
+    .execute(connection)
+    .await?;
     Ok(())
 }

@@ -46,7 +46,11 @@ impl Strategy for Optimistic {
     }
 }
 
-async fn write(desk: &Desk, order: &HoldOrder, facts: &[SeatFacts]) -> Result<StoredResponse, BookingError> {
+async fn write(
+    desk: &Desk,
+    order: &HoldOrder,
+    facts: &[SeatFacts],
+) -> Result<StoredResponse, BookingError> {
     let total = hold::price(order, facts)?;
     desk.storage
         .transaction("hold", async |mut tx: Tx| {
@@ -68,7 +72,8 @@ async fn claim_at_version(
     order: &HoldOrder,
     facts: &[SeatFacts],
 ) -> Result<Vec<OffsetDateTime>, StorageError> {
-    let (ids, versions): (Vec<i64>, Vec<i64>) = facts.iter().map(|fact| (fact.id, fact.version)).unzip();
+    let (ids, versions): (Vec<i64>, Vec<i64>) =
+        facts.iter().map(|fact| (fact.id, fact.version)).unzip();
     let rows = sqlx::query_scalar!(
         r#"with seen as (
                select seats.id from seats join unnest($1::bigint[], $2::bigint[]) as saw (id, version)

@@ -54,7 +54,10 @@ async fn claim(
 ) -> Result<StoredResponse, BookingError> {
     let (fence, facts) = {
         let mut connection = desk.storage.connection().await?;
-        (next_fencing_token(&mut connection).await?, seats::read(&mut connection, &order.seats).await?)
+        (
+            next_fencing_token(&mut connection).await?,
+            seats::read(&mut connection, &order.seats).await?,
+        )
     };
     let total = hold::price(order, &facts)?;
     if let Some(lease) = lease
@@ -81,7 +84,9 @@ async fn claim(
 }
 
 async fn next_fencing_token(connection: &mut PgConnection) -> Result<i64, StorageError> {
-    let token = sqlx::query_scalar!(r#"select nextval('fencing_tokens') as "token!""#).fetch_one(connection).await?;
+    let token = sqlx::query_scalar!(r#"select nextval('fencing_tokens') as "token!""#)
+        .fetch_one(connection)
+        .await?;
     Ok(token)
 }
 

@@ -39,7 +39,10 @@ impl Strategy for RowLock {
     }
 }
 
-async fn lock(connection: &mut PgConnection, order: &HoldOrder) -> Result<Vec<SeatFacts>, StorageError> {
+async fn lock(
+    connection: &mut PgConnection,
+    order: &HoldOrder,
+) -> Result<Vec<SeatFacts>, StorageError> {
     let rows = sqlx::query_as!(
         SeatFacts,
         r#"select id, event_id, price_cents, version,
@@ -52,7 +55,10 @@ async fn lock(connection: &mut PgConnection, order: &HoldOrder) -> Result<Vec<Se
     Ok(rows)
 }
 
-async fn claim_locked(connection: &mut PgConnection, order: &HoldOrder) -> Result<OffsetDateTime, StorageError> {
+async fn claim_locked(
+    connection: &mut PgConnection,
+    order: &HoldOrder,
+) -> Result<OffsetDateTime, StorageError> {
     let row = sqlx::query!(
         r#"with claimed as (
                update seats set reservation_id = $2, held_until = now() + make_interval(secs => $3),

@@ -33,9 +33,9 @@ enum Command {
 }
 
 /// Runs the command.
-pub fn run(args: Args) -> anyhow::Result<ExitCode> {
-    match args.command {
-        Command::Validate(args) => Ok(validate::run(&args)),
-        Command::List(args) => Ok(list::run(&args)),
+pub fn run(args: &Args) -> ExitCode {
+    match &args.command {
+        Command::Validate(args) => validate::run(args),
+        Command::List(args) => list::run(args),
     }
 }

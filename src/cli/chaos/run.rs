@@ -9,6 +9,7 @@ use crate::harness::scenario::{Form, Overrides};
 
 /// Run scenarios and judge what happened.
 #[derive(Debug, clap::Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
 #[command(after_help = format!("\
 Examples:
   ticketctl chaos run scenarios/flash-sale.toml

@@ -57,7 +57,10 @@ pub fn read_all(files: &[PathBuf]) -> Result<Vec<Seed>, FixtureError> {
     for file in files {
         for seed in read(file, &mut maps)? {
             if !slugs.insert(seed.slug.clone()) {
-                return Err(at(file, format!("the slug {:?} is used twice, give each event its own", seed.slug)));
+                return Err(at(
+                    file,
+                    format!("the slug {:?} is used twice, give each event its own", seed.slug),
+                ));
             }
             seeds.push(seed);
         }
@@ -69,20 +72,33 @@ fn read(path: &Path, maps: &mut HashMap<PathBuf, Vec<NewSeat>>) -> Result<Vec<Se
     let text = fs::read_to_string(path).map_err(|error| at(path, error))?;
     let file: File = toml::from_str(&text).map_err(|error| {
         let line = error.span().map_or(1, |span| text[..span.start].lines().count().max(1));
-        FixtureError { place: format!("{}:{line}", path.display()), reason: error.message().to_owned() }
+        FixtureError {
+            place: format!("{}:{line}", path.display()),
+            reason: error.message().to_owned(),
+        }
     })?;
     if file.schema_version != 1 {
-        return Err(at(path, format!("schema_version {} is not known, write 1", file.schema_version)));
+        return Err(at(
+            path,
+            format!("schema_version {} is not known, write 1", file.schema_version),
+        ));
     }
     file.events.into_iter().map(|event| seed(path, event, maps)).collect()
 }
 
-fn seed(path: &Path, event: Event, maps: &mut HashMap<PathBuf, Vec<NewSeat>>) -> Result<Seed, FixtureError> {
+fn seed(
+    path: &Path,
+    event: Event,
+    maps: &mut HashMap<PathBuf, Vec<NewSeat>>,
+) -> Result<Seed, FixtureError> {
     for (field, text) in [("slug", &event.slug), ("title", &event.title), ("venue", &event.venue)] {
         check_name(field, text).map_err(|reason| at(path, reason))?;
     }
     let starts_at = OffsetDateTime::parse(&event.starts_at, &Rfc3339).map_err(|_unparsable| {
-        at(path, format!("starts_at {:?} is not RFC 3339, write 2027-03-05T19:30:00Z", event.starts_at))
+        at(
+            path,
+            format!("starts_at {:?} is not RFC 3339, write 2027-03-05T19:30:00Z", event.starts_at),
+        )
     })?;
     let map = path.parent().unwrap_or(Path::new("")).join(&event.seat_map);
     let seats = match maps.get(&map) {
@@ -104,11 +120,14 @@ fn seat_map(path: &Path) -> Result<Vec<NewSeat>, FixtureError> {
             FixtureError { place: format!("{}:{line}", path.display()), reason: reason_of(&error) }
         })?;
         let line = seats.len() + 2;
-        let refuse = |reason: String| FixtureError { place: format!("{}:{line}", path.display()), reason };
+        let refuse =
+            |reason: String| FixtureError { place: format!("{}:{line}", path.display()), reason };
         let key = (place.section.clone(), place.row.clone(), place.number);
         if let Some(first) = seen.insert(key, line) {
             let Place { section, row, number, .. } = place;
-            return Err(refuse(format!("seat {section} {row} {number} stands on line {first} already, remove one")));
+            return Err(refuse(format!(
+                "seat {section} {row} {number} stands on line {first} already, remove one"
+            )));
         }
         seats.push(new_seat(place).map_err(refuse)?);
     }
@@ -124,14 +143,22 @@ fn new_seat(place: Place) -> Result<NewSeat, String> {
     if place.number < 1 {
         return Err(format!("number {} is not 1 or more", place.number));
     }
-    let price_cents = cents(&place.price)
-        .ok_or_else(|| format!("price {:?} is not an amount above 0, write 45 or 45.50", place.price))?;
+    let price_cents = cents(&place.price).ok_or_else(|| {
+        format!("price {:?} is not an amount above 0, write 45 or 45.50", place.price)
+    })?;
     Ok(NewSeat { section: place.section, row_label: place.row, number: place.number, price_cents })
 }
 
 fn check_name(field: &str, text: &str) -> Result<(), String> {
-    let fits = (1..=NAME_LENGTH_MAX).contains(&text.chars().count()) && !text.contains(char::is_control);
-    if fits { Ok(()) } else { Err(format!("{field} must be 1 to {NAME_LENGTH_MAX} characters, none of them control characters")) }
+    let fits =
+        (1..=NAME_LENGTH_MAX).contains(&text.chars().count()) && !text.contains(char::is_control);
+    if fits {
+        Ok(())
+    } else {
+        Err(format!(
+            "{field} must be 1 to {NAME_LENGTH_MAX} characters, none of them control characters"
+        ))
+    }
 }
 
 /// An amount such as `45` or `45.50`, in cents, without a float on the way.
@@ -142,7 +169,11 @@ fn cents(text: &str) -> Option<i64> {
         return None;
     }
     let tenfold = if fraction.len() == 1 { 10 } else { 1 };
-    let cents = whole.parse::<i64>().ok()?.checked_mul(100)?.checked_add(fraction.parse::<i64>().ok()? * tenfold)?;
+    let cents = whole
+        .parse::<i64>()
+        .ok()?
+        .checked_mul(100)?
+        .checked_add(fraction.parse::<i64>().ok()? * tenfold)?;
     (cents > 0).then_some(cents)
 }
 
@@ -192,7 +223,9 @@ mod tests {
         );
         assert_eq!(refusal_of("section,row,number,price\n"), ": the seat map has no seats");
         assert!(refusal_of("section,row,number,price\nA,1,0,10\n").starts_with(":2: number 0"));
-        assert!(refusal_of("section,row,number,price\nA,1,1,free\n").starts_with(":2: price \"free\""));
+        assert!(
+            refusal_of("section,row,number,price\nA,1,1,free\n").starts_with(":2: price \"free\"")
+        );
         assert!(refusal_of("section,row,number,price\nA,1,1\n").starts_with(":2: 3 columns"));
         assert!(refusal_of("section,row,price\nA,1,1\n").contains("number"));
     }

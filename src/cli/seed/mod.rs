@@ -93,7 +93,9 @@ impl House {
     fn seats(&self) -> Box<dyn Iterator<Item = NewSeat> + Send + '_> {
         match self {
             Self::Mapped(seats) => Box::new(seats.iter().cloned()),
-            Self::Synthetic { count, price_cents } => Box::new(synthetic::seats(*count, *price_cents)),
+            Self::Synthetic { count, price_cents } => {
+                Box::new(synthetic::seats(*count, *price_cents))
+            }
         }
     }
 }
@@ -116,7 +118,9 @@ struct Seeded {
 /// Seeds everything; each event in one transaction. Input is read and checked before anything is written.
 pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
     let seeds = match (args.events, args.seats) {
-        (Some(events), Some(seats)) => synthetic::events(events, seats, args.price_cents, clock::now_utc()),
+        (Some(events), Some(seats)) => {
+            synthetic::events(events, seats, args.price_cents, clock::now_utc())
+        }
         _ => fixture::read_all(&args.fixtures).map_err(|error| BadInput(error.to_string()))?,
     };
     let storage = args.database.open().await?;
@@ -125,7 +129,9 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
     let mut events = Vec::with_capacity(seeds.len());
     for seed in &seeds {
         let seeded = put_in(&storage, seed, &progress).await;
-        events.push(seeded.with_context(|| format!("event {} could not be seeded, is the database migrated?", seed.slug))?);
+        events.push(seeded.with_context(|| {
+            format!("event {} could not be seeded, is the database migrated?", seed.slug)
+        })?);
     }
     progress.finish_and_clear();
     let seats_added = events.iter().map(|event| event.seats_added).sum();
@@ -135,18 +141,28 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
     } else {
         for event in &report.events {
             let state = if event.new { "new" } else { "there already" };
-            output::data(format_args!("{} {} ({state}): {} seats added", event.id, event.slug, event.seats_added));
+            output::data(format_args!(
+                "{} {} ({state}): {} seats added",
+                event.id, event.slug, event.seats_added
+            ));
         }
         output::note(format_args!("{seats_added} seats in {:.2} s", report.seconds));
     }
     Ok(ExitCode::SUCCESS)
 }
 
-async fn put_in(storage: &Storage, seed: &Seed, progress: &ProgressBar) -> Result<Seeded, StorageError> {
+async fn put_in(
+    storage: &Storage,
+    seed: &Seed,
+    progress: &ProgressBar,
+) -> Result<Seeded, StorageError> {
     storage
         .transaction("seed", async |mut tx: Tx| {
             let event = EventRow {
-                id: Uuid::new_v5(&Uuid::NAMESPACE_URL, format!("ticketctl:event:{}", seed.slug).as_bytes()),
+                id: Uuid::new_v5(
+                    &Uuid::NAMESPACE_URL,
+                    format!("ticketctl:event:{}", seed.slug).as_bytes(),
+                ),
                 title: seed.title.clone(),
                 venue: seed.venue.clone(),
                 starts_at: seed.starts_at,
@@ -181,8 +197,10 @@ fn progress_bar(seats: u64) -> ProgressBar {
     if !output::is_watched() {
         return ProgressBar::hidden();
     }
-    let style = ProgressStyle::with_template("{bar:40} {human_pos}/{human_len} seats, {per_sec}, {eta} left")
-        .unwrap_or_else(|_template| ProgressStyle::default_bar());
+    let style = ProgressStyle::with_template(
+        "{bar:40} {human_pos}/{human_len} seats, {per_sec}, {eta} left",
+    )
+    .unwrap_or_else(|_template| ProgressStyle::default_bar());
     let bar = ProgressBar::new(seats).with_style(style);
     bar.enable_steady_tick(Duration::from_millis(100));
     bar

@@ -43,7 +43,8 @@ mod tests {
 
     #[test]
     fn no_two_made_up_seats_share_a_place() {
-        let places: HashSet<_> = seats(5000, 1).map(|seat| (seat.section, seat.row_label, seat.number)).collect();
+        let places: HashSet<_> =
+            seats(5000, 1).map(|seat| (seat.section, seat.row_label, seat.number)).collect();
         assert_eq!(places.len(), 5000);
     }
 }

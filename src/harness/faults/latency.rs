@@ -1,10 +1,14 @@
 //! Delays what comes through a proxy. Knows nothing of what is carried.
 
-use super::{Attribute, Fault, Strikes};
+use async_trait::async_trait;
+
+use super::scene::Scene;
+use super::{Attribute, Bite, Fault, Strikes, toxic};
 
 /// Toxiproxy's `latency`.
 pub struct Latency;
 
+#[async_trait]
 impl Fault for Latency {
     fn name(&self) -> &'static str {
         "latency"
@@ -33,5 +37,12 @@ impl Fault for Latency {
                 required: false,
             },
         ])
+    }
+    async fn strike(&self, scene: &Scene<'_>) -> anyhow::Result<Bite> {
+        toxic::strike(scene, "delayed").await
+    }
+
+    async fn heal(&self, scene: &Scene<'_>) -> anyhow::Result<()> {
+        toxic::heal(scene).await
     }
 }

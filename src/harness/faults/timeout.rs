@@ -1,10 +1,14 @@
 //! Swallows what comes through a proxy. Knows nothing of what is carried.
 
-use super::{Attribute, Fault, Strikes};
+use async_trait::async_trait;
+
+use super::scene::Scene;
+use super::{Attribute, Bite, Fault, Strikes, toxic};
 
 /// Toxiproxy's `timeout`.
 pub struct Timeout;
 
+#[async_trait]
 impl Fault for Timeout {
     fn name(&self) -> &'static str {
         "timeout"
@@ -23,5 +27,12 @@ impl Fault for Timeout {
             default: 0,
             required: false,
         }])
+    }
+    async fn strike(&self, scene: &Scene<'_>) -> anyhow::Result<Bite> {
+        toxic::strike(scene, "swallowed").await
+    }
+
+    async fn heal(&self, scene: &Scene<'_>) -> anyhow::Result<()> {
+        toxic::heal(scene).await
     }
 }

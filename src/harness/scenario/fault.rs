@@ -4,39 +4,25 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::plan::{FaultPlan, FaultTarget, Load, Moment, Target};
+use super::plan::{FaultPlan, FaultTarget, Moment, Target};
 use super::problem::unknown;
 use super::proxies;
 use super::section::Section;
 use crate::harness::faults::{Attribute, FAULTS, Strikes};
 
-/// What the faults of a scenario can strike, and until when.
-pub struct Surroundings {
-    instances: u32,
-    redis_nodes: u32,
-    load_end: Duration,
+/// What the faults of a scenario can strike, and until when; each absent where its table was refused.
+pub struct Surroundings<'a> {
+    /// The servers and their stores.
+    pub target: Option<&'a Target>,
+    /// When the last load ends.
+    pub load_end: Option<Duration>,
 }
 
 const MOMENTS: [(&str, Moment); 3] =
     [("any", Moment::Any), ("in-transaction", Moment::InTransaction), ("charged", Moment::Charged)];
 
-impl Surroundings {
-    /// The surroundings that a target and its loads make.
-    pub fn new(target: &Target, loads: &[Load]) -> Self {
-        let load_end = loads.iter().map(Load::end).max().unwrap_or_default();
-        Self { instances: target.instances, redis_nodes: target.redis_nodes, load_end }
-    }
-
-    /// Names of the processes of the run.
-    fn processes(&self) -> Vec<String> {
-        let servers = (1..=self.instances).map(|number| format!("server-{number}"));
-        let nodes = (1..=self.redis_nodes).map(|number| format!("redis-{number}"));
-        servers.chain(nodes).chain(["postgres".to_owned()]).collect()
-    }
-}
-
 /// Every `[[faults]]`, in file order.
-pub fn read_all(sections: Vec<Section<'_>>, surroundings: &Surroundings) -> Vec<FaultPlan> {
+pub fn read_all(sections: Vec<Section<'_>>, surroundings: &Surroundings<'_>) -> Vec<FaultPlan> {
     let mut faults: Vec<FaultPlan> = Vec::new();
     for mut section in sections {
         let name = section.text("name").unwrap_or_default().to_owned();
@@ -53,12 +39,16 @@ pub fn read_all(sections: Vec<Section<'_>>, surroundings: &Surroundings) -> Vec<
     faults
 }
 
-fn read(name: String, mut section: Section<'_>, surroundings: &Surroundings) -> Option<FaultPlan> {
+fn read(
+    name: String,
+    mut section: Section<'_>,
+    surroundings: &Surroundings<'_>,
+) -> Option<FaultPlan> {
     section.need(&["name", "type", "at", "duration"]);
     let kinds: Vec<&str> = FAULTS.iter().map(|fault| fault.name()).collect();
     let kind = section.choice("type", "fault type", &kinds)?;
     let strikes = FAULTS.iter().find(|fault| fault.name() == kind)?.strikes();
-    let hour = Duration::from_secs(3_600);
+    let hour = Duration::from_hours(1);
     let mut fault = FaultPlan {
         name,
         kind: kind.to_owned(),
@@ -76,8 +66,10 @@ fn read(name: String, mut section: Section<'_>, surroundings: &Surroundings) -> 
         Strikes::Processes => fault.when = moment(&mut section, &fault.on),
     }
     let end = fault.at + fault.duration;
-    if end > surroundings.load_end && section.has("at") && section.has("duration") {
-        let [end, load_end] = [end, surroundings.load_end].map(humantime::format_duration);
+    if let Some(load_end) =
+        surroundings.load_end.filter(|load_end| end > *load_end && section.has("duration"))
+    {
+        let [end, load_end] = [end, load_end].map(humantime::format_duration);
         section.refuse(
             "duration",
             format!("the fault ends at {end}, after the load's end at {load_end}"),
@@ -88,13 +80,10 @@ fn read(name: String, mut section: Section<'_>, surroundings: &Surroundings) -> 
 }
 
 /// The target, checked against what exists in this run.
-fn on(section: &mut Section<'_>, strikes: Strikes, surroundings: &Surroundings) -> FaultTarget {
-    let Surroundings { instances, redis_nodes, .. } = *surroundings;
-    let (key, other, valid) = match strikes {
-        Strikes::Streams(_) | Strikes::Proxies => {
-            ("proxy", "process", proxies::names(instances, redis_nodes))
-        }
-        Strikes::Processes => ("process", "proxy", surroundings.processes()),
+fn on(section: &mut Section<'_>, strikes: Strikes, surroundings: &Surroundings<'_>) -> FaultTarget {
+    let (key, other) = match strikes {
+        Strikes::Streams(_) | Strikes::Proxies => ("proxy", "process"),
+        Strikes::Processes => ("process", "proxy"),
     };
     if section.value(other).is_some() {
         section.refuse(
@@ -105,7 +94,13 @@ fn on(section: &mut Section<'_>, strikes: Strikes, surroundings: &Surroundings) 
         section.need(&[key]);
     }
     let name = section.text(key).unwrap_or_default();
-    if !name.is_empty() && !valid.iter().any(|each| each == name) {
+    let valid = surroundings.target.map_or_else(Vec::new, |target| match strikes {
+        Strikes::Streams(_) | Strikes::Proxies => {
+            proxies::names(target.instances, target.redis_nodes)
+        }
+        Strikes::Processes => processes(target),
+    });
+    if !name.is_empty() && !valid.is_empty() && !valid.iter().any(|each| each == name) {
         let valid: Vec<&str> = valid.iter().map(String::as_str).collect();
         section.refuse(key, unknown(key, name, &valid));
     }
@@ -113,6 +108,13 @@ fn on(section: &mut Section<'_>, strikes: Strikes, surroundings: &Surroundings) 
         Strikes::Streams(_) | Strikes::Proxies => FaultTarget::Proxy(name.to_owned()),
         Strikes::Processes => FaultTarget::Process(name.to_owned()),
     }
+}
+
+/// Names of the processes of a run.
+fn processes(target: &Target) -> Vec<String> {
+    let servers = (1..=target.instances).map(|number| format!("server-{number}"));
+    let nodes = (1..=target.redis_nodes).map(|number| format!("redis-{number}"));
+    servers.chain(nodes).chain(["postgres".to_owned()]).collect()
 }
 
 fn toxic(section: &mut Section<'_>, known: &'static [Attribute], fault: &mut FaultPlan) {
@@ -146,7 +148,8 @@ fn moment(section: &mut Section<'_>, on: &FaultTarget) -> Moment {
     let word = section.choice("when", "moment", &MOMENTS.map(|(name, _)| name)).unwrap_or("any");
     let moment =
         MOMENTS.iter().find(|(name, _)| *name == word).map_or(Moment::Any, |(_, moment)| *moment);
-    let on_server = matches!(on, FaultTarget::Process(name) if name.starts_with("server-"));
+    let on_server =
+        matches!(on, FaultTarget::Process(name) if name.is_empty() || name.starts_with("server-"));
     if moment != Moment::Any && !on_server {
         section.refuse(
             "when",

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use toml::de::DeTable;
 
-use super::plan::Plan;
+use super::plan::{Load, Plan};
 use super::problem::{Problems, ScenarioError};
 use super::section::Section;
 use super::{Form, Known, Overrides, fault, limits, load as loads, quick, setting};
@@ -71,9 +71,18 @@ fn document(table: &DeTable<'_>, name: &str, problems: &Problems, reader: &Reade
     }
     let title = root.text("title").unwrap_or_default().to_owned();
     let seed = root.integer("seed", 0..=i64::MAX).map_or(1, i64::unsigned_abs);
+    let before_target = problems.count();
     let target = setting::target(root.table("target"), reader);
+    let before_loads = problems.count();
     let loads = loads::read_all(root.table("load"));
-    let faults = fault::read_all(root.tables("faults"), &fault::Surroundings::new(&target, &loads));
+    // What a refused table says is not held against the faults: one mistake, one message.
+    let surroundings = fault::Surroundings {
+        target: (before_loads == before_target).then_some(&target),
+        load_end: (problems.count() == before_loads)
+            .then(|| loads.iter().map(Load::end).max())
+            .flatten(),
+    };
+    let faults = fault::read_all(root.tables("faults"), &surroundings);
     let plan = Plan {
         title,
         name: name.to_owned(),

@@ -33,7 +33,7 @@ const VUS: RangeInclusive<u32> = 1..=5_000;
 /// A ramp may begin and end at rest; a constant rate may not.
 const RATE_MIN: f64 = 0.1;
 const RATE_MAX: f64 = 100_000.0;
-const HOUR: Duration = Duration::from_secs(3_600);
+const HOUR: Duration = Duration::from_hours(1);
 const MILLISECOND: Duration = Duration::from_millis(1);
 
 /// Every `[load.*]`, in file order.
@@ -64,7 +64,7 @@ fn read(name: &str, mut section: Section<'_>) -> Load {
         duplicates: section.integer("duplicates", 1..=256).unwrap_or(1),
         other_body: section.number("other_body", 0.0..=1.0).unwrap_or(0.0),
         request_timeout: section
-            .duration("request_timeout", Duration::from_millis(10)..=Duration::from_secs(60))
+            .duration("request_timeout", Duration::from_millis(10)..=Duration::from_mins(1))
             .unwrap_or(Duration::from_secs(5)),
         executor: match EXECUTORS.iter().find(|(name, ..)| Some(*name) == executor) {
             Some((.., read)) => read(&mut section),

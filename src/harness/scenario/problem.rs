@@ -61,6 +61,11 @@ impl Problems {
         self.0.borrow().is_empty()
     }
 
+    /// How many were noted so far.
+    pub fn count(&self) -> usize {
+        self.0.borrow().len()
+    }
+
     /// The error to report, once everything was read.
     pub fn into_result(self, path: &Path, text: &str) -> Result<(), ScenarioError> {
         let mut found = self.0.into_inner();

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use super::plan::{FaultTarget, Plan};
+
 /// One proxied link. Displayed as the proxy's name: `server-1.postgres`, `server-1.redis-2`, `client.server-1`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Link {
@@ -65,6 +67,26 @@ pub fn select(name: &str, instances: u32, redis_nodes: u32) -> Vec<Link> {
         .into_iter()
         .filter(|link| names_of(*link).iter().any(|each| each == name))
         .collect()
+}
+
+/// The links that a plan needs proxies on: none without network faults; else every link to a store, so that servers are
+/// treated alike, and those to clients that a fault asks for.
+pub fn needed(plan: &Plan) -> Vec<Link> {
+    let (instances, nodes) = (plan.target.instances, plan.target.redis_nodes);
+    let struck: Vec<Link> = plan
+        .faults
+        .iter()
+        .filter_map(|fault| match &fault.on {
+            FaultTarget::Proxy(name) => Some(select(name, instances, nodes)),
+            FaultTarget::Process(_) => None,
+        })
+        .flatten()
+        .collect();
+    if struck.is_empty() {
+        return Vec::new();
+    }
+    let is_needed = |link: &Link| matches!(link, Link::Store { .. }) || struck.contains(link);
+    links(instances, nodes).into_iter().filter(is_needed).collect()
 }
 
 /// Every name that [`select`] finds something for, general ones first.

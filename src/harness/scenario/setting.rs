@@ -32,7 +32,7 @@ pub fn target(section: Option<Section<'_>>, reader: &Reader<'_>) -> Target {
             .refuse("strategy", format!("--strategy: {}", unknown("strategy", word, strategies)));
     }
     let written = section.choice("strategy", "strategy", strategies);
-    target.strategy = overrides.strategy.as_deref().or(written).unwrap_or_default().to_owned();
+    overrides.strategy.as_deref().or(written).unwrap_or_default().clone_into(&mut target.strategy);
     if overrides.instances.is_some_and(|instances| !(1..=INSTANCES_MAX).contains(&instances)) {
         section.refuse("instances", format!("--instances has to be between 1 and {INSTANCES_MAX}"));
     }

@@ -193,20 +193,16 @@ fn apply_tag(metric: &Metric, tag: &str, filter: &mut Filter) -> Result<(), Expr
     if !metric.tags.contains(&key) {
         return Err(ExpressionError(unknown(&format!("tag of {}", metric.name), key, metric.tags)));
     }
-    match key {
-        "op" => {
-            let names = OpKind::ALL.map(OpKind::name);
-            let found = OpKind::ALL.into_iter().find(|op| op.name() == value);
-            filter.op =
-                Some(found.ok_or_else(|| ExpressionError(unknown("operation", value, &names)))?);
-        }
-        _ => {
-            let found =
-                OUTCOMES.iter().find(|(name, _)| *name == value).map(|(_, outcome)| *outcome);
-            let names = OUTCOMES.map(|(name, _)| name);
-            filter.outcome =
-                Some(found.ok_or_else(|| ExpressionError(unknown("outcome", value, &names)))?);
-        }
+    if key == "op" {
+        let names = OpKind::ALL.map(OpKind::name);
+        let found = OpKind::ALL.into_iter().find(|op| op.name() == value);
+        filter.op =
+            Some(found.ok_or_else(|| ExpressionError(unknown("operation", value, &names)))?);
+    } else {
+        let names = OUTCOMES.map(|(name, _)| name);
+        let found = OUTCOMES.iter().find(|(name, _)| *name == value).map(|(_, outcome)| *outcome);
+        filter.outcome =
+            Some(found.ok_or_else(|| ExpressionError(unknown("outcome", value, &names)))?);
     }
     Ok(())
 }

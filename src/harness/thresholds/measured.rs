@@ -1,19 +1,14 @@
 //! What thresholds are held against: the numbers of a run, already counted. Knows nothing of how they were recorded.
 
-use std::collections::BTreeMap;
-
-use hdrhistogram::Histogram;
-
-use crate::harness::recorder::OpKind;
-use crate::harness::reports::summary::Outcomes;
+use crate::harness::recorder::Latencies;
 
 /// The numbers of a run.
 #[derive(Debug, Clone)]
 pub struct Measured {
     /// Seconds of load.
     pub load_seconds: f64,
-    /// Per operation; an operation that never ran is absent or empty.
-    pub operations: BTreeMap<OpKind, MeasuredOperation>,
+    /// Every request: how long it took and how it ended.
+    pub requests: Latencies,
     /// Iterations started.
     pub iterations: u64,
     /// Iterations dropped for want of a free VU.
@@ -26,15 +21,4 @@ pub struct Measured {
     pub seats_sold: u64,
     /// Seconds from the load's start to the last seat's first sale, where all were sold.
     pub sold_out_seconds: Option<f64>,
-}
-
-/// One kind of operation.
-#[derive(Debug, Clone)]
-pub struct MeasuredOperation {
-    /// Requests by outcome, as the clients saw them.
-    pub outcomes: Outcomes,
-    /// Microseconds from the intended start to the answer.
-    pub latency_us: Histogram<u64>,
-    /// Microseconds from sending to the answer.
-    pub service_us: Histogram<u64>,
 }

@@ -2,7 +2,8 @@
 
 use hdrhistogram::Histogram;
 
-use super::measured::{Measured, MeasuredOperation};
+use super::measured::Measured;
+use crate::harness::recorder::latencies::OpLatencies;
 use crate::harness::recorder::{OpKind, Outcome};
 use crate::harness::reports::summary::Outcomes;
 
@@ -27,7 +28,7 @@ pub enum Kind {
     /// `rate`: a share from 0 to 1, read as (hits, samples).
     Rate(fn(&Measured, Filter) -> (u64, u64)),
     /// `avg`, `min`, `med`, `max`, `p(N)` of a distribution in milliseconds.
-    Trend(fn(&MeasuredOperation) -> &Histogram<u64>),
+    Trend(fn(&OpLatencies) -> &Histogram<u64>),
     /// `value`.
     Gauge(fn(&Measured) -> Option<f64>),
 }
@@ -54,14 +55,11 @@ pub struct Filter {
 }
 
 impl Filter {
-    /// The measured operations that the filter admits.
-    pub fn operations(self, measured: &Measured) -> impl Iterator<Item = &MeasuredOperation> {
-        let admitted = move |op: OpKind| self.op.is_none_or(|wanted| wanted == op);
-        measured
-            .operations
-            .iter()
-            .filter(move |(op, _)| admitted(**op))
-            .map(|(_, operation)| operation)
+    /// What was measured of the operations that the filter admits.
+    pub fn operations(self, measured: &Measured) -> impl Iterator<Item = &OpLatencies> {
+        let admitted =
+            OpKind::ALL.into_iter().filter(move |op| self.op.is_none_or(|wanted| wanted == *op));
+        admitted.map(|op| measured.requests.of(op))
     }
 }
 
@@ -71,13 +69,13 @@ pub const METRICS: &[Metric] = &[
         name: "http_req_duration",
         summary: "milliseconds from the moment the schedule wanted a request to its answer",
         tags: &["op"],
-        kind: Kind::Trend(|operation| &operation.latency_us),
+        kind: Kind::Trend(|operation| &operation.latency),
     },
     Metric {
         name: "http_req_service",
         summary: "milliseconds from sending a request to its answer",
         tags: &["op"],
-        kind: Kind::Trend(|operation| &operation.service_us),
+        kind: Kind::Trend(|operation| &operation.service),
     },
     Metric {
         name: "http_reqs",

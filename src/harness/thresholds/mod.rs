@@ -9,13 +9,14 @@ pub mod metrics;
 pub mod expression;
 
 pub use expression::ExpressionError;
-pub use measured::{Measured, MeasuredOperation};
+pub use measured::Measured;
 pub use metrics::METRICS;
 
 use expression::{Condition, Selector, Statistic, parse_sometimes};
 use hdrhistogram::Histogram;
 use metrics::Kind;
 
+use crate::harness::recorder::latencies::histogram;
 use crate::harness::reports::summary::ThresholdSummary;
 use crate::harness::scenario::plan::{Sometimes, Threshold};
 
@@ -85,7 +86,7 @@ fn observe(selector: Selector, statistic: Statistic, measured: &Measured) -> Opt
             (samples > 0).then(|| hits as f64 / samples as f64)
         }
         Kind::Trend(read) => {
-            let mut merged = Histogram::<u64>::new(3).ok()?;
+            let mut merged = histogram();
             for operation in selector.filter.operations(measured) {
                 merged.add(read(operation)).ok()?;
             }
@@ -112,23 +113,26 @@ fn trend(distribution: &Histogram<u64>, statistic: Statistic) -> f64 {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
-
     use super::*;
-    use crate::harness::recorder::OpKind;
-    use crate::harness::reports::summary::Outcomes;
+    use crate::harness::recorder::{Latencies, Operation, Outcome, crafted};
 
     /// 100 holds of 1 to 100 ms: 90 ok, 8 fail, 2 info; no other operation.
     fn measured() -> Measured {
-        let mut latency_us = Histogram::new(3).unwrap();
+        let mut requests = Latencies::new();
         for ms in 1..=100_u64 {
-            latency_us.record(ms * 1000).unwrap();
+            let outcome = match ms {
+                1..=90 => Outcome::Ok,
+                91..=98 => Outcome::Fail,
+                _ => Outcome::Info,
+            };
+            requests.record(&Operation {
+                outcome,
+                ..crafted::hold(crafted::user(ms), &[1], 0..ms * 1000)
+            });
         }
-        let outcomes = Outcomes { ok: 90, fail: 8, info: 2 };
-        let hold = MeasuredOperation { outcomes, service_us: latency_us.clone(), latency_us };
         Measured {
             load_seconds: 10.0,
-            operations: BTreeMap::from([(OpKind::Hold, hold)]),
+            requests,
             iterations: 100,
             dropped_iterations: 0,
             bookings_confirmed: 40,

@@ -27,7 +27,6 @@ const REQUEST_TIMEOUT: Duration = Duration::from_secs(25);
 /// Largest request body, bytes.
 const MAX_BODY: usize = 4 * 1024 * 1024;
 
-/// GET alone: unlike axum's `get`, the guard below keeps HEAD out.
 const GET: MethodFilter = MethodFilter::GET;
 const POST: MethodFilter = MethodFilter::POST;
 const DELETE: MethodFilter = MethodFilter::DELETE;
@@ -43,9 +42,7 @@ pub fn router(registry: Arc<Registry>, shown: Option<Metrics>) -> Router {
         .route("/proxies", guarded(on(GET, proxies::list).on(POST, proxies::create)))
         .route(
             "/proxies/{proxy}",
-            guarded(
-                on(GET, proxies::get).on(CHANGE, proxies::update).on(DELETE, proxies::delete),
-            ),
+            guarded(on(GET, proxies::get).on(CHANGE, proxies::update).on(DELETE, proxies::delete)),
         )
         .route("/proxies/{proxy}/toxics", guarded(on(GET, toxics::list).on(POST, toxics::create)))
         .route(
@@ -56,7 +53,7 @@ pub fn router(registry: Arc<Registry>, shown: Option<Metrics>) -> Router {
         let render = move || async move {
             ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], metrics.render())
         };
-        router = router.route("/metrics", guarded(any(render)));
+        router = router.route("/metrics", any(render).layer(middleware::from_fn(guard)));
     }
     router
         .fallback(unknown_path)
@@ -67,13 +64,18 @@ pub fn router(registry: Arc<Registry>, shown: Option<Metrics>) -> Router {
 
 /// Checks what every known route checks; a wrong method never gets here.
 fn guarded(route: MethodRouter<Arc<Registry>>) -> MethodRouter<Arc<Registry>> {
-    route.route_layer(middleware::from_fn(guard))
+    route.route_layer(middleware::from_fn(guard)).route_layer(middleware::from_fn(refuse_head))
 }
 
-async fn guard(request: Request, next: Next) -> Response {
+/// axum answers HEAD where it answers GET; Toxiproxy does not.
+async fn refuse_head(request: Request, next: Next) -> Response {
     if request.method() == Method::HEAD {
         return StatusCode::METHOD_NOT_ALLOWED.into_response();
     }
+    next.run(request).await
+}
+
+async fn guard(request: Request, next: Next) -> Response {
     // A page in a browser could otherwise reach the API of a developer's machine.
     let is_browser = request
         .headers()

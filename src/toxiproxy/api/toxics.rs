@@ -28,10 +28,7 @@ pub async fn create(
     Ok(answer::json(StatusCode::OK, &registry.add_toxic(&proxy, new).await?))
 }
 
-pub async fn get(
-    State(registry): State<Arc<Registry>>,
-    Path((proxy, toxic)): Names,
-) -> Answer {
+pub async fn get(State(registry): State<Arc<Registry>>, Path((proxy, toxic)): Names) -> Answer {
     Ok(answer::json(StatusCode::OK, &registry.toxic(&proxy, &toxic).await?))
 }
 

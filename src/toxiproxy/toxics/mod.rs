@@ -20,7 +20,7 @@ pub const TOXICS: &[&Kind] = &[&noop::KIND, &latency::KIND, &timeout::KIND];
 /// One read of the socket: what a stage that holds nothing back may buffer.
 pub const ONE_READ: usize = 32 * 1024;
 /// Longest wait an attribute can ask for; more is taken as this.
-const LONGEST: Duration = Duration::from_secs(365 * 24 * 3600);
+const LONGEST: Duration = Duration::from_hours(365 * 24);
 
 /// A type of toxic: what the table holds.
 pub struct Kind {

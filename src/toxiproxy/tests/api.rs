@@ -1,0 +1,210 @@
+//! The control API, answer by answer, as section by section a Toxiproxy client relies on it.
+
+use serde_json::json;
+
+use crate::toxiproxy::tests::{Rig, read_answer};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn version_is_one_that_clients_accept() {
+    let rig = Rig::new().await;
+    let answer = rig.call("GET", "/version", "").await;
+    assert_eq!(answer.body, "{\"version\": \"2.12.0\"}\n");
+    assert_eq!(answer.content_type, "application/json;charset=utf-8");
+    assert!(answer.has_request_id);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn unknown_paths_and_methods_stop_before_the_guard() {
+    let rig = Rig::new().await;
+    for (method, path, status, body) in [
+        ("GET", "/nothing", 404, "404 page not found\n"),
+        ("GET", "/proxies/", 404, "404 page not found\n"),
+        ("PUT", "/proxies", 405, ""),
+        ("OPTIONS", "/proxies", 405, ""),
+        ("HEAD", "/proxies", 405, ""),
+        ("GET", "/reset", 405, ""),
+    ] {
+        let answer = rig.call(method, path, "").await;
+        assert_eq!((answer.status, answer.body.as_str()), (status, body), "{method} {path}");
+        assert!(!answer.has_request_id, "{method} {path}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_browser_is_refused() {
+    let rig = Rig::new().await;
+    let url = format!("{}/proxies", rig.running.url());
+    let answer = read_answer(rig.http.get(url).header("user-agent", "Mozilla/5.0")).await;
+    assert_eq!((answer.status, answer.body.as_str()), (403, "User agent not allowed\n"));
+    assert_eq!(answer.content_type, "text/plain; charset=utf-8");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_proxy_goes_through_its_life() {
+    let rig = Rig::new().await;
+    assert_eq!(rig.call("GET", "/proxies", "").await.body, "{}");
+    let listen = rig.proxy("db").await;
+    let upstream = rig.upstream.to_string();
+    let view = json!({
+        "name": "db", "listen": listen, "upstream": upstream, "enabled": true, "toxics": [],
+    });
+    assert_eq!(rig.ok("GET", "/proxies/db", "").await, view);
+    assert_eq!(rig.ok("GET", "/proxies", "").await, json!({ "db": view }));
+    for method in ["POST", "PATCH"] {
+        let off = rig.ok(method, "/proxies/db", r#"{"ENABLED":false,"name":"other"}"#).await;
+        assert_eq!((&off["enabled"], &off["name"]), (&json!(false), &json!("db")));
+        assert_eq!(rig.ok(method, "/proxies/db", r#"{"enabled":true}"#).await, view);
+    }
+    let deleted = rig.call("DELETE", "/proxies/db", "").await;
+    assert_eq!((deleted.status, deleted.body.as_str()), (204, ""));
+    assert_eq!(rig.call("GET", "/proxies/db", "").await.status, 404);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn refusals_have_toxiproxys_words() {
+    let rig = Rig::new().await;
+    let listen = rig.proxy("db").await;
+    rig.add("db", r#"{"type":"latency","name":"slow"}"#).await;
+    let taken = format!(r#"{{"name":"b","listen":"{listen}","upstream":"x:1"}}"#);
+    let in_use = format!("listen tcp {listen}: bind: address already in use");
+    let toxics = "/proxies/db/toxics";
+    let stream = "stream was invalid, can be either upstream or downstream";
+    for (method, path, body, status, error) in [
+        ("POST", "/proxies", "", 400, "bad request body: EOF"),
+        ("POST", "/proxies", "{", 400, "bad request body: unexpected EOF"),
+        ("POST", "/proxies", "{}", 400, "missing required field: name"),
+        ("POST", "/proxies", r#"{"name":"b"}"#, 400, "missing required field: upstream"),
+        ("POST", "/proxies", r#"{"name":"db","upstream":"x:1"}"#, 409, "proxy already exists"),
+        ("POST", "/proxies", &taken, 500, &in_use),
+        (
+            "POST",
+            "/proxies",
+            r#"{"name":"b","upstream":"x:1","listen":"X"}"#,
+            500,
+            "listen tcp: address X: missing port in address",
+        ),
+        ("POST", "/proxies/db", r#"{"listen":"X"}"#, 500, "address X: missing port in address"),
+        ("POST", "/proxies/none", "{", 404, "proxy not found"),
+        ("DELETE", "/proxies/none", "", 404, "proxy not found"),
+        ("GET", "/proxies/none/toxics", "", 404, "proxy not found"),
+        ("GET", "/proxies/db/toxics/none", "", 404, "toxic not found"),
+        ("PATCH", "/proxies/db/toxics/none", "{", 404, "toxic not found"),
+        ("POST", toxics, r#"{"stream":"x","type":"x"}"#, 400, stream),
+        ("POST", toxics, r#"{"stream":"","type":"x"}"#, 400, stream),
+        ("POST", toxics, r#"{"type":"x","name":"slow"}"#, 400, "invalid toxic type"),
+        ("POST", toxics, "{}", 400, "invalid toxic type"),
+        (
+            "POST",
+            toxics,
+            r#"{"type":"noop","name":"slow","attributes":{"latency":"1"}}"#,
+            409,
+            "toxic already exists",
+        ),
+        (
+            "POST",
+            toxics,
+            r#"{"type":"latency","attributes":{"latency":1.5}}"#,
+            400,
+            "bad request body: latency must be a whole number",
+        ),
+    ] {
+        let answer = rig.call(method, path, body).await;
+        let expected = format!("{}\n", json!({ "error": error, "status": status }));
+        assert_eq!((answer.status, answer.body), (status, expected), "{method} {path} {body}");
+        assert_eq!(answer.content_type, "text/plain; charset=utf-8");
+    }
+    let proxies = rig.ok("GET", "/proxies", "").await;
+    assert_eq!(proxies.as_object().unwrap().len(), 1, "a refusal left something behind");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn listening_for_other_machines_has_to_be_allowed() {
+    let rig = Rig::new().await;
+    let body = r#"{"name":"b","upstream":"127.0.0.1:1","listen":"0.0.0.0:0"}"#;
+    let answer = rig.call("POST", "/proxies", body).await;
+    assert_eq!(answer.status, 400);
+    assert!(answer.body.contains("--allow-remote"), "{answer:?}");
+    let nowhere = rig.ok("POST", "/proxies", r#"{"name":"c","upstream":"127.0.0.1:1"}"#).await;
+    assert!(nowhere["listen"].as_str().unwrap().starts_with("127.0.0.1:"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_name_may_hold_anything() {
+    let rig = Rig::new().await;
+    rig.proxy("a/b c").await;
+    let view = rig.ok("GET", "/proxies/a%2Fb%20c", "").await;
+    assert_eq!(view["name"], "a/b c");
+    rig.ok("POST", "/proxies/a%2Fb%20c/toxics", r#"{"type":"noop","name":"x/y"}"#).await;
+    rig.ok("DELETE", "/proxies/a%2Fb%20c/toxics/x%2Fy", "").await;
+    rig.ok("DELETE", "/proxies/a%2Fb%20c", "").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn populate_creates_keeps_and_replaces() {
+    let rig = Rig::new().await;
+    for nothing in ["[]", "null"] {
+        let answer = rig.call("POST", "/populate", nothing).await;
+        assert_eq!((answer.status, answer.body.as_str()), (201, r#"{"proxies":[]}"#));
+    }
+    let listen = rig.proxy("db").await;
+    rig.add("db", r#"{"type":"noop"}"#).await;
+    let entry = |name: &str, listen: &str, upstream: &str| json!({ "name": name, "listen": listen, "upstream": upstream });
+    let upstream = rig.upstream.to_string();
+    let same = entry("db", &listen, &upstream);
+    let list = json!([same, entry("new", "127.0.0.1:0", &upstream)]).to_string();
+    let proxies = rig.ok("POST", "/populate", &list).await;
+    assert_eq!(proxies["proxies"][0]["toxics"][0]["name"], "noop_downstream");
+    assert_eq!(proxies["proxies"][1]["name"], "new");
+    let moved = json!([entry("db", &listen, "127.0.0.1:1")]).to_string();
+    let proxies = rig.ok("POST", "/populate", &moved).await;
+    assert_eq!(proxies["proxies"][0]["toxics"], json!([]), "a replaced proxy starts afresh");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn populate_says_what_it_did_before_it_failed() {
+    let rig = Rig::new().await;
+    let list = r#"[{"name":"a","upstream":"x:1"},{"name":"b"}]"#;
+    let answer = rig.call("POST", "/populate", list).await;
+    let error = "missing required field: upstream at proxy 2";
+    let expected = json!({ "error": error, "status": 400, "proxies": [] });
+    assert_eq!(serde_json::from_str::<serde_json::Value>(&answer.body).unwrap(), expected);
+    assert_eq!((answer.status, answer.content_type.as_str()), (400, "application/json"));
+    assert_eq!(rig.call("GET", "/proxies", "").await.body, "{}", "validation comes first");
+
+    let taken = rig.upstream;
+    let list = format!(
+        r#"[{{"name":"a","upstream":"x:1"}},{{"name":"b","upstream":"x:1","listen":"{taken}"}}]"#
+    );
+    let answer = rig.call("POST", "/populate", &list).await;
+    assert_eq!(answer.status, 500);
+    let body: serde_json::Value = serde_json::from_str(&answer.body).unwrap();
+    assert_eq!(body["proxies"].as_array().unwrap().len(), 1);
+    assert!(body["error"].as_str().unwrap().ends_with("address already in use"));
+    assert_eq!(rig.call("POST", "/populate", "{}").await.status, 400);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn toxics_are_listed_upstream_first_and_updates_merge() {
+    let rig = Rig::new().await;
+    rig.proxy("db").await;
+    rig.add("db", r#"{"type":"latency","attributes":{"latency":5,"unknown":1}}"#).await;
+    rig.add("db", r#"{"type":"timeout","stream":"UPSTREAM","toxicity":0.25}"#).await;
+    let list = rig.ok("GET", "/proxies/db/toxics", "").await;
+    let timeout = json!({
+        "attributes": { "timeout": 0 }, "name": "timeout_UPSTREAM", "type": "timeout",
+        "stream": "UPSTREAM", "toxicity": 0.25,
+    });
+    let mut latency = json!({
+        "attributes": { "jitter": 0, "latency": 5 }, "name": "latency_downstream",
+        "type": "latency", "stream": "downstream", "toxicity": 1,
+    });
+    assert_eq!(list, json!([timeout, latency]));
+    let change = r#"{"attributes":{"jitter":2},"name":"x","type":"noop","stream":"upstream"}"#;
+    let changed = rig.ok("POST", "/proxies/db/toxics/latency_downstream", change).await;
+    latency["attributes"]["jitter"] = json!(2);
+    assert_eq!(changed, latency);
+    let changed = rig.ok("PATCH", "/proxies/db/toxics/timeout_UPSTREAM", r#"{"toxicity":1}"#).await;
+    assert_eq!(changed["toxicity"], json!(1));
+    assert_eq!(rig.call("POST", "/reset", "").await.status, 204);
+    assert_eq!(rig.ok("GET", "/proxies/db/toxics", "").await, json!([]));
+}
