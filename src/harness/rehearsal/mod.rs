@@ -147,7 +147,7 @@ async fn an_open_loop_sells_a_house_out_and_records_every_request() {
     let live = site.recorder.live().total();
     assert_eq!((live.started, live.under_way()), (recorded.history.len() as u64, 0));
     assert!(
-        outcome.lag_us.len() == 200 && outcome.lag_us.value_at_quantile(0.99) < 100_000,
+        outcome.lag_us.len() == 200 && outcome.lag_us.value_at_quantile(0.99) < 500_000,
         "{:?}",
         outcome.summary()
     );
