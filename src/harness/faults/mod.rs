@@ -10,6 +10,8 @@ mod timeout;
 mod down;
 mod kill;
 mod pause;
+#[cfg(test)]
+mod tests;
 
 use async_trait::async_trait;
 

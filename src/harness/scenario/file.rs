@@ -100,3 +100,89 @@ fn document(table: &DeTable<'_>, name: &str, problems: &Problems, reader: &Reade
     root.done();
     plan
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const KNOWN: Known<'_> = Known { strategies: &["row_lock", "redlock"] };
+    const SHIPPED: &str = include_str!("../../../scenarios/lock-expiry.toml");
+
+    fn parse_text(text: &str, overrides: &Overrides) -> Result<Plan, ScenarioError> {
+        parse(Path::new("x.toml"), "x", text, &Reader { known: &KNOWN, overrides })
+    }
+
+    #[test]
+    fn the_short_form_changes_what_it_names_and_nothing_else() {
+        let full = parse_text(SHIPPED, &Overrides::default()).unwrap();
+        let quick = Overrides { form: Form::Quick, ..Overrides::default() };
+        let short = parse_text(SHIPPED, &quick).unwrap();
+        assert!(short.load_duration() < full.load_duration());
+        assert!(short.faults[0].duration < full.faults[0].duration);
+        assert_ne!(short.target.env, full.target.env);
+        let same = Plan {
+            loads: full.loads.clone(),
+            faults: full.faults.clone(),
+            thresholds: full.thresholds.clone(),
+            target: full.target.clone(),
+            ..short
+        };
+        assert_eq!(same, full);
+    }
+
+    #[test]
+    fn the_command_line_wins_and_is_checked_like_the_file() {
+        let overrides = Overrides {
+            strategy: Some("row_lock".to_owned()),
+            seed: Some(99),
+            instances: Some(3),
+            form: Form::Full,
+        };
+        let plan = parse_text(SHIPPED, &overrides).unwrap();
+        assert_eq!(
+            (plan.target.strategy.as_str(), plan.seed, plan.target.instances),
+            ("row_lock", 99, 3)
+        );
+        let refusal =
+            |overrides: Overrides| parse_text(SHIPPED, &overrides).unwrap_err().to_string();
+        let strategy =
+            refusal(Overrides { strategy: Some("rowlock".to_owned()), ..Overrides::default() });
+        assert!(
+            strategy
+                .contains("--strategy: unknown strategy \"rowlock\"; did you mean \"row_lock\"?"),
+            "{strategy}"
+        );
+        let instances = refusal(Overrides { instances: Some(9), ..Overrides::default() });
+        assert!(instances.contains("--instances has to be between 1 and 8"), "{instances}");
+        // What the file's faults need has to be there also with fewer servers.
+        let on_second = SHIPPED.replace("process = \"server-1\"", "process = \"server-2\"");
+        assert!(parse_text(&on_second, &Overrides::default()).is_ok());
+        let one = parse_text(&on_second, &Overrides { instances: Some(1), ..Overrides::default() })
+            .unwrap_err();
+        assert!(one.to_string().contains("unknown process \"server-2\""), "{one}");
+    }
+
+    proptest! {
+        #[test]
+        fn a_damaged_file_is_refused_inside_the_file_or_read_but_never_a_panic(
+            at in 0..SHIPPED.len(),
+            removed in 0..40_usize,
+            inserted in "[\\[\\]{}=\"#.,a-z0-9_ \n-]{0,12}|-?[0-9]{1,25}|true|nan|1e400|é",
+        ) {
+            let mut text: Vec<char> = SHIPPED.chars().collect();
+            let end = (at + removed).min(text.len());
+            text.splice(at.min(end)..end, inserted.chars());
+            let text: String = text.into_iter().collect();
+            if let Err(error) = parse_text(&text, &Overrides::default()) {
+                prop_assert!(!error.problems.is_empty());
+                for problem in error.problems {
+                    let (line, column) = problem.position.unwrap();
+                    let length = text.split('\n').nth(line - 1).map(|line| line.chars().count());
+                    prop_assert!(length.is_some_and(|length| column <= length + 1), "{line}:{column} in {length:?}");
+                }
+            }
+        }
+    }
+}
