@@ -32,3 +32,5 @@ pub mod thresholds;
 pub mod run_dir;
 /// How a run goes on.
 pub mod progress;
+/// A run from the plan to the verdict.
+pub mod run;

@@ -40,7 +40,11 @@ pub fn write(runs: &[Summary], style: Style, out: &mut dyn Write) -> io::Result<
     for run in runs {
         write_run(run, style, out)?;
     }
-    if runs.len() != 1 {
+    if runs.len() == 1 { Ok(()) } else { write_overview(runs, style, out) }
+}
+
+/// Writes the table of all runs, a line each, and the worst exit code.
+pub fn write_overview(runs: &[Summary], style: Style, out: &mut dyn Write) -> io::Result<()> {
         let mut table = new_table(
             style,
             &[
@@ -69,9 +73,7 @@ pub fn write(runs: &[Summary], style: Style, out: &mut dyn Write) -> io::Result<
             ]);
         }
         let worst = worst_exit_code(runs.iter().map(|run| run.exit_code));
-        writeln!(out, "{}\n\n{} runs, exit code {worst}", table.trim_fmt(), runs.len())?;
-    }
-    Ok(())
+        writeln!(out, "{}\n\n{} runs, exit code {worst}", table.trim_fmt(), runs.len())
 }
 
 /// An observed value as reports write it.
