@@ -86,16 +86,16 @@ impl Got {
     /// The data of a success.
     #[track_caller]
     pub fn data<T: DeserializeOwned>(&self) -> T {
-        let body: wire::Success<T> =
-            serde_json::from_str(&self.body).unwrap_or_else(|error| panic!("{error}: {}", self.body));
+        let body: wire::Success<T> = serde_json::from_str(&self.body)
+            .unwrap_or_else(|error| panic!("{error}: {}", self.body));
         body.data
     }
 
     /// The machine-readable reason of a refusal.
     #[track_caller]
     pub fn reason(&self) -> String {
-        let body: wire::Failure =
-            serde_json::from_str(&self.body).unwrap_or_else(|error| panic!("{error}: {}", self.body));
+        let body: wire::Failure = serde_json::from_str(&self.body)
+            .unwrap_or_else(|error| panic!("{error}: {}", self.body));
         assert!(!body.success);
         body.errors.first().map(|error| error.field.clone()).unwrap_or_default()
     }
@@ -149,7 +149,8 @@ impl TestApp {
 
     /// A GET with this bearer token.
     pub async fn get_with_token(&self, path: &str, token: &str) -> Got {
-        got(self.http.get(format!("{}{path}", self.url)).bearer_auth(token).send().await.unwrap()).await
+        got(self.http.get(format!("{}{path}", self.url)).bearer_auth(token).send().await.unwrap())
+            .await
     }
 
     pub async fn get(&self, path: &str, user: Option<Uuid>) -> Got {
@@ -158,16 +159,37 @@ impl TestApp {
 
     pub async fn hold(&self, user: Uuid, key: &str, seats: &[i64], ttl_seconds: u32) -> Got {
         let body = json!({"event_id": self.event, "seat_ids": seats, "ttl_seconds": ttl_seconds});
-        self.send(Method::POST, "/api/v1/reservations", Some(user), Some(key), Some(body.to_string())).await
+        self.send(
+            Method::POST,
+            "/api/v1/reservations",
+            Some(user),
+            Some(key),
+            Some(body.to_string()),
+        )
+        .await
     }
 
     pub async fn confirm(&self, user: Uuid, key: &str, reservation: Uuid) -> Got {
         let body = json!({"reservation_id": reservation});
-        self.send(Method::POST, "/api/v1/bookings/confirm", Some(user), Some(key), Some(body.to_string())).await
+        self.send(
+            Method::POST,
+            "/api/v1/bookings/confirm",
+            Some(user),
+            Some(key),
+            Some(body.to_string()),
+        )
+        .await
     }
 
     pub async fn cancel(&self, user: Uuid, reservation: Uuid) -> Got {
-        self.send(Method::DELETE, &format!("/api/v1/reservations/{reservation}"), Some(user), None, None).await
+        self.send(
+            Method::DELETE,
+            &format!("/api/v1/reservations/{reservation}"),
+            Some(user),
+            None,
+            None,
+        )
+        .await
     }
 
     /// Holds seats and returns the reservation.
@@ -200,7 +222,8 @@ impl TestApp {
 }
 
 async fn got(response: reqwest::Response) -> Got {
-    let header = |name: &str| response.headers().get(name).map(|value| value.to_str().unwrap().to_owned());
+    let header =
+        |name: &str| response.headers().get(name).map(|value| value.to_str().unwrap().to_owned());
     Got {
         status: response.status(),
         replayed: header(wire::IDEMPOTENT_REPLAYED).as_deref() == Some("true"),
@@ -271,8 +294,12 @@ async fn open_desk(setup: &Setup, stack: &Stack, storage: Storage) -> Desk {
     if strategy.is_unsafe() {
         throwaway::drop_guard_index(&mut storage.connection().await.unwrap()).await.unwrap();
     }
-    let nodes: Arc<[Node]> =
-        stack.redis_urls().iter().enumerate().map(|(n, url)| Node::open(&format!("redis-{}", n + 1), url).unwrap()).collect();
+    let nodes: Arc<[Node]> = stack
+        .redis_urls()
+        .iter()
+        .enumerate()
+        .map(|(n, url)| Node::open(&format!("redis-{}", n + 1), url).unwrap())
+        .collect();
     let provider = PROVIDERS.iter().find(|provider| provider.name == "simulator").unwrap();
     let provider_settings = ProviderSettings {
         url: Some(format!("{}/test", stack.payments().url())),

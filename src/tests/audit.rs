@@ -40,10 +40,16 @@ async fn a_seat_sold_twice_is_found_with_its_place_and_both_buyers() {
     )
     .await;
     let audit = app.audit().await;
-    assert_eq!(audit.findings.iter().map(|finding| finding.kind).collect::<Vec<_>>(), [FindingKind::DoubleSell]);
+    assert_eq!(
+        audit.findings.iter().map(|finding| finding.kind).collect::<Vec<_>>(),
+        [FindingKind::DoubleSell]
+    );
     let detail = &audit.findings[0].detail;
     assert!(detail.contains("row 1, number 1) was sold 2 times"), "{detail}");
-    assert!(audit.bookings.iter().all(|booking| detail.contains(&booking.user_id.to_string())), "{detail}");
+    assert!(
+        audit.bookings.iter().all(|booking| detail.contains(&booking.user_id.to_string())),
+        "{detail}"
+    );
 }
 
 #[tokio::test]
@@ -52,7 +58,8 @@ async fn a_seat_blocked_by_a_reservation_that_is_not_live_is_found() {
     app.held(Uuid::new_v4(), &[app.seats[1]]).await;
     app.held(Uuid::new_v4(), &[app.seats[2]]).await;
     app.sql("update seats set reservation_id = gen_random_uuid() where number = 2").await;
-    app.sql("update reservations set expires_at = now() - interval '1 hour' where state = 'held'").await;
+    app.sql("update reservations set expires_at = now() - interval '1 hour' where state = 'held'")
+        .await;
     assert_eq!(found(&app).await, [FindingKind::OrphanedHold; 2]);
 }
 

@@ -20,7 +20,10 @@ async fn holds_past_their_time_are_expired_in_batches_and_live_ones_are_not() {
     assert_eq!(expire::expire_holds(&app.desk.storage, 2).await.unwrap(), 5);
     assert_eq!(expire::expire_holds(&app.desk.storage, 2).await.unwrap(), 0);
     let audit = app.clean_audit().await;
-    assert_eq!(audit.reservations.iter().filter(|reservation| reservation.state == "held").count(), 2);
+    assert_eq!(
+        audit.reservations.iter().filter(|reservation| reservation.state == "held").count(),
+        2
+    );
 }
 
 #[tokio::test]
@@ -30,7 +33,9 @@ async fn expiry_on_many_instances_counts_every_hold_once() {
         app.held(Uuid::new_v4(), &[*seat]).await;
     }
     app.sql("update reservations set expires_at = now()").await;
-    let rounds = futures_util::future::join_all((0..4).map(|_| expire::expire_holds(&app.desk.storage, 3))).await;
+    let rounds =
+        futures_util::future::join_all((0..4).map(|_| expire::expire_holds(&app.desk.storage, 3)))
+            .await;
     let expired: u64 = rounds.into_iter().map(Result::unwrap).sum();
     assert_eq!(expired, u64::try_from(app.seats.len()).unwrap());
     app.clean_audit().await;

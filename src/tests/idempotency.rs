@@ -32,14 +32,24 @@ async fn thirty_copies_of_a_confirmation_charge_once_and_agree() {
         match got.status {
             StatusCode::CREATED => {}
             status => {
-                assert_eq!((status, got.reason().as_str()), (StatusCode::CONFLICT, "idempotency_key"), "{}", got.body);
+                assert_eq!(
+                    (status, got.reason().as_str()),
+                    (StatusCode::CONFLICT, "idempotency_key"),
+                    "{}",
+                    got.body
+                );
                 assert_eq!(got.retry_after.as_deref(), Some("1"));
             }
         }
     }
     let last = app.confirm(user, &key, held.id).await;
     assert!(last.replayed);
-    assert!(answers.iter().filter(|got| got.status == StatusCode::CREATED).all(|got| got.body == last.body));
+    assert!(
+        answers
+            .iter()
+            .filter(|got| got.status == StatusCode::CREATED)
+            .all(|got| got.body == last.body)
+    );
     assert_eq!(app.stack.payments().ledger().len(), 1);
     assert_eq!(app.clean_audit().await.bookings.len(), 1);
 }
@@ -55,7 +65,11 @@ async fn a_key_with_another_body_is_refused_and_has_no_effect() {
         }
         let other = app.hold(user, &key, &[app.seats[1]], 60).await;
         let seen = (other.status, other.reason());
-        assert_eq!(seen, (StatusCode::UNPROCESSABLE_ENTITY, "idempotency_key".to_owned()), "redis {redis}");
+        assert_eq!(
+            seen,
+            (StatusCode::UNPROCESSABLE_ENTITY, "idempotency_key".to_owned()),
+            "redis {redis}"
+        );
         let same = app.hold(user, &key, &[app.seats[0]], 60).await;
         assert_eq!((same.status, same.replayed), (StatusCode::CREATED, true), "redis {redis}");
     }
@@ -84,14 +98,19 @@ async fn a_route_that_sells_refuses_to_work_without_a_key() {
     ] {
         for key in [None, Some("two words")] {
             let got = app.send(Method::POST, path, user, key, Some(body.to_string())).await;
-            assert_eq!((got.status, got.reason().as_str()), (StatusCode::BAD_REQUEST, "idempotency_key"), "{path}");
+            assert_eq!(
+                (got.status, got.reason().as_str()),
+                (StatusCode::BAD_REQUEST, "idempotency_key"),
+                "{path}"
+            );
         }
     }
     assert_eq!(app.availability().await.held, 0);
 }
 
 #[tokio::test]
-async fn old_answers_are_forgotten_and_a_request_left_in_progress_is_failed_unless_it_has_a_payment() {
+async fn old_answers_are_forgotten_and_a_request_left_in_progress_is_failed_unless_it_has_a_payment()
+ {
     let app = TestApp::start(Setup::default()).await;
     let user = Uuid::new_v4();
     let held = app.held(user, &[app.seats[0]]).await;
@@ -111,9 +130,13 @@ async fn old_answers_are_forgotten_and_a_request_left_in_progress_is_failed_unle
     .await;
     let expected = expire::Cleaned { forgotten: 1, failed: 1 };
     assert_eq!(expire::count_cleanup(&app.desk.storage).await.unwrap(), expected);
-    let done = expire::cleanup_idempotency(&app.desk.storage, 1, &crate::api::render::left_behind()).await.unwrap();
+    let done =
+        expire::cleanup_idempotency(&app.desk.storage, 1, &crate::api::render::left_behind())
+            .await
+            .unwrap();
     assert_eq!(done, expected);
-    let paying: wire::IdempotencyStatus = app.get("/api/v1/idempotency/paying", Some(held.user_id)).await.data();
+    let paying: wire::IdempotencyStatus =
+        app.get("/api/v1/idempotency/paying", Some(held.user_id)).await.data();
     assert_eq!(paying.state, "IN_PROGRESS");
     assert_eq!(expire::count_cleanup(&app.desk.storage).await.unwrap(), expire::Cleaned::default());
 }

@@ -47,10 +47,16 @@ fn part_of(file: &Path) -> String {
 
 /// Every `crate::…` path of a file, comments left out.
 fn named(text: &str) -> Vec<String> {
-    let code: String = text.lines().filter(|line| !line.trim_start().starts_with("//")).collect::<Vec<_>>().join("\n");
+    let code: String = text
+        .lines()
+        .filter(|line| !line.trim_start().starts_with("//"))
+        .collect::<Vec<_>>()
+        .join("\n");
     code.split("crate::")
         .skip(1)
-        .map(|rest| rest.chars().take_while(|c| c.is_alphanumeric() || *c == '_' || *c == ':').collect())
+        .map(|rest| {
+            rest.chars().take_while(|c| c.is_alphanumeric() || *c == '_' || *c == ':').collect()
+        })
         .collect()
 }
 
@@ -76,7 +82,10 @@ fn no_part_names_another_that_it_may_not() {
                 // A module's own tests may read what they share with others.
                 || path.starts_with("tests::");
             if !fine {
-                wrong.push(format!("{} names crate::{path}", file.strip_prefix(source()).unwrap().display()));
+                wrong.push(format!(
+                    "{} names crate::{path}",
+                    file.strip_prefix(source()).unwrap().display()
+                ));
             }
         }
     }
@@ -86,7 +95,8 @@ fn no_part_names_another_that_it_may_not() {
 #[test]
 fn every_part_of_the_table_exists() {
     for (part, _) in MAY_NAME {
-        let exists = source().join(part).join("mod.rs").exists() || source().join(format!("{part}.rs")).exists();
+        let exists = source().join(part).join("mod.rs").exists()
+            || source().join(format!("{part}.rs")).exists();
         assert!(exists, "{part} is in the table and not in src");
     }
 }

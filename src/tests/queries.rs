@@ -41,7 +41,10 @@ async fn every_described_query_has_its_columns_and_types_on_the_real_schema() {
             })
             .collect();
         let same = columns.len() == expected.len()
-            && columns.iter().zip(&expected).all(|(real, ours)| real.0 == ours.0 && real.1.eq_ignore_ascii_case(&ours.1));
+            && columns
+                .iter()
+                .zip(&expected)
+                .all(|(real, ours)| real.0 == ours.0 && real.1.eq_ignore_ascii_case(&ours.1));
         assert!(same, "{columns:?} is not {expected:?}: {text}, run script/sqlx-prepare");
     }
 }
@@ -62,7 +65,8 @@ fn no_description_is_left_of_a_query_that_is_gone() {
     texts(Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/src")), &mut source);
     let squeezed: String = source.split_whitespace().collect::<Vec<_>>().join(" ");
     for query in described() {
-        let text = query["query"].as_str().unwrap().split_whitespace().collect::<Vec<_>>().join(" ");
+        let text =
+            query["query"].as_str().unwrap().split_whitespace().collect::<Vec<_>>().join(" ");
         assert!(squeezed.contains(&text), "{text} is nowhere, run script/sqlx-prepare");
     }
 }

@@ -16,9 +16,19 @@ fn setup() -> Setup {
 }
 
 fn redlock(app: &TestApp, ttl: Duration) -> Redlock {
-    let nodes: Arc<[Node]> =
-        app.stack.redis_urls().iter().enumerate().map(|(n, url)| Node::open(&format!("redis-{}", n + 1), url).unwrap()).collect();
-    let settings = RedlockSettings { ttl, drift_factor: 0.01, retry_count: 1, retry_delay: Duration::from_millis(10) };
+    let nodes: Arc<[Node]> = app
+        .stack
+        .redis_urls()
+        .iter()
+        .enumerate()
+        .map(|(n, url)| Node::open(&format!("redis-{}", n + 1), url).unwrap())
+        .collect();
+    let settings = RedlockSettings {
+        ttl,
+        drift_factor: 0.01,
+        retry_count: 1,
+        retry_delay: Duration::from_millis(10),
+    };
     Redlock::new(nodes, settings)
 }
 
@@ -38,7 +48,9 @@ async fn a_lease_keeps_others_from_any_of_its_names_until_it_is_released() {
     let app = TestApp::start(setup()).await;
     let (locks, entropy) = (redlock(&app, Duration::from_secs(10)), Entropy::from_seed(7));
     let held = lease(&locks, &entropy, &["a", "b"]).await;
-    assert!(held.remaining() > Duration::from_secs(9) && held.remaining() < Duration::from_secs(10));
+    assert!(
+        held.remaining() > Duration::from_secs(9) && held.remaining() < Duration::from_secs(10)
+    );
     assert!(matches!(locks.acquire(names(&["b", "c"]), &entropy).await, Acquired::Contended));
     // All or none: the refused order left nothing on c.
     let other = lease(&locks, &entropy, &["c"]).await;
@@ -60,7 +72,8 @@ async fn a_majority_is_enough_and_less_is_no_lease() {
 }
 
 #[tokio::test]
-async fn a_lease_that_ran_out_goes_to_the_next_and_its_old_holder_can_neither_extend_nor_release_it() {
+async fn a_lease_that_ran_out_goes_to_the_next_and_its_old_holder_can_neither_extend_nor_release_it()
+ {
     let app = TestApp::start(setup()).await;
     let (locks, entropy) = (redlock(&app, Duration::from_millis(100)), Entropy::from_seed(7));
     let mut outlived = lease(&locks, &entropy, &["a"]).await;
@@ -72,7 +85,10 @@ async fn a_lease_that_ran_out_goes_to_the_next_and_its_old_holder_can_neither_ex
     assert_eq!(outlived.remaining(), Duration::ZERO);
     assert!(!locks.extend(&mut outlived).await);
     locks.release(outlived).await;
-    assert!(locks.extend(&mut next).await, "the old holder's release took the next one's lease away");
+    assert!(
+        locks.extend(&mut next).await,
+        "the old holder's release took the next one's lease away"
+    );
 }
 
 #[tokio::test]
@@ -87,18 +103,27 @@ async fn a_write_with_an_older_fencing_token_is_refused() {
 
 #[tokio::test]
 async fn without_a_majority_a_server_degrades_or_refuses_as_it_is_told_and_sells_nothing_twice() {
-    for (setting, created) in [(WhenLocksUnreachable::Degrade, 1), (WhenLocksUnreachable::Refuse, 0)] {
+    for (setting, created) in
+        [(WhenLocksUnreachable::Degrade, 1), (WhenLocksUnreachable::Refuse, 0)]
+    {
         let app = TestApp::start(Setup { when_locks_unreachable: setting, ..setup() }).await;
         app.stack.kill("redis-1").await.unwrap();
         app.stack.kill("redis-2").await.unwrap();
         let buyers: Vec<(Uuid, String)> = (0..10).map(|_| (Uuid::new_v4(), key())).collect();
         let seat = [app.seats[0]];
-        let answers =
-            futures_util::future::join_all(buyers.iter().map(|(user, key)| app.hold(*user, key, &seat, 60))).await;
+        let answers = futures_util::future::join_all(
+            buyers.iter().map(|(user, key)| app.hold(*user, key, &seat, 60)),
+        )
+        .await;
         let won = answers.iter().filter(|got| got.status == StatusCode::CREATED).count();
         assert_eq!(won, created, "{setting:?}");
-        let refused = if created == 0 { StatusCode::SERVICE_UNAVAILABLE } else { StatusCode::CONFLICT };
-        assert_eq!(answers.iter().filter(|got| got.status == refused).count(), 10 - created, "{setting:?}");
+        let refused =
+            if created == 0 { StatusCode::SERVICE_UNAVAILABLE } else { StatusCode::CONFLICT };
+        assert_eq!(
+            answers.iter().filter(|got| got.status == refused).count(),
+            10 - created,
+            "{setting:?}"
+        );
         app.clean_audit().await;
     }
 }

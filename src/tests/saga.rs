@@ -50,7 +50,10 @@ async fn a_charge_whose_hold_ran_out_is_refunded_and_the_seat_is_free() {
     assert_eq!(app.cancel(user, held.id).await.status, StatusCode::OK);
     assert_eq!(recover::recover(&app.desk).await.unwrap(), Recovered { ended: 1, open: 0 });
     let told = app.confirm(user, &key, held.id).await;
-    assert_eq!((told.status, told.reason().as_str(), told.replayed), (StatusCode::GONE, "refunded", true));
+    assert_eq!(
+        (told.status, told.reason().as_str(), told.replayed),
+        (StatusCode::GONE, "refunded", true)
+    );
     assert_eq!(ledger(&app), [(PRICE_CENTS, ChargeState::Refunded)]);
     let audit = app.clean_audit().await;
     assert_eq!((audit.bookings.len(), audit.payments[0].state.as_str()), (0, "refunded"));
@@ -74,9 +77,16 @@ async fn two_servers_that_recover_at_once_end_a_payment_once() {
 }
 
 #[tokio::test]
-async fn a_payment_that_was_recorded_and_never_sent_is_charged_while_the_hold_lives_and_dropped_after() {
-    for (hold, status, charges) in [("lives", StatusCode::CREATED, 1), ("is over", StatusCode::GONE, 0)] {
-        let app = TestApp::start(Setup { payment_timeout: Duration::from_millis(200), ..Setup::default() }).await;
+async fn a_payment_that_was_recorded_and_never_sent_is_charged_while_the_hold_lives_and_dropped_after()
+ {
+    for (hold, status, charges) in
+        [("lives", StatusCode::CREATED, 1), ("is over", StatusCode::GONE, 0)]
+    {
+        let app = TestApp::start(Setup {
+            payment_timeout: Duration::from_millis(200),
+            ..Setup::default()
+        })
+        .await;
         let (user, key) = (Uuid::new_v4(), key());
         let held = app.held(user, &[app.seats[0]]).await;
         // What step 1 writes; the process is taken to have died right after it.
@@ -98,8 +108,13 @@ async fn a_payment_that_was_recorded_and_never_sent_is_charged_while_the_hold_li
             app.sql("update reservations set expires_at = now()").await;
         }
         app.sql("update payments set worked_at = now() - interval '1 minute'").await;
-        assert_eq!(recover::recover(&app.desk).await.unwrap(), Recovered { ended: 1, open: 0 }, "the hold {hold}");
-        let told: wire::IdempotencyStatus = app.get(&format!("/api/v1/idempotency/{key}"), Some(user)).await.data();
+        assert_eq!(
+            recover::recover(&app.desk).await.unwrap(),
+            Recovered { ended: 1, open: 0 },
+            "the hold {hold}"
+        );
+        let told: wire::IdempotencyStatus =
+            app.get(&format!("/api/v1/idempotency/{key}"), Some(user)).await.data();
         assert_eq!(told.status_code, Some(status.as_u16()), "the hold {hold}");
         assert_eq!(ledger(&app).len(), charges, "the hold {hold}");
         crate::booking::expire::expire_holds(&app.desk.storage, 10).await.unwrap();
@@ -113,11 +128,18 @@ async fn a_reservation_is_paid_for_once_whatever_keys_its_owner_sends() {
     let user = Uuid::new_v4();
     let held = app.held(user, &[app.seats[0]]).await;
     let keys: Vec<String> = (0..20).map(|_| key()).collect();
-    let answers = futures_util::future::join_all(keys.iter().map(|key| app.confirm(user, key, held.id))).await;
+    let answers =
+        futures_util::future::join_all(keys.iter().map(|key| app.confirm(user, key, held.id)))
+            .await;
     assert_eq!(answers.iter().filter(|got| got.status == StatusCode::CREATED).count(), 1);
     let refused = answers.iter().filter(|got| got.status != StatusCode::CREATED);
     for got in refused {
-        assert_eq!((got.status, got.reason().as_str()), (StatusCode::CONFLICT, "already_paying"), "{}", got.body);
+        assert_eq!(
+            (got.status, got.reason().as_str()),
+            (StatusCode::CONFLICT, "already_paying"),
+            "{}",
+            got.body
+        );
     }
     assert_eq!(ledger(&app), [(PRICE_CENTS, ChargeState::Captured)]);
     app.clean_audit().await;
@@ -134,12 +156,18 @@ async fn a_cancellation_and_a_confirmation_at_once_leave_either_a_sale_or_nothin
             tokio::join!(app.confirm(user, &confirm_key, held.id), app.cancel(user, held.id));
         let ends = (confirmed.status, cancelled.status);
         assert!(
-            matches!(ends, (StatusCode::CREATED, StatusCode::GONE) | (StatusCode::GONE, StatusCode::OK)),
+            matches!(
+                ends,
+                (StatusCode::CREATED, StatusCode::GONE) | (StatusCode::GONE, StatusCode::OK)
+            ),
             "{ends:?}"
         );
     }
-    let captured: i64 =
-        ledger(&app).iter().filter(|(_, state)| *state == ChargeState::Captured).map(|(cents, _)| cents).sum();
+    let captured: i64 = ledger(&app)
+        .iter()
+        .filter(|(_, state)| *state == ChargeState::Captured)
+        .map(|(cents, _)| cents)
+        .sum();
     let audit = app.clean_audit().await;
     assert_eq!(captured, audit.bookings.iter().map(|booking| booking.total_cents).sum::<i64>());
 }

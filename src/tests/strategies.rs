@@ -54,10 +54,18 @@ async fn the_naive_strategy_sells_one_seat_to_many_and_the_audit_says_so() {
         let reservation: wire::Reservation = held.data();
         app.confirm(user, &key(), reservation.id).await.status == StatusCode::CREATED
     };
-    let sold = join_all(users.iter().map(|user| buy(*user))).await.into_iter().filter(|sold| *sold).count();
+    let sold = join_all(users.iter().map(|user| buy(*user)))
+        .await
+        .into_iter()
+        .filter(|sold| *sold)
+        .count();
     assert!(sold > 1, "the negative control sold the seat {sold} times");
     let audit = app.audit().await;
-    assert!(audit.findings.iter().any(|finding| finding.detail.contains("was sold")), "{:?}", audit.findings);
+    assert!(
+        audit.findings.iter().any(|finding| finding.detail.contains("was sold")),
+        "{:?}",
+        audit.findings
+    );
 }
 
 #[tokio::test]
@@ -66,22 +74,30 @@ async fn orders_that_overlap_get_all_their_seats_or_none() {
         let app = TestApp::start(of(strategy)).await;
         let orders: Vec<(Uuid, String, Vec<i64>)> = (0..30)
             .map(|n| {
-                let mut seats = vec![app.seats[n % 6], app.seats[(n + 2) % 6], app.seats[(n + 3) % 6]];
+                let mut seats =
+                    vec![app.seats[n % 6], app.seats[(n + 2) % 6], app.seats[(n + 3) % 6]];
                 if n % 2 == 0 {
                     seats.reverse();
                 }
                 (Uuid::new_v4(), key(), seats)
             })
             .collect();
-        let answers = join_all(orders.iter().map(|(user, key, seats)| app.hold(*user, key, seats, 60))).await;
+        let answers =
+            join_all(orders.iter().map(|(user, key, seats)| app.hold(*user, key, seats, 60))).await;
         let mut taken = HashSet::new();
         for (got, (_, _, seats)) in answers.iter().zip(&orders) {
             match got.status {
                 StatusCode::CREATED => {
                     assert_eq!(got.data::<wire::Reservation>().total_cents, 3 * PRICE_CENTS);
-                    assert!(seats.iter().all(|seat| taken.insert(*seat)), "{}: a seat went twice", strategy.name());
+                    assert!(
+                        seats.iter().all(|seat| taken.insert(*seat)),
+                        "{}: a seat went twice",
+                        strategy.name()
+                    );
                 }
-                status => assert_eq!(status, StatusCode::CONFLICT, "{}: {}", strategy.name(), got.body),
+                status => {
+                    assert_eq!(status, StatusCode::CONFLICT, "{}: {}", strategy.name(), got.body)
+                }
             }
         }
         assert!(!taken.is_empty(), "{}: nobody got anything", strategy.name());
@@ -106,7 +122,10 @@ async fn a_seat_given_up_or_run_out_can_be_held_again_and_sold_once() {
         let sold = app.confirm(third, &key(), live.id).await;
         assert_eq!(sold.status, StatusCode::CREATED, "{}: {}", strategy.name(), sold.body);
         let again = app.hold(first, &key(), &seats, 60).await;
-        assert_eq!((again.status, again.reason().as_str()), (StatusCode::CONFLICT, "seat_unavailable"));
+        assert_eq!(
+            (again.status, again.reason().as_str()),
+            (StatusCode::CONFLICT, "seat_unavailable")
+        );
         crate::booking::expire::expire_holds(&app.desk.storage, 10).await.unwrap();
         let audit = app.clean_audit().await;
         assert_eq!((audit.bookings.len(), audit.seats_sold), (1, 2));
@@ -118,7 +137,10 @@ async fn seats_of_no_event_or_another_one_are_refused_and_none_is_held() {
     for strategy in safe() {
         let app = TestApp::start(of(strategy)).await;
         let got = app.hold(Uuid::new_v4(), &key(), &[app.seats[0], i64::MAX], 60).await;
-        assert_eq!((got.status, got.reason().as_str()), (StatusCode::UNPROCESSABLE_ENTITY, "seat_ids"));
+        assert_eq!(
+            (got.status, got.reason().as_str()),
+            (StatusCode::UNPROCESSABLE_ENTITY, "seat_ids")
+        );
         assert_eq!(app.availability().await.held, 0, "{}", strategy.name());
     }
 }

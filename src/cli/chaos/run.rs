@@ -106,7 +106,9 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
             Ok(summary) => {
                 codes.push(summary.exit_code);
                 if !args.json {
-                    output::write(|out| table::write(std::slice::from_ref(&summary), style(), out))?;
+                    output::write(|out| {
+                        table::write(std::slice::from_ref(&summary), style(), out)
+                    })?;
                 }
                 summaries.push(summary);
             }
@@ -122,7 +124,10 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
         output::write(|out| table::write_overview(&summaries, style(), out))?;
     }
     for (out, file) in args.out.iter().zip(outs) {
-        let report = REPORTS.iter().find(|report| report.name() == out.format).context("formats were checked")?;
+        let report = REPORTS
+            .iter()
+            .find(|report| report.name() == out.format)
+            .context("formats were checked")?;
         let mut file = BufWriter::new(file);
         let written = report.write(&summaries, &mut file).and_then(|()| file.flush());
         written.with_context(|| format!("{} could not be written", out.file.display()))?;
@@ -141,7 +146,8 @@ fn plans(args: &Args) -> anyhow::Result<Vec<Plan>> {
 
 fn place(args: &Args) -> anyhow::Result<Place> {
     let given = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
-    let redis_urls = given("REDIS_URLS").map(|urls| urls.split(',').map(|url| url.trim().to_owned()).collect());
+    let redis_urls =
+        given("REDIS_URLS").map(|urls| urls.split(',').map(|url| url.trim().to_owned()).collect());
     Ok(Place {
         exe: std::env::current_exe().context("this program can't find itself")?,
         database_url: given("DATABASE_URL"),
@@ -168,7 +174,8 @@ async fn run_one(file: &Path, plan: &Plan, place: &Place, args: &Args) -> anyhow
     };
     let run_dir = RunDir::create(dir, plan, clock::now_utc())?;
     let mut progress = Progress::new(audience(args), length(plan));
-    progress.phase(&format!("{}: seed {}, strategy {}", plan.title, plan.seed, plan.target.strategy));
+    progress
+        .phase(&format!("{}: seed {}, strategy {}", plan.title, plan.seed, plan.target.strategy));
     let ran = run::run(plan, place, &run_dir, &mut progress, &repeat(file, plan, args)).await;
     progress.finish();
     let ran = ran?;

@@ -34,11 +34,15 @@ pub fn summarise(
     void_reasons.extend(sometimes.iter().filter(|held| !held.ok).map(|never| {
         format!("{} never held: the run did not come to what it is about", never.expr)
     }));
-    void_reasons.extend(results.iter().filter(|result| result.verdict == CheckVerdict::Unknown).map(|result| {
-        format!("{} can't say: {}", result.name, result.detail)
-    }));
+    void_reasons.extend(
+        results
+            .iter()
+            .filter(|result| result.verdict == CheckVerdict::Unknown)
+            .map(|result| format!("{} can't say: {}", result.name, result.detail)),
+    );
     let (verdict, exit_code) = word_on(&results, &void_reasons, &thresholds);
-    let double_sells = results.iter().filter(|result| DOUBLE_SELL_CHECKERS.contains(&result.name.as_str()));
+    let double_sells =
+        results.iter().filter(|result| DOUBLE_SELL_CHECKERS.contains(&result.name.as_str()));
     Summary {
         repeat: repeat.to_owned(),
         scenario: plan.name.clone(),
@@ -104,7 +108,10 @@ fn reasons_against(plan: &Plan, record: &Record, generator: GeneratorSummary) ->
         ));
     }
     if record.outcome.aborted > 0 {
-        reasons.push(format!("{} iterations did not end and had to be aborted", record.outcome.aborted));
+        reasons.push(format!(
+            "{} iterations did not end and had to be aborted",
+            record.outcome.aborted
+        ));
     }
     if record.recorded.latencies.outcomes().ok == 0 {
         reasons.push("no operation succeeded".to_owned());

@@ -157,9 +157,8 @@ async fn load_with_faults(
         cancel: CancellationToken::new(),
     };
     let stop = CancellationToken::new();
-    let load_and_faults = async {
-        tokio::join!(load::run(plan, site, &stop), faults::run_all(&plan.faults, &world))
-    };
+    let load_and_faults =
+        async { tokio::join!(load::run(plan, site, &stop), faults::run_all(&plan.faults, &world)) };
     tokio::pin!(load_and_faults);
     let mut ticks = tokio::time::interval(progress::EVERY);
     loop {
@@ -174,8 +173,14 @@ async fn load_with_faults(
 }
 
 /// Finds out how requests ended whose clients never knew.
-async fn settle(plan: &Plan, ground: &Ground, site: &Arc<Site>, recorded: &mut Recorded) -> anyhow::Result<()> {
-    let request_timeout = plan.loads.iter().map(|load| load.request_timeout).max().unwrap_or_default();
+async fn settle(
+    plan: &Plan,
+    ground: &Ground,
+    site: &Arc<Site>,
+    recorded: &mut Recorded,
+) -> anyhow::Result<()> {
+    let request_timeout =
+        plan.loads.iter().map(|load| load.request_timeout).max().unwrap_or_default();
     let patience = Patience { request_timeout, deadline: SETTLE_WITHIN };
     let direct = ground.direct_site(site)?;
     let settled = settle::settle(&direct, &mut recorded.history, patience).await;
@@ -188,7 +193,9 @@ async fn settle(plan: &Plan, ground: &Ground, site: &Arc<Site>, recorded: &mut R
 async fn quiet_audit(ground: &Ground) -> anyhow::Result<Audit> {
     let deadline = tokio::time::Instant::now() + SETTLE_WITHIN;
     loop {
-        let audit = audit::read(ground.stack.database_url()).await.context("the database could not be audited")?;
+        let audit = audit::read(ground.stack.database_url())
+            .await
+            .context("the database could not be audited")?;
         let audit = ground.only_ours(audit);
         let paying = audit.payments.iter().any(|payment| payment.state == "pending");
         let overdue = audit.reservations.iter().any(|reservation| {

@@ -104,12 +104,16 @@ async fn own_program(place: &Place, stack: &Stack, args: &[&str]) -> anyhow::Res
         .stdin(Stdio::null())
         .kill_on_drop(true)
         .output();
-    let output = tokio::time::timeout(STEP_WITHIN, command)
-        .await
-        .with_context(|| format!("ticketctl {} took more than {STEP_WITHIN:?}", args.join(" ")))??;
+    let output = tokio::time::timeout(STEP_WITHIN, command).await.with_context(|| {
+        format!("ticketctl {} took more than {STEP_WITHIN:?}", args.join(" "))
+    })??;
     if !output.status.success() {
         let said = String::from_utf8_lossy(&output.stderr);
-        bail!("ticketctl {} failed: {}", args.join(" "), said.lines().last().unwrap_or("it said nothing"));
+        bail!(
+            "ticketctl {} failed: {}",
+            args.join(" "),
+            said.lines().last().unwrap_or("it said nothing")
+        );
     }
     Ok(String::from_utf8(output.stdout)?)
 }
@@ -130,7 +134,16 @@ async fn seed(plan: &Plan, place: &Place, stack: &Stack) -> anyhow::Result<Vec<U
     let (events, seats) = (plan.inventory.events.to_string(), plan.inventory.seats.to_string());
     let price = plan.inventory.price_cents.to_string();
     let args = [
-        "seed", "--json", "--events", &events, "--seats", &seats, "--price-cents", &price, "--label", &label,
+        "seed",
+        "--json",
+        "--events",
+        &events,
+        "--seats",
+        &seats,
+        "--price-cents",
+        &price,
+        "--label",
+        &label,
     ];
     let report: SeedReport = serde_json::from_str(&own_program(place, stack, &args).await?)?;
     Ok(report.events.into_iter().map(|event| event.id).collect())
@@ -177,7 +190,11 @@ async fn bind_stores(
             Store::Postgres => stack.database_url(),
             Store::Redis(node) => &stack.redis_urls()[usize::try_from(*node)? - 1],
         };
-        specs.push(ProxySpec { name: link.to_string(), listen: "127.0.0.1:0".to_owned(), upstream: authority(url)? });
+        specs.push(ProxySpec {
+            name: link.to_string(),
+            listen: "127.0.0.1:0".to_owned(),
+            upstream: authority(url)?,
+        });
         stores.push(*link);
     }
     let bound = control.populate(&specs).await?;
@@ -222,7 +239,9 @@ async fn start_servers(
             name: format!("server-{server}"),
             strategy: plan.target.strategy.clone(),
             database_url: through(stack.database_url(), Store::Postgres)?,
-            redis_urls: nodes.map(|(store, url)| through(url, store)).collect::<anyhow::Result<_>>()?,
+            redis_urls: nodes
+                .map(|(store, url)| through(url, store))
+                .collect::<anyhow::Result<_>>()?,
             env: environment(plan),
         };
         let name = spec.name.clone();
@@ -274,8 +293,14 @@ async fn read_houses(
         let mut cursor = String::from("0");
         loop {
             let url = format!("{}/api/v1/events/{event}/seats?cursor={cursor}", server.base_url);
-            let page: wire::Success<Vec<wire::Seat>> =
-                http.get(url).send().await?.error_for_status()?.json().await.context("the seats can't be read")?;
+            let page: wire::Success<Vec<wire::Seat>> = http
+                .get(url)
+                .send()
+                .await?
+                .error_for_status()?
+                .json()
+                .await
+                .context("the seats can't be read")?;
             seats.extend(page.data.iter().map(|seat| seat.id));
             match page.meta.and_then(|meta| meta.next_cursor) {
                 Some(next) => cursor = next,
@@ -319,9 +344,13 @@ impl Ground {
         let deadline = tokio::time::Instant::now() + READY_WITHIN;
         for server in &self.direct {
             let url = format!("{}/health/ready", server.base_url);
-            while !self.http.get(&url).send().await.is_ok_and(|answer| answer.status().is_success()) {
+            while !self.http.get(&url).send().await.is_ok_and(|answer| answer.status().is_success())
+            {
                 if tokio::time::Instant::now() > deadline {
-                    bail!("{} is not ready {READY_WITHIN:?} after the faults were healed", server.name);
+                    bail!(
+                        "{} is not ready {READY_WITHIN:?} after the faults were healed",
+                        server.name
+                    );
                 }
                 tokio::time::sleep(Duration::from_millis(100)).await;
             }
@@ -334,7 +363,8 @@ impl Ground {
         let events: HashSet<Uuid> = self.houses.iter().map(|(event, _)| *event).collect();
         audit.bookings.retain(|booking| events.contains(&booking.event_id));
         audit.reservations.retain(|reservation| events.contains(&reservation.event_id));
-        let ours: HashSet<Uuid> = audit.reservations.iter().map(|reservation| reservation.id).collect();
+        let ours: HashSet<Uuid> =
+            audit.reservations.iter().map(|reservation| reservation.id).collect();
         audit.payments.retain(|payment| ours.contains(&payment.reservation_id));
         audit
     }
