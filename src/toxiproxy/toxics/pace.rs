@@ -59,9 +59,9 @@ mod tests {
         let now = Instant::now();
         let mut pace = Pace::default();
         pace.book(1000, 100, now, now);
-        let later = now + Duration::from_secs(60);
+        let later = now + Duration::from_mins(1);
         assert_eq!(pace.book(1000, 100, later, later), later + Duration::from_millis(10));
-        let blocked = later + Duration::from_secs(60);
+        let blocked = later + Duration::from_mins(1);
         let leaves = pace.book(1000, 100, later, blocked);
         assert!(leaves + CATCH_UP >= blocked, "a burst after a pause");
     }

@@ -38,13 +38,7 @@ impl Stage for PacketLoss {
     fn advance(&mut self, pipe: &mut Pipe<'_>) -> Option<Instant> {
         while let Some(front) = pipe.input.front() {
             let len = front.data.len();
-            let due = *self.due.get_or_insert_with(|| {
-                let delay = delay(pipe);
-                if !delay.is_zero() {
-                    pipe.evidence.affected(len);
-                }
-                pipe.now + delay
-            });
+            let due = *self.due.get_or_insert_with(|| send(pipe, len));
             if due > pipe.now {
                 return Some(due);
             }
@@ -66,10 +60,19 @@ impl Stage for PacketLoss {
     }
 }
 
+/// Sends a chunk of `len` bytes until it is not lost; returns when it gets through.
+fn send(pipe: &mut Pipe<'_>, len: usize) -> Instant {
+    let delay = delay(pipe);
+    if !delay.is_zero() {
+        pipe.evidence.affected(len);
+    }
+    pipe.now + delay
+}
+
 fn delay(pipe: &mut Pipe<'_>) -> Duration {
     let loss = pipe.attributes.count(&LOSS).min(100);
     let retransmit = pipe.attributes.millis(&RETRANSMIT);
-    let lost = |_: &u32| pipe.random.random_range(0..100) < loss;
-    let losses = (0..MOST_LOSSES).take_while(lost);
+    let is_lost = |_: &u32| pipe.random.random_range(0..100) < loss;
+    let losses = (0..MOST_LOSSES).take_while(is_lost);
     losses.fold(Duration::ZERO, |delay, doublings| delay + retransmit * 2_u32.pow(doublings))
 }

@@ -51,11 +51,9 @@ impl Slicer {
 impl Stage for Slicer {
     fn advance(&mut self, pipe: &mut Pipe<'_>) -> Option<Instant> {
         while pipe.output.has_room() {
-            if let Some(until) = self.pause {
-                if until > pipe.now {
-                    return Some(until);
-                }
-                self.pause = None;
+            self.pause = self.pause.filter(|until| *until > pipe.now);
+            if self.pause.is_some() {
+                return self.pause;
             }
             let Some(front) = pipe.input.front() else {
                 pipe.forward_end();
