@@ -48,7 +48,7 @@ pub struct Args {
     /// Address to listen on; port 0 takes a free one.
     #[arg(long, env = "BIND", default_value = "127.0.0.1:8080", value_name = "HOST:PORT")]
     bind: SocketAddr,
-    /// This instance's name in logs and in pg_stat_activity.
+    /// This instance's name in logs and in `pg_stat_activity`.
     #[arg(long, env = "INSTANCE_NAME", default_value = "server", value_name = "NAME")]
     name: String,
     /// How concurrent claims on seats are serialised.
@@ -126,6 +126,7 @@ struct LockArgs {
     when_locks_unreachable: WhenLocksUnreachable,
 }
 
+#[expect(clippy::struct_field_names, reason = "the names are those of the flags")]
 #[derive(Debug, clap::Args)]
 #[command(next_help_heading = "Background jobs")]
 struct JobArgs {
@@ -320,11 +321,7 @@ fn open_desk(
 }
 
 fn schedule(args: &JobArgs) -> Schedule {
-    Schedule {
-        expire_every: args.expire_every,
-        recover_every: args.recover_every,
-        cleanup_every: args.cleanup_every,
-    }
+    Schedule { holds: args.expire_every, payments: args.recover_every, answers: args.cleanup_every }
 }
 
 /// Histograms with buckets from a tenth of a millisecond to ten seconds.
@@ -334,7 +331,7 @@ fn install_metrics() -> anyhow::Result<PrometheusHandle> {
     Ok(PrometheusBuilder::new().set_buckets(&SECONDS)?.install_recorder()?)
 }
 
-/// JSON lines on stderr; RUST_LOG sets what is logged.
+/// JSON lines on stderr; `RUST_LOG` sets what is logged.
 fn log_json() {
     let filter = tracing_subscriber::EnvFilter::try_from_default_env()
         .unwrap_or_else(|_unset| tracing_subscriber::EnvFilter::new("info"));

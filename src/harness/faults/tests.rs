@@ -244,11 +244,9 @@ async fn a_server_is_caught_inside_a_transaction_or_the_fault_has_not_bitten() {
 async fn a_cancelled_run_is_healed_at_once() {
     let site = Site::new().await;
     let world = site.world();
-    let forever = FaultPlan {
-        duration: Duration::from_secs(600),
-        ..on_process("pause", SERVER, Moment::Any)
-    };
-    let later = FaultPlan { at: Duration::from_secs(600), ..on_proxy("latency", "redis") };
+    let forever =
+        FaultPlan { duration: Duration::from_mins(10), ..on_process("pause", SERVER, Moment::Any) };
+    let later = FaultPlan { at: Duration::from_mins(10), ..on_proxy("latency", "redis") };
     let faults = [forever, later];
     let cancel = async {
         site.wait_for_state(|state| state == Some('T')).await;
