@@ -14,6 +14,8 @@ mod toxiproxy;
 mod stack;
 mod harness;
 mod cli;
+#[cfg(test)]
+mod tests;
 
 use std::process::ExitCode;
 

@@ -1,4 +1,5 @@
 //! `ticketctl toxiproxy` as a user runs it: the built binary, its output and its signals.
+#![expect(clippy::unwrap_used, reason = "a helper of a test fails the test")]
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};

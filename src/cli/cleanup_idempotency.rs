@@ -21,7 +21,7 @@ A record whose payment is unfinished is left to the servers' recovery.";
 #[command(after_help = EXAMPLES)]
 pub struct Args {
     #[command(flatten)]
-    repeat: repeat::Args,
+    repeat: repeat::Repeat,
 }
 
 #[derive(Serialize)]

@@ -20,7 +20,7 @@ Servers do the same by themselves; running it beside them, on any number of mach
 #[command(after_help = EXAMPLES)]
 pub struct Args {
     #[command(flatten)]
-    repeat: repeat::Args,
+    repeat: repeat::Repeat,
 }
 
 #[derive(Serialize)]

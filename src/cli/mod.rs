@@ -73,7 +73,7 @@ enum Command {
 pub async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
     match cli.command {
         Command::Serve(args) => serve::run(args).await,
-        Command::Chaos(args) => Ok(chaos::run(&args)),
+        Command::Chaos(args) => chaos::run(args).await,
         Command::Migrate(args) => migrate::run(args).await,
         Command::Seed(args) => seed::run(args).await,
         Command::ExpireHolds(args) => expire_holds::run(args).await,

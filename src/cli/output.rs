@@ -1,7 +1,7 @@
 //! The only file that prints: data to stdout, everything else to stderr.
 
 use std::fmt::Display;
-use std::io::{self, IsTerminal as _, Write as _};
+use std::io::{self, IsTerminal as _, Write};
 
 use serde::Serialize;
 
@@ -19,6 +19,20 @@ pub fn note(line: impl Display) {
 pub fn json<T: Serialize>(value: &T) -> anyhow::Result<()> {
     data(serde_json::to_string(value)?);
     Ok(())
+}
+
+/// Whatever is written to stdout by a writer of its own.
+pub fn write(writer: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> anyhow::Result<()> {
+    let mut stdout = io::stdout().lock();
+    match writer(&mut stdout).and_then(|()| stdout.flush()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error.into()),
+        _ => Ok(()),
+    }
+}
+
+/// Whether stdout may carry colours: on a terminal, without `NO_COLOR`.
+pub fn may_colour() -> bool {
+    io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
 }
 
 /// Whether a human watches stderr, so that a progress bar makes sense.

@@ -9,7 +9,7 @@ use crate::storage::Storage;
 
 /// How a job runs.
 #[derive(Debug, clap::Args)]
-pub struct Args {
+pub struct Repeat {
     #[command(flatten)]
     database: Database,
     /// Rows changed in one transaction, 1 to 10000.
@@ -36,7 +36,7 @@ pub enum Round {
 }
 
 /// Runs the job once, or every so often until SIGINT or SIGTERM.
-pub async fn run<F, Fut>(args: &Args, job: F) -> anyhow::Result<ExitCode>
+pub async fn run<F, Fut>(args: &Repeat, job: F) -> anyhow::Result<ExitCode>
 where
     F: Fn(Storage, Round) -> Fut,
     Fut: Future<Output = anyhow::Result<()>>,

@@ -16,6 +16,8 @@ pub mod client;
 pub mod load;
 /// What buyers do.
 pub mod workloads;
+/// How requests ended whose clients never knew.
+pub mod settle;
 /// What is told about a run.
 pub mod reports;
 /// What can be broken on purpose.
@@ -30,3 +32,5 @@ pub mod thresholds;
 pub mod run_dir;
 /// How a run goes on.
 pub mod progress;
+/// A run from the plan to the verdict.
+pub mod run;

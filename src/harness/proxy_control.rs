@@ -139,9 +139,9 @@ impl ProxyControl {
             .client("update", move |client| {
                 let proxy = client.find_proxy(&name)?;
                 if enabled {
-                    proxy.enable()?
+                    proxy.enable()?;
                 } else {
-                    proxy.disable()?
+                    proxy.disable()?;
                 }
                 Ok(client.find_proxy(&name)?.proxy_pack.enabled)
             })

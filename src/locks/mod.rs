@@ -9,5 +9,5 @@ pub mod redlock;
 pub mod answers;
 
 pub use answers::AnswerCache;
-pub use node::{Node, NodeError};
+pub use node::Node;
 pub use redlock::{Acquired, Lease, Redlock, RedlockSettings};

@@ -2,7 +2,6 @@
 //! on the step before it, so that of a live process and a recovering one exactly one goes on.
 
 use sqlx::PgConnection;
-use uuid::Uuid;
 
 use super::StorageError;
 use crate::domain::{Cents, IdempotencyKey, PaymentId, RequestHash, ReservationId, UserId};

@@ -142,7 +142,7 @@ impl Running {
         let ended = tokio::time::timeout(SHUTDOWN_TIMEOUT, self.server.join_next()).await;
         match ended {
             Ok(Some(Ok(Err(error)))) => {
-                tracing::warn!(%error, "the control API ended with an error")
+                tracing::warn!(%error, "the control API ended with an error");
             }
             Err(_elapsed) => tracing::warn!("gave up waiting for requests in flight"),
             Ok(_) => {}

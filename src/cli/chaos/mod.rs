@@ -28,14 +28,16 @@ pub struct Args {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    Run(run::Args),
     Validate(validate::Args),
     List(list::Args),
 }
 
 /// Runs the command.
-pub fn run(args: &Args) -> ExitCode {
-    match &args.command {
-        Command::Validate(args) => validate::run(args),
-        Command::List(args) => list::run(args),
+pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
+    match args.command {
+        Command::Run(args) => run::run(args).await,
+        Command::Validate(args) => Ok(validate::run(&args)),
+        Command::List(args) => Ok(list::run(&args)),
     }
 }

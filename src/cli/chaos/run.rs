@@ -1,11 +1,23 @@
 //! `ticketctl chaos run`: run scenarios and judge them.
 
-use std::path::PathBuf;
+use std::fs::File;
+use std::io::{BufWriter, Write as _};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::time::Duration;
+
+use anyhow::Context as _;
 
 use super::EXIT_CODES;
 use crate::booking::strategies;
-use crate::harness::reports::REPORTS;
-use crate::harness::scenario::{Form, Overrides};
+use crate::cli::{BadInput, output, serve};
+use crate::clock;
+use crate::harness::progress::{Audience, Progress};
+use crate::harness::reports::{REPORTS, Report as _, Summary, json, table, worst_exit_code};
+use crate::harness::run::{self, Afterwards, Place};
+use crate::harness::run_dir::{self, RunDir};
+use crate::harness::scenario::plan::Load;
+use crate::harness::scenario::{self, Form, Known, Overrides, Plan};
 
 /// Run scenarios and judge what happened.
 #[derive(Debug, clap::Args)]
@@ -72,6 +84,136 @@ impl Args {
             form: if self.quick { Form::Quick } else { Form::Full },
         }
     }
+}
+
+/// Runs every file, one after another; the worst exit code is the result.
+pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
+    let plans = plans(&args)?;
+    let place = place(&args)?;
+    let outs = open_outs(&args.out)?;
+    let mut summaries = Vec::with_capacity(plans.len());
+    let mut codes = Vec::with_capacity(plans.len());
+    for (file, plan) in args.files.iter().zip(&plans) {
+        let ran = tokio::select! {
+            ran = run_one(file, plan, &place, &args) => ran,
+            () = serve::stop_signal() => {
+                output::note("interrupted: nothing is proved; what the run started is being ended");
+                codes.push(3);
+                break;
+            }
+        };
+        match ran {
+            Ok(summary) => {
+                codes.push(summary.exit_code);
+                if !args.json {
+                    output::write(|out| {
+                        table::write(std::slice::from_ref(&summary), style(), out)
+                    })?;
+                }
+                summaries.push(summary);
+            }
+            Err(error) => {
+                output::note(format_args!("error: {} could not run: {error:#}", plan.name));
+                codes.push(4);
+            }
+        }
+    }
+    if args.json {
+        output::write(|out| json::Json.write(&summaries, out))?;
+    } else if plans.len() > 1 {
+        output::write(|out| table::write_overview(&summaries, style(), out))?;
+    }
+    for (out, file) in args.out.iter().zip(outs) {
+        let report = REPORTS
+            .iter()
+            .find(|report| report.name() == out.format)
+            .context("formats were checked")?;
+        let mut file = BufWriter::new(file);
+        let written = report.write(&summaries, &mut file).and_then(|()| file.flush());
+        written.with_context(|| format!("{} could not be written", out.file.display()))?;
+    }
+    Ok(ExitCode::from(worst_exit_code(codes)))
+}
+
+/// Every file's plan; all files are checked before the first one runs.
+fn plans(args: &Args) -> anyhow::Result<Vec<Plan>> {
+    let names = strategies::names();
+    let known = Known { strategies: &names };
+    let load = |file: &PathBuf| scenario::load(file, &known, &args.overrides());
+    let plans: Result<Vec<Plan>, _> = args.files.iter().map(load).collect();
+    Ok(plans.map_err(|error| BadInput(error.to_string()))?)
+}
+
+fn place(args: &Args) -> anyhow::Result<Place> {
+    let given = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
+    let redis_urls =
+        given("REDIS_URLS").map(|urls| urls.split(',').map(|url| url.trim().to_owned()).collect());
+    Ok(Place {
+        exe: std::env::current_exe().context("this program can't find itself")?,
+        database_url: given("DATABASE_URL"),
+        redis_urls: redis_urls.unwrap_or_default(),
+        toxiproxy_url: given("TOXIPROXY_URL"),
+        afterwards: if args.keep_stack { Afterwards::Keep } else { Afterwards::TearDown },
+    })
+}
+
+/// Opens the reports' files before anything runs: an hour of load is not to end in a misspelt path.
+fn open_outs(outs: &[Out]) -> anyhow::Result<Vec<File>> {
+    let open = |out: &Out| {
+        let refuse = |error| BadInput(format!("{} can't be written: {error}", out.file.display()));
+        File::create(&out.file).map_err(refuse).map_err(anyhow::Error::from)
+    };
+    outs.iter().map(open).collect()
+}
+
+async fn run_one(file: &Path, plan: &Plan, place: &Place, args: &Args) -> anyhow::Result<Summary> {
+    let dir = match &args.run_dir {
+        Some(dir) if args.files.len() == 1 => run_dir::Place::At(dir),
+        Some(dir) => run_dir::Place::Within(dir),
+        None => run_dir::Place::Within(Path::new("runs")),
+    };
+    let run_dir = RunDir::create(dir, plan, clock::now_utc())?;
+    let mut progress = Progress::new(audience(args), length(plan));
+    progress
+        .phase(&format!("{}: seed {}, strategy {}", plan.title, plan.seed, plan.target.strategy));
+    let ran = run::run(plan, place, &run_dir, &mut progress, &repeat(file, plan, args)).await;
+    progress.finish();
+    let ran = ran?;
+    if let Some(kept) = ran.kept {
+        output::note(kept);
+    }
+    Ok(ran.summary)
+}
+
+/// The command that makes the same choices again.
+fn repeat(file: &Path, plan: &Plan, args: &Args) -> String {
+    let quick = if args.quick { " --quick" } else { "" };
+    format!(
+        "ticketctl chaos run {} --strategy {} --seed {} --instances {}{quick}",
+        file.display(),
+        plan.target.strategy,
+        plan.seed,
+        plan.target.instances
+    )
+}
+
+fn audience(args: &Args) -> Audience {
+    if args.json || args.quiet {
+        Audience::Nobody
+    } else if output::is_watched() {
+        Audience::Terminal
+    } else {
+        Audience::Lines(Box::new(|line| output::note(line)))
+    }
+}
+
+/// How long the loads take.
+fn length(plan: &Plan) -> Duration {
+    plan.loads.iter().map(Load::end).max().unwrap_or_default()
+}
+
+fn style() -> table::Style {
+    if output::may_colour() { table::Style::Coloured } else { table::Style::Plain }
 }
 
 fn parse_out(text: &str) -> Result<Out, String> {

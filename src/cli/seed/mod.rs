@@ -50,6 +50,9 @@ pub struct Args {
     /// Price of each made-up seat, in cents.
     #[arg(long, default_value_t = 5000, value_name = "CENTS", value_parser = clap::value_parser!(i64).range(1..))]
     price_cents: i64,
+    /// Begins the slugs of made-up events; another label makes other events.
+    #[arg(long, default_value = "synthetic", value_name = "LABEL")]
+    label: String,
     /// Print JSON.
     #[arg(long)]
     json: bool,
@@ -70,6 +73,7 @@ pub struct Seed {
 }
 
 /// Where an event's seats come from.
+#[derive(Debug, Clone)]
 pub enum House {
     /// Read from a seat map.
     Mapped(Vec<NewSeat>),
@@ -119,7 +123,8 @@ struct Seeded {
 pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
     let seeds = match (args.events, args.seats) {
         (Some(events), Some(seats)) => {
-            synthetic::events(events, seats, args.price_cents, clock::now_utc())
+            let house = House::Synthetic { count: seats, price_cents: args.price_cents };
+            synthetic::events(events, &args.label, house, clock::now_utc())
         }
         _ => fixture::read_all(&args.fixtures).map_err(|error| BadInput(error.to_string()))?,
     };

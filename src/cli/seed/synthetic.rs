@@ -9,15 +9,16 @@ use crate::storage::seeding::NewSeat;
 const SEATS_PER_ROW: u32 = 50;
 const ROWS_PER_SECTION: u32 = 20;
 
-/// `count` events with `seats` seats each, a month from `now`. The same numbers make the same slugs.
-pub fn events(count: u32, seats: u32, price_cents: i64, now: OffsetDateTime) -> Vec<Seed> {
+/// `count` events with such a house, a month from `now`. The same label, number and house make the same slug.
+pub fn events(count: u32, label: &str, house: House, now: OffsetDateTime) -> Vec<Seed> {
     let starts_at = (now + time::Duration::days(30)).replace_time(time!(20:00));
+    let seats = house.len();
     let event = |number| Seed {
-        slug: format!("synthetic-{number}-of-{seats}-seats"),
+        slug: format!("{label}-{number}-of-{seats}-seats"),
         title: format!("Synthetic event {number}"),
         venue: "Synthetic hall".to_owned(),
         starts_at,
-        house: House::Synthetic { count: seats, price_cents },
+        house: house.clone(),
     };
     (1..=count).map(event).collect()
 }

@@ -18,11 +18,11 @@ pub struct Operation {
     pub user: Uuid,
     /// The event.
     pub event: Uuid,
-    /// Idempotency key sent.
+    /// Idempotency key sent (hold, confirm).
     pub key: Option<String>,
     /// SHA-256 (hex) of the request body; the same key with another body is another request.
     pub request_sha256: String,
-    /// Seats asked for (hold) or covered by the reservation (confirm, cancel).
+    /// Seats asked for (hold) or covered by the reservation (confirm, cancel); when ok, those the answer names, sorted.
     pub seats: Vec<i64>,
     /// Reservation used (confirm, cancel) or obtained (hold, when ok).
     pub reservation: Option<Uuid>,

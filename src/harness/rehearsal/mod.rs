@@ -3,7 +3,7 @@
 
 mod fake;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,11 +13,13 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use self::fake::{Fake, Manners, SECRET};
+use super::checkers::{self, CHECKERS, CheckResult, CheckVerdict, Evidence};
 use super::client::{Client, Server, TokenSigner};
 use super::load::{self, LoadOutcome};
 use super::recorder::recording::Files;
 use super::recorder::{Epoch, OpKind, Outcome, Recorded, Recording};
 use super::scenario::plan::{Executor, GeneratorLimits, Inventory, Load, Payments, Plan, Target};
+use super::settle::{self, Patience, Settled};
 use super::workloads::{House, Site};
 
 /// A run's pieces.
@@ -65,6 +67,35 @@ impl Rehearsal {
     }
 }
 
+/// A run that was judged.
+struct Judged {
+    results: Vec<CheckResult>,
+    settled: Settled,
+    recorded: Recorded,
+}
+
+impl Judged {
+    fn of(&self, checker: &str) -> &CheckResult {
+        self.results.iter().find(|result| result.name == checker).unwrap()
+    }
+}
+
+/// Runs a plan against the fake, settles, and lets every checker judge it.
+async fn judge(fake: &Fake, plan: Plan) -> Judged {
+    let rehearsal = Rehearsal::new(fake, plan.clone()).await;
+    let outcome = load::run(&rehearsal.plan, &rehearsal.site, &rehearsal.stop).await.unwrap();
+    assert_eq!(outcome.aborted, 0);
+    let mut recorded = rehearsal.recording.finish().await.unwrap();
+    let patience =
+        Patience { request_timeout: Duration::from_millis(100), deadline: Duration::from_secs(3) };
+    let settled = settle::settle(&rehearsal.site, &mut recorded.history, patience).await;
+    let (audit, ledger) = (fake.audit(plan.inventory.seats.into()), fake.ledger());
+    let evidence =
+        Evidence { plan: &plan, history: &recorded.history, audit: &audit, ledger: &ledger };
+    let results = checkers::run(&evidence);
+    Judged { results, settled, recorded }
+}
+
 fn plan(exec: &str, seats: u32, executor: Executor) -> Plan {
     Plan {
         title: "rehearsal".to_owned(),
@@ -84,7 +115,7 @@ fn plan(exec: &str, seats: u32, executor: Executor) -> Plan {
         },
         payments: Payments { decline: 0.0, latency: Duration::ZERO, drop_reply: 0.0 },
         generator: GeneratorLimits { max_dropped: 0, max_lag_p99: Duration::from_millis(100) },
-        checkers: Vec::new(),
+        checkers: CHECKERS.iter().map(|checker| checker.name().to_owned()).collect(),
         loads: vec![Load {
             name: "rush".to_owned(),
             exec: exec.to_owned(),
@@ -116,7 +147,7 @@ async fn an_open_loop_sells_a_house_out_and_records_every_request() {
     let live = site.recorder.live().total();
     assert_eq!((live.started, live.under_way()), (recorded.history.len() as u64, 0));
     assert!(
-        outcome.lag_us.len() == 200 && outcome.lag_us.value_at_quantile(0.99) < 100_000,
+        outcome.lag_us.len() == 200 && outcome.lag_us.value_at_quantile(0.99) < 500_000,
         "{:?}",
         outcome.summary()
     );
@@ -164,4 +195,142 @@ async fn a_cancelled_run_ends_soon_with_everything_recorded() {
     let (outcome, recorded, site) = rehearsal.load().await;
     assert!(outcome.seconds < 10.0 && outcome.iterations < 3_000);
     assert_eq!(site.recorder.live().total().started, recorded.history.len() as u64);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_honest_server_passes_every_checker() {
+    for exec in ["checkout", "hot_seat", "retry_storm"] {
+        let judged =
+            judge(&Fake::new(Manners::Honest, 0), plan(exec, 60, arrivals(150.0, 1))).await;
+        assert_eq!(
+            checkers::verdict(&judged.results),
+            CheckVerdict::Pass,
+            "{exec}: {:#?}",
+            judged.results
+        );
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_naive_server_is_caught_by_the_database_and_by_the_clients() {
+    for exec in ["checkout", "hot_seat"] {
+        let executor = Executor::ConstantVus {
+            vus: 32,
+            duration: Duration::from_secs(1),
+            iterations: Some(400),
+        };
+        let judged = judge(&Fake::new(Manners::Naive, 0), plan(exec, 40, executor)).await;
+        for checker in ["no-double-sell-database", "no-double-sell-clients"] {
+            let result = judged.of(checker);
+            assert_eq!(result.verdict, CheckVerdict::Fail, "{exec}: {result:?}");
+            assert!(result.detail.contains("seat "), "{}", result.detail);
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn answers_lost_on_the_way_are_settled_and_judged_as_what_they_were() {
+    let judged =
+        judge(&Fake::new(Manners::Honest, 5), plan("checkout", 400, arrivals(120.0, 1))).await;
+    let lost = judged.recorded.history.iter().filter(|op| op.outcome == Outcome::Info).count();
+    let Settled { ok, fail, unknown } = judged.settled;
+    assert!(ok > 10, "most lost answers were grants: {:?}", judged.settled);
+    assert_eq!((ok + fail, unknown), (lost as u64, 0));
+    assert_eq!(checkers::verdict(&judged.results), CheckVerdict::Pass, "{:#?}", judged.results);
+    let booked =
+        |op: &&super::recorder::Operation| op.op == OpKind::Confirm && op.end() == Outcome::Ok;
+    assert!(
+        judged
+            .recorded
+            .history
+            .iter()
+            .filter(booked)
+            .all(|op| op.booking.is_some() && op.reservation.is_some())
+    );
+}
+
+fn storm_plan() -> Plan {
+    let mut plan = plan("retry_storm", 200, arrivals(30.0, 1));
+    plan.loads[0].duplicates = 8;
+    plan.loads[0].other_body = 0.4;
+    plan.loads[0].seats_per_order = (1, 1);
+    plan
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_storm_of_copies_has_one_effect_on_an_honest_server_whatever_is_lost() {
+    for lose_every in [0, 3] {
+        let judged = judge(&Fake::new(Manners::Honest, lose_every), storm_plan()).await;
+        assert_eq!(checkers::verdict(&judged.results), CheckVerdict::Pass, "{:#?}", judged.results);
+        let reused = judged.recorded.history.iter().filter(|op| op.status == Some(422)).count();
+        assert!(reused > 50, "copies with another body were sent and refused: {reused}");
+        assert!(
+            judged.of("idempotency").detail.contains("keys repeated"),
+            "{:?}",
+            judged.of("idempotency")
+        );
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_storm_of_copies_breaks_a_naive_server() {
+    let judged = judge(&Fake::new(Manners::Naive, 0), storm_plan()).await;
+    assert_eq!(judged.of("idempotency").verdict, CheckVerdict::Fail, "{:#?}", judged.results);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_cannot_connect_is_sent_to_another_server_and_knows_that_nothing_happened() {
+    let fake = Fake::new(Manners::Honest, 0);
+    let mut rehearsal = Rehearsal::new(&fake, plan("checkout", 400, arrivals(60.0, 1))).await;
+    let gone = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
+    let site = Arc::get_mut(&mut rehearsal.site).unwrap();
+    let mut servers = site.client.servers().to_vec();
+    servers[0].base_url = format!("http://{gone}");
+    site.client = Client::new(servers, *site.client.epoch()).unwrap();
+    let (_, recorded, site) = rehearsal.load().await;
+    let to_the_gone: Vec<_> =
+        recorded.history.iter().filter(|op| op.server == "server-1").collect();
+    assert!(to_the_gone.len() > 20);
+    assert!(
+        to_the_gone.iter().all(|op| op.outcome == Outcome::Fail && op.status.is_none()),
+        "{:?}",
+        to_the_gone[0]
+    );
+    assert_eq!(site.recorder.live().of_server("server-1").fail, to_the_gone.len() as u64);
+    // Nobody gave up before the other one had answered.
+    let answered: BTreeSet<u64> =
+        recorded.history.iter().filter(|op| op.status.is_some()).map(|op| op.iteration).collect();
+    assert_eq!(answered.len(), 60);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_request_without_an_answer_in_time_is_unknown_and_never_lost_from_the_record() {
+    let fake = Fake::new(Manners::Honest, 0);
+    let mut rehearsal = Rehearsal::new(&fake, plan("checkout", 400, arrivals(20.0, 1))).await;
+    rehearsal.plan.loads[0].request_timeout = Duration::from_millis(300);
+    // Connections are taken in by the kernel and answered by nobody.
+    let silent = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let base_url = format!("http://{}", silent.local_addr().unwrap());
+    let site = Arc::get_mut(&mut rehearsal.site).unwrap();
+    let servers = site
+        .client
+        .servers()
+        .iter()
+        .map(|server| Server { base_url: base_url.clone(), ..server.clone() });
+    site.client = Client::new(servers.collect(), *site.client.epoch()).unwrap();
+    let (outcome, mut recorded, site) = rehearsal.load().await;
+    assert_eq!((outcome.iterations, outcome.aborted, recorded.history.len()), (20, 0, 20));
+    assert!(
+        recorded
+            .history
+            .iter()
+            .all(|op| op.outcome == Outcome::Info && op.detail == "no answer in time")
+    );
+    let patience = Patience {
+        request_timeout: Duration::from_millis(10),
+        deadline: Duration::from_millis(10),
+    };
+    drop(silent);
+    let settled = settle::settle(&site, &mut recorded.history, patience).await;
+    assert_eq!(settled.unknown, 20, "nobody could be asked");
 }

@@ -2,7 +2,7 @@
 
 pub mod summary;
 pub mod table;
-mod json;
+pub mod json;
 mod junit;
 
 use std::io::{self, Write};

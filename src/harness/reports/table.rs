@@ -40,38 +40,40 @@ pub fn write(runs: &[Summary], style: Style, out: &mut dyn Write) -> io::Result<
     for run in runs {
         write_run(run, style, out)?;
     }
-    if runs.len() != 1 {
-        let mut table = new_table(
-            style,
-            &[
-                "",
-                "scenario",
-                "strategy",
-                "seats sold",
-                "double-sells",
-                "requests",
-                "seconds",
-                "exit code",
-            ],
-        );
-        for run in runs {
-            let (word, color) = headline(run);
-            let sold = format!("{} of {}", grouped(run.seats_sold), grouped(run.seats_count));
-            table.add_row([
-                bold(word, color),
-                Cell::new(&run.scenario),
-                Cell::new(&run.strategy),
-                right(sold),
-                right(run.double_sells),
-                right(grouped(requests(run))),
-                right(format!("{:.1}", run.load_seconds)),
-                right(run.exit_code),
-            ]);
-        }
-        let worst = worst_exit_code(runs.iter().map(|run| run.exit_code));
-        writeln!(out, "{}\n\n{} runs, exit code {worst}", table.trim_fmt(), runs.len())?;
+    if runs.len() == 1 { Ok(()) } else { write_overview(runs, style, out) }
+}
+
+/// Writes the table of all runs, a line each, and the worst exit code.
+pub fn write_overview(runs: &[Summary], style: Style, out: &mut dyn Write) -> io::Result<()> {
+    let mut table = new_table(
+        style,
+        &[
+            "",
+            "scenario",
+            "strategy",
+            "seats sold",
+            "double-sells",
+            "requests",
+            "seconds",
+            "exit code",
+        ],
+    );
+    for run in runs {
+        let (word, color) = headline(run);
+        let sold = format!("{} of {}", grouped(run.seats_sold), grouped(run.seats_count));
+        table.add_row([
+            bold(word, color),
+            Cell::new(&run.scenario),
+            Cell::new(&run.strategy),
+            right(sold),
+            right(run.double_sells),
+            right(grouped(requests(run))),
+            right(format!("{:.1}", run.load_seconds)),
+            right(run.exit_code),
+        ]);
     }
-    Ok(())
+    let worst = worst_exit_code(runs.iter().map(|run| run.exit_code));
+    writeln!(out, "{}\n\n{} runs, exit code {worst}", table.trim_fmt(), runs.len())
 }
 
 /// An observed value as reports write it.

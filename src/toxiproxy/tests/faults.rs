@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
 
 use crate::toxiproxy::tests::{Rig, connect, drain, round_trip, within};
 
@@ -121,4 +122,190 @@ async fn toxicity_chooses_the_same_connections_for_the_same_seed() {
     assert!(choices[0].contains(&true) && choices[0].contains(&false), "{:?}", choices[0]);
     assert_eq!(choices[0], choices[1]);
     assert_ne!(choices[0], choices[2]);
+}
+
+/// Sends `len` bytes and takes them back; returns how long that took.
+async fn bulk(stream: &mut TcpStream, len: usize) -> Duration {
+    let start = Instant::now();
+    let data: Vec<u8> = (0..251).cycle().take(len).collect();
+    let mut back = vec![0; len];
+    let (mut read, mut write) = stream.split();
+    let (sent, received) =
+        within(async { tokio::join!(write.write_all(&data), read.read_exact(&mut back)) }).await;
+    sent.unwrap();
+    received.unwrap();
+    assert!(back == data, "the data changed on its way");
+    start.elapsed()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn bandwidth_keeps_the_rate_and_blocks_at_zero() {
+    let rig = Rig::new().await;
+    let listen = rig.proxy("db").await;
+    rig.add("db", r#"{"type":"bandwidth","name":"slow","attributes":{"rate":1000}}"#).await;
+    let mut stream = connect(&listen).await;
+    let took = bulk(&mut stream, 300_000).await;
+    assert!((290..360).contains(&took.as_millis()), "{took:?}");
+    rig.metric_reaches(BYTES, &["toxic=\"slow\""], |bytes| bytes == 300_000).await;
+
+    rig.ok("PATCH", "/proxies/db/toxics/slow", r#"{"attributes":{"rate":0}}"#).await;
+    stream.write_all(b"held").await.unwrap();
+    rig.metric_reaches(BYTES, &["toxic=\"slow\""], |bytes| bytes == 300_004).await;
+    let mut back = [0; 4];
+    let early = tokio::time::timeout(Duration::from_millis(50), stream.read_exact(&mut back)).await;
+    assert!(early.is_err(), "rate 0 lets data through");
+    rig.ok("DELETE", "/proxies/db/toxics/slow", "").await;
+    within(stream.read_exact(&mut back)).await.unwrap();
+    assert_eq!(&back, b"held");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_shared_bandwidth_is_shared() {
+    let rig = Rig::new().await;
+    let listen = rig.proxy("db").await;
+    rig.add("db", r#"{"type":"shared_bandwidth","attributes":{"rate":1000}}"#).await;
+    let (mut one, mut other) = (connect(&listen).await, connect(&listen).await);
+    let start = Instant::now();
+    tokio::join!(bulk(&mut one, 150_000), bulk(&mut other, 150_000));
+    let took = start.elapsed();
+    assert!((290..360).contains(&took.as_millis()), "{took:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn slow_close_delays_the_end_and_not_the_data() {
+    let rig = Rig::new().await;
+    let listen = rig.proxy("db").await;
+    rig.add("db", r#"{"type":"slow_close","attributes":{"delay":150}}"#).await;
+    let mut stream = connect(&listen).await;
+    assert!(round_trip(&mut stream, b"hello").await < Duration::from_millis(100));
+    assert_eq!(rig.metric(CONNECTIONS, &["type=\"slow_close\""]).await, 0);
+    let start = Instant::now();
+    stream.shutdown().await.unwrap();
+    assert_eq!(drain(&mut stream).await, (Vec::new(), false));
+    assert!((150..200).contains(&start.elapsed().as_millis()), "{:?}", start.elapsed());
+    assert_eq!(rig.metric(CONNECTIONS, &["type=\"slow_close\""]).await, 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn reset_peer_resets_both_sides_of_a_live_connection() {
+    let rig = Rig::new().await;
+    let upstream = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let listen = rig.proxy_to("db", &upstream.local_addr().unwrap().to_string()).await;
+    let mut client = connect(&listen).await;
+    let (mut server, _) = within(upstream.accept()).await.unwrap();
+    client.write_all(b"before").await.unwrap();
+    within(server.read_exact(&mut [0; 6])).await.unwrap();
+
+    rig.add("db", r#"{"type":"reset_peer","stream":"upstream","attributes":{"timeout":40}}"#).await;
+    let start = Instant::now();
+    client.write_all(b"bait").await.unwrap();
+    assert_eq!(drain(&mut client).await, (Vec::new(), true));
+    assert!((40..90).contains(&start.elapsed().as_millis()), "{:?}", start.elapsed());
+    assert_eq!(drain(&mut server).await, (Vec::new(), true));
+    assert_eq!(rig.metric(BYTES, &["type=\"reset_peer\""]).await, 4);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_reset_peer_that_never_fires_leaves_ends_in_order() {
+    let rig = Rig::new().await;
+    let listen = rig.proxy("db").await;
+    rig.add("db", r#"{"type":"reset_peer","toxicity":0}"#).await;
+    let mut stream = connect(&listen).await;
+    round_trip(&mut stream, b"hello").await;
+    stream.shutdown().await.unwrap();
+    assert_eq!(drain(&mut stream).await, (Vec::new(), false));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn slicer_cuts_replies_into_pieces_with_pauses() {
+    let rig = Rig::new().await;
+    let listen = rig.proxy("db").await;
+    let slicer = r#"{"type":"slicer","attributes":{"average_size":100,"delay":5000}}"#;
+    rig.add("db", slicer).await;
+    let mut stream = connect(&listen).await;
+    let start = Instant::now();
+    stream.write_all(&[1; 1000]).await.unwrap();
+    let (mut pieces, mut received) = (0, 0);
+    while received < 1000 {
+        received += within(stream.read(&mut [0; 2000])).await.unwrap();
+        pieces += 1;
+    }
+    assert_eq!(pieces, 16);
+    assert!(start.elapsed() >= Duration::from_millis(15 * 5));
+    assert_eq!(rig.metric(BYTES, &["type=\"slicer\""]).await, 1000);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn limit_data_passes_so_much_and_closes() {
+    let rig = Rig::new().await;
+    let listen = rig.proxy("db").await;
+    rig.add("db", r#"{"type":"limit_data","name":"cap","attributes":{"bytes":5}}"#).await;
+    let mut stream = connect(&listen).await;
+    stream.write_all(b"hello world").await.unwrap();
+    assert_eq!(drain(&mut stream).await, (b"hello".to_vec(), false));
+    assert_eq!(rig.metric(BYTES, &["toxic=\"cap\""]).await, 6);
+
+    rig.ok("PATCH", "/proxies/db/toxics/cap", r#"{"attributes":{"bytes":0}}"#).await;
+    let mut stream = connect(&listen).await;
+    let early = tokio::time::timeout(Duration::from_millis(50), stream.read(&mut [0; 1])).await;
+    assert!(early.is_err(), "it closes at the first byte, not on connect");
+    stream.write_all(b"x").await.unwrap();
+    assert_eq!(drain(&mut stream).await, (Vec::new(), false));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn lost_packets_come_late_and_in_order() {
+    let rig = Rig::new().await;
+    let listen = rig.proxy("db").await;
+    let loss = r#"{"type":"packet_loss","attributes":{"loss":50,"retransmit":10}}"#;
+    rig.add("db", loss).await;
+    let mut stream = connect(&listen).await;
+    let mut late = 0;
+    for _ in 0..40 {
+        late += u32::from(round_trip(&mut stream, b"hello").await >= Duration::from_millis(10));
+    }
+    assert!((8..32).contains(&late), "{late} of 40 at 50 %");
+    assert_eq!(rig.metric(BYTES, &["type=\"packet_loss\""]).await, u64::from(late) * 5);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_dropped_response_leaves_the_request_carried_out() {
+    let rig = Rig::new().await;
+    let upstream = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let listen = rig.proxy_to("db", &upstream.local_addr().unwrap().to_string()).await;
+    rig.add("db", r#"{"type":"drop_response","attributes":{"close_after":50}}"#).await;
+    let mut client = connect(&listen).await;
+    client.write_all(b"book it").await.unwrap();
+    let (mut server, _) = within(upstream.accept()).await.unwrap();
+    let mut request = [0; 7];
+    within(server.read_exact(&mut request)).await.unwrap();
+    assert_eq!(&request, b"book it");
+    server.write_all(b"booked").await.unwrap();
+    assert_eq!(drain(&mut client).await, (Vec::new(), false));
+    assert_eq!(rig.metric(BYTES, &["type=\"drop_response\""]).await, 6);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_idle_connection_survives_drop_response() {
+    let rig = Rig::new().await;
+    let listen = rig.proxy("db").await;
+    let mut stream = connect(&listen).await;
+    round_trip(&mut stream, b"hello").await;
+    rig.add("db", r#"{"type":"drop_response","name":"mute"}"#).await;
+    rig.ok("DELETE", "/proxies/db/toxics/mute", "").await;
+    round_trip(&mut stream, b"hello").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn slow_connect_delays_new_connections_only() {
+    let rig = Rig::new().await;
+    let listen = rig.proxy("db").await;
+    let mut open = connect(&listen).await;
+    round_trip(&mut open, b"hello").await;
+    rig.add("db", r#"{"type":"slow_connect","attributes":{"delay":100}}"#).await;
+    assert!(round_trip(&mut open, b"hello").await < Duration::from_millis(80));
+    assert_eq!(rig.metric(CONNECTIONS, &["type=\"slow_connect\""]).await, 0);
+    let took = round_trip(&mut connect(&listen).await, b"hello").await;
+    assert!((100..150).contains(&took.as_millis()), "{took:?}");
+    assert_eq!(rig.metric(CONNECTIONS, &["type=\"slow_connect\""]).await, 1);
 }

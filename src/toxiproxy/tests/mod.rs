@@ -2,11 +2,15 @@
 //!
 //! - `api`: the control API, answer by answer;
 //! - `lifecycle`: start, stop, move and count proxies and connections;
-//! - `faults`: what each toxic does to live data.
+//! - `faults`: what each toxic does to live data;
+//! - `endurance`: many changes, connections and bytes at once;
+//! - `random_calls`: any sequence of calls while data flows.
 
 mod api;
 mod lifecycle;
 mod faults;
+mod endurance;
+mod random_calls;
 
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};

@@ -12,10 +12,33 @@ use crate::toxiproxy::queue::{End, Queue};
 
 mod noop;
 mod latency;
+mod bandwidth;
+mod slow_close;
 mod timeout;
+mod reset_peer;
+mod slicer;
+mod limit_data;
+mod packet_loss;
+mod drop_response;
+mod slow_connect;
+mod shared_bandwidth;
+mod pace;
 
 /// Every type the control API knows, in the order it is documented.
-pub const TOXICS: &[&Kind] = &[&noop::KIND, &latency::KIND, &timeout::KIND];
+pub const TOXICS: &[&Kind] = &[
+    &noop::KIND,
+    &latency::KIND,
+    &bandwidth::KIND,
+    &slow_close::KIND,
+    &timeout::KIND,
+    &reset_peer::KIND,
+    &slicer::KIND,
+    &limit_data::KIND,
+    &packet_loss::KIND,
+    &drop_response::KIND,
+    &slow_connect::KIND,
+    &shared_bandwidth::KIND,
+];
 
 /// One read of the socket: what a stage that holds nothing back may buffer.
 pub const ONE_READ: usize = 32 * 1024;
@@ -125,12 +148,17 @@ impl Pipe<'_> {
 
     /// Moves everything there is room for, then the end.
     pub fn pass(&mut self) {
+        self.pass_data();
+        self.forward_end();
+    }
+
+    /// Moves everything there is room for, and keeps the end.
+    pub fn pass_data(&mut self) {
         while self.output.has_room()
             && let Some(chunk) = self.input.pop()
         {
             self.output.push(chunk);
         }
-        self.forward_end();
     }
 
     /// Drops what is queued, counts it, and returns how many bytes that was.
@@ -167,4 +195,50 @@ impl Evidence {
 /// The `dial_delay` of a toxic that leaves connecting alone.
 fn dial_at_once(_: &Attributes) -> Duration {
     Duration::ZERO
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn every_toxic_is_named_once_and_described() {
+        let names: BTreeSet<_> = TOXICS.iter().map(|kind| kind.name).collect();
+        assert_eq!(names.len(), TOXICS.len());
+        for kind in TOXICS {
+            assert!(!kind.summary.is_empty() && kind.capacity >= ONE_READ, "{}", kind.name);
+            let attributes: BTreeSet<_> = kind.attributes.iter().map(|a| a.name).collect();
+            assert_eq!(attributes.len(), kind.attributes.len(), "{}", kind.name);
+            assert!(kind.attributes.iter().all(|a| !a.summary.is_empty()), "{}", kind.name);
+        }
+    }
+
+    #[test]
+    fn all_types_of_toxiproxy_2_12_are_there() {
+        for name in [
+            "noop",
+            "latency",
+            "bandwidth",
+            "slow_close",
+            "timeout",
+            "reset_peer",
+            "slicer",
+            "limit_data",
+        ] {
+            assert!(TOXICS.iter().any(|kind| kind.name == name), "{name}");
+        }
+    }
+
+    #[test]
+    fn odd_values_become_the_nearest_that_makes_sense() {
+        const TIME: Attribute = Attribute::zero("time", "");
+        for (value, expected) in
+            [(-1, Duration::ZERO), (3, Duration::from_millis(3)), (i64::MAX, LONGEST)]
+        {
+            let attributes = Attributes(BTreeMap::from([("time", value)]));
+            assert_eq!(attributes.millis(&TIME), expected);
+        }
+    }
 }

@@ -1,5 +1,8 @@
 //! The toxics of one link, one behind the other, with a queue in front of each; knows no sockets.
 
+#[cfg(test)]
+mod tests;
+
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -122,11 +125,17 @@ impl Chain {
             random: &mut slot.random,
             evidence: &mut slot.evidence,
         };
+        let mut next = None;
         if slot.active {
-            return slot.stage.advance(&mut pipe);
+            next = slot.stage.advance(&mut pipe);
+        } else {
+            pipe.pass();
         }
-        pipe.pass();
-        None
+        if pipe.output.end() == Some(End::Reset) {
+            // A reset does not queue behind data that other toxics hold back.
+            self.output.finish(End::Reset);
+        }
+        next
     }
 
     fn remove(&mut self, index: usize) {

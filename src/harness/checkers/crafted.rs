@@ -1,0 +1,135 @@
+//! Evidence made by hand, for tests of the checkers. The pieces fit each other: what a test breaks is all that is broken.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use time::OffsetDateTime;
+use uuid::Uuid;
+
+use super::Evidence;
+use crate::harness::recorder::Operation;
+use crate::harness::recorder::crafted::{booking, confirm, event, hold, reservation, user};
+use crate::harness::scenario::Plan;
+use crate::harness::scenario::plan::{GeneratorLimits, Inventory, Payments, Target};
+use crate::storage::audit::{Audit, BookingRow, PaymentRow, ReservationRow};
+use crate::wire::{Charge, ChargeState};
+
+/// Price of every seat.
+pub const PRICE_CENTS: i64 = 5_000;
+
+/// A run made by hand.
+pub struct Case {
+    pub plan: Plan,
+    pub history: Vec<Operation>,
+    pub audit: Audit,
+    pub ledger: Vec<Charge>,
+}
+
+impl Case {
+    /// 2,000 seats, and nothing happened.
+    pub fn new() -> Self {
+        let target =
+            Target { strategy: String::new(), instances: 1, redis_nodes: 1, env: BTreeMap::new() };
+        let plan = Plan {
+            title: String::new(),
+            name: String::new(),
+            seed: 1,
+            target,
+            inventory: Inventory {
+                events: 1,
+                seats: 2_000,
+                price_cents: PRICE_CENTS,
+                hold_ttl: Duration::from_secs(30),
+            },
+            payments: Payments { decline: 0.0, latency: Duration::ZERO, drop_reply: 0.0 },
+            generator: GeneratorLimits { max_dropped: 0, max_lag_p99: Duration::from_secs(1) },
+            checkers: Vec::new(),
+            loads: Vec::new(),
+            faults: Vec::new(),
+            thresholds: Vec::new(),
+            sometimes: Vec::new(),
+        };
+        let audit = Audit {
+            taken_at: OffsetDateTime::UNIX_EPOCH + Duration::from_hours(1),
+            seats_count: 2_000,
+            seats_sold: 0,
+            findings: Vec::new(),
+            bookings: Vec::new(),
+            reservations: Vec::new(),
+            payments: Vec::new(),
+        };
+        Self { plan, history: Vec::new(), audit, ledger: Vec::new() }
+    }
+
+    /// Twenty buyers hold two seats each, one after the other, and pay for them.
+    pub fn honest_sale() -> Self {
+        let mut case = Self::new();
+        for number in 0..20_u64 {
+            let first = i64::try_from(number).unwrap() * 2 + 1;
+            let began = number * 10_000;
+            let held = hold(user(number), &[first, first + 1], began..began + 4_000);
+            case.sell(number, user(number), &[first, first + 1]);
+            let sale = case.audit.bookings.last_mut().unwrap();
+            sale.reservation_id = held.reservation.unwrap();
+            case.audit.reservations.last_mut().unwrap().id = sale.reservation_id;
+            case.audit.payments.last_mut().unwrap().reservation_id = sale.reservation_id;
+            case.history.push(held.clone());
+            case.history.push(confirm(&held, booking(number), began + 5_000..began + 9_000));
+        }
+        case
+    }
+
+    /// A sale in the database and at the provider, under the number's booking and reservation and the keys that the
+    /// crafted operations of this user have.
+    pub fn sell(&mut self, number: u64, user: Uuid, seats: &[i64]) {
+        let total_cents = PRICE_CENTS * i64::try_from(seats.len()).unwrap();
+        self.audit.reservations.push(ReservationRow {
+            id: reservation(number),
+            event_id: event(),
+            user_id: user,
+            state: "confirmed".to_owned(),
+            seat_ids: seats.to_vec(),
+            expires_at: self.audit.taken_at,
+            idempotency_key: format!("hold-{user}"),
+        });
+        self.audit.bookings.push(BookingRow {
+            id: booking(number),
+            reference: format!("REF{number}"),
+            reservation_id: reservation(number),
+            event_id: event(),
+            user_id: user,
+            state: "confirmed".to_owned(),
+            total_cents,
+            seat_ids: seats.to_vec(),
+            idempotency_key: format!("confirm-{user}"),
+        });
+        self.audit.payments.push(PaymentRow {
+            id: payment(number),
+            reservation_id: reservation(number),
+            state: "captured".to_owned(),
+            amount_cents: total_cents,
+            idempotency_key: format!("confirm-{user}"),
+        });
+        self.ledger.push(Charge {
+            payment_id: payment(number),
+            amount_cents: total_cents,
+            state: ChargeState::Captured,
+        });
+        self.audit.seats_sold += i64::try_from(seats.len()).unwrap();
+    }
+
+    /// The evidence.
+    pub fn evidence(&self) -> Evidence<'_> {
+        Evidence {
+            plan: &self.plan,
+            history: &self.history,
+            audit: &self.audit,
+            ledger: &self.ledger,
+        }
+    }
+}
+
+/// The payment of this number.
+pub fn payment(number: u64) -> Uuid {
+    Uuid::from_u64_pair(5, number)
+}

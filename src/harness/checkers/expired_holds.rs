@@ -1,0 +1,113 @@
+//! `expired-holds`: nothing is held past its end, and no seat stands blocked by a hold that is not live. Knows nothing of
+//! sales.
+
+use std::time::Duration;
+
+use super::violations::{Violations, counted};
+use super::{CheckResult, Checker, Evidence};
+use crate::storage::audit::FindingKind;
+
+/// How long after its end a hold may still stand as held: the expiry job's time to come round.
+const GRACE: Duration = Duration::from_secs(5);
+
+/// The checker.
+#[derive(Debug)]
+pub struct ExpiredHolds;
+
+impl Checker for ExpiredHolds {
+    fn name(&self) -> &'static str {
+        "expired-holds"
+    }
+
+    fn summary(&self) -> &'static str {
+        "no hold outlives its end, no seat is blocked by a hold that is not live"
+    }
+
+    /// A violation is a seat or a reservation.
+    fn check(&self, evidence: &Evidence<'_>) -> CheckResult {
+        let audit = evidence.audit;
+        let mut violations = Violations::default();
+        for row in audit.reservations.iter().filter(|row| row.state == "held") {
+            let over = audit.taken_at - row.expires_at;
+            if over > GRACE {
+                let seconds = over.whole_seconds();
+                let what = format!(
+                    "reservation {} of seats {:?} ended {seconds} s ago",
+                    row.id, row.seat_ids
+                );
+                violations.add(seconds.unsigned_abs(), format!("{what} and is still held"));
+            }
+        }
+        for finding in
+            audit.findings.iter().filter(|finding| finding.kind == FindingKind::OrphanedHold)
+        {
+            violations.add(1, format!("the audit found: {}", finding.detail));
+        }
+        violations.result(self.name(), || {
+            if audit.reservations.is_empty() {
+                return CheckResult::unknown(self.name(), "nothing was ever held");
+            }
+            let in_state =
+                |state: &str| audit.reservations.iter().filter(|row| row.state == state).count();
+            let detail = format!(
+                "{}: {} expired, {} still live",
+                counted(audit.reservations.len(), "reservation"),
+                in_state("expired"),
+                in_state("held")
+            );
+            CheckResult::pass(self.name(), detail)
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::ExpiredHolds;
+    use crate::harness::checkers::crafted::Case;
+    use crate::harness::checkers::{CheckResult, CheckVerdict, Checker as _};
+    use crate::storage::audit::{Finding, FindingKind};
+
+    fn check(case: &Case) -> CheckResult {
+        ExpiredHolds.check(&case.evidence())
+    }
+
+    fn with_a_hold_that_ended(ago: Duration) -> Case {
+        let mut case = Case::honest_sale();
+        "held".clone_into(&mut case.audit.reservations[2].state);
+        case.audit.reservations[2].expires_at = case.audit.taken_at - ago;
+        case
+    }
+
+    #[test]
+    fn a_hold_long_past_its_end_fails_and_one_just_past_it_does_not() {
+        let result = check(&with_a_hold_that_ended(Duration::from_secs(61)));
+        assert_eq!((result.verdict, result.violations), (CheckVerdict::Fail, 1));
+        assert!(result.detail.contains("of seats [5, 6] ended 61 s ago"), "{}", result.detail);
+        assert_eq!(
+            check(&with_a_hold_that_ended(Duration::from_secs(5))).verdict,
+            CheckVerdict::Pass
+        );
+    }
+
+    #[test]
+    fn a_live_hold_is_fine() {
+        let mut case = with_a_hold_that_ended(Duration::ZERO);
+        case.audit.reservations[2].expires_at += Duration::from_secs(30);
+        assert_eq!(check(&case).detail, "20 reservations: 0 expired, 1 still live");
+    }
+
+    #[test]
+    fn a_blocked_seat_found_by_the_audit_fails() {
+        let mut case = Case::honest_sale();
+        let finding = |kind| Finding {
+            kind,
+            detail: "seat 9 is claimed by reservation 1, which is expired".to_owned(),
+        };
+        case.audit.findings.push(finding(FindingKind::BookingWithoutPayment));
+        assert_eq!(check(&case).verdict, CheckVerdict::Pass, "that is another checker's business");
+        case.audit.findings.push(finding(FindingKind::OrphanedHold));
+        assert_eq!(check(&case).verdict, CheckVerdict::Fail);
+    }
+}

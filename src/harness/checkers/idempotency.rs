@@ -1,0 +1,226 @@
+//! `idempotency`: one key, one effect. In the database a buyer's key made at most one reservation, one booking and one
+//! charge; to the clients, the same request was answered with the same bytes, and another request under a used key was
+//! never granted. Knows nothing of seats.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use uuid::Uuid;
+
+use super::violations::{Violations, counted};
+use super::{CheckResult, Checker, Evidence};
+use crate::harness::recorder::{Operation, Outcome};
+use crate::storage::audit::Audit;
+
+/// The checker.
+#[derive(Debug)]
+pub struct Idempotency;
+
+/// A key belongs to its user.
+type Key<'a> = (Uuid, &'a str);
+
+impl Checker for Idempotency {
+    fn name(&self) -> &'static str {
+        "idempotency"
+    }
+
+    fn summary(&self) -> &'static str {
+        "one idempotency key has one effect and one answer"
+    }
+
+    /// A violation is a key and a way in which it broke.
+    fn check(&self, evidence: &Evidence<'_>) -> CheckResult {
+        let requests = by_key(evidence.history);
+        let mut violations = Violations::default();
+        for (key, requests) in &requests {
+            check_answers(key, requests, &mut violations);
+        }
+        check_effects(evidence.audit, &mut violations);
+        violations.result(self.name(), || {
+            let granted =
+                |requests: &&Vec<&Operation>| requests.iter().any(|op| op.end() == Outcome::Ok);
+            if requests.values().filter(granted).count() == 0 {
+                return CheckResult::unknown(self.name(), "no request with a key was granted");
+            }
+            CheckResult::pass(self.name(), tally(&requests))
+        })
+    }
+}
+
+fn by_key(history: &[Operation]) -> BTreeMap<Key<'_>, Vec<&Operation>> {
+    let mut requests: BTreeMap<Key<'_>, Vec<&Operation>> = BTreeMap::new();
+    for op in history {
+        if let Some(key) = &op.key {
+            requests.entry((op.user, key)).or_default().push(op);
+        }
+    }
+    requests
+}
+
+/// What the clients saw of one key.
+fn check_answers((user, key): &Key<'_>, requests: &[&Operation], violations: &mut Violations) {
+    let granted = || requests.iter().filter(|op| op.end() == Outcome::Ok);
+    let bodies: BTreeSet<&str> = granted().map(|op| op.request_sha256.as_str()).collect();
+    if bodies.len() > 1 {
+        let what =
+            format!("key {key} of buyer {user} was granted to {} different requests", bodies.len());
+        violations.add(bodies.len() as u64, what);
+    }
+    for body in bodies {
+        // Settling reads an answer back inside another one, so only answers as sent are compared.
+        let as_sent = granted().filter(|op| op.outcome == Outcome::Ok && op.request_sha256 == body);
+        let answers: BTreeSet<&str> =
+            as_sent.filter_map(|op| op.response_sha256.as_deref()).collect();
+        if answers.len() > 1 {
+            let what = format!(
+                "key {key} of buyer {user} was answered in {} ways for one request",
+                answers.len()
+            );
+            violations.add(answers.len() as u64, what);
+        }
+    }
+}
+
+/// What the database holds of every key. A payment that failed took nothing and is no effect.
+fn check_effects(audit: &Audit, violations: &mut Violations) {
+    let owners: HashMap<Uuid, Uuid> =
+        audit.reservations.iter().map(|row| (row.id, row.user_id)).collect();
+    let reservations =
+        audit.reservations.iter().map(|row| (row.user_id, row.idempotency_key.as_str(), row.id));
+    let bookings =
+        audit.bookings.iter().map(|row| (row.user_id, row.idempotency_key.as_str(), row.id));
+    let charges =
+        audit.payments.iter().filter(|row| row.state == "captured" || row.state == "refunded");
+    let charges = charges.map(|row| {
+        let owner = owners.get(&row.reservation_id).copied().unwrap_or_default();
+        (owner, row.idempotency_key.as_str(), row.id)
+    });
+    report_repeated("reservations", reservations, violations);
+    report_repeated("bookings", bookings, violations);
+    report_repeated("charges", charges, violations);
+}
+
+fn report_repeated<'a>(
+    noun: &str,
+    rows: impl Iterator<Item = (Uuid, &'a str, Uuid)>,
+    violations: &mut Violations,
+) {
+    let mut made: BTreeMap<Key<'a>, Vec<Uuid>> = BTreeMap::new();
+    for (user, key, id) in rows {
+        made.entry((user, key)).or_default().push(id);
+    }
+    for ((user, key), ids) in made {
+        if let [first, second, ..] = ids.as_slice() {
+            let count = ids.len();
+            let what = format!(
+                "key {key} of buyer {user} made {count} {noun}, among them {first} and {second}"
+            );
+            violations.add(count as u64, what);
+        }
+    }
+}
+
+fn tally(requests: &BTreeMap<Key<'_>, Vec<&Operation>>) -> String {
+    let sent: usize = requests.values().map(Vec::len).sum();
+    let repeated = requests.values().filter(|requests| requests.len() > 1).count();
+    let reused = requests.values().filter(|requests| {
+        requests.iter().any(|op| op.request_sha256 != requests[0].request_sha256)
+    });
+    format!(
+        "{} in {}, {} repeated, {} reused for another request",
+        counted(sent, "request"),
+        counted(requests.len(), "key"),
+        counted(repeated, "key"),
+        counted(reused.count(), "key"),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Idempotency;
+    use crate::harness::checkers::crafted::{Case, payment};
+    use crate::harness::checkers::{CheckResult, CheckVerdict, Checker as _};
+    use crate::harness::recorder::crafted::{ended, hold, reservation, user};
+    use crate::harness::recorder::{Operation, Outcome};
+
+    fn check(case: &Case) -> CheckResult {
+        Idempotency.check(&case.evidence())
+    }
+
+    fn fails(case: &Case, word: &str) {
+        let result = check(case);
+        assert_eq!(result.verdict, CheckVerdict::Fail, "{result:?}");
+        assert!(result.detail.contains(word), "{word} in {}", result.detail);
+    }
+
+    #[test]
+    fn a_key_with_two_rows_of_a_kind_fails() {
+        let mut twice_held = Case::honest_sale();
+        let mut row = twice_held.audit.reservations[3].clone();
+        row.id = reservation(900);
+        twice_held.audit.reservations.push(row);
+        fails(&twice_held, "made 2 reservations");
+
+        let mut twice_booked = Case::honest_sale();
+        let row = twice_booked.audit.bookings[3].clone();
+        twice_booked.audit.bookings.push(row);
+        fails(&twice_booked, "made 2 bookings");
+
+        let mut twice_charged = Case::honest_sale();
+        let mut row = twice_charged.audit.payments[3].clone();
+        row.id = payment(900);
+        "refunded".clone_into(&mut row.state);
+        twice_charged.audit.payments.push(row.clone());
+        fails(&twice_charged, "made 2 charges");
+        "failed".clone_into(&mut twice_charged.audit.payments.last_mut().unwrap().state);
+        assert_eq!(
+            check(&twice_charged).verdict,
+            CheckVerdict::Pass,
+            "a failed payment took nothing"
+        );
+    }
+
+    #[test]
+    fn the_same_key_of_two_buyers_is_two_keys() {
+        let mut case = Case::honest_sale();
+        for row in &mut case.audit.reservations {
+            "the same".clone_into(&mut row.idempotency_key);
+        }
+        assert_eq!(check(&case).verdict, CheckVerdict::Pass);
+    }
+
+    #[test]
+    fn two_answers_to_one_request_fail() {
+        let mut case = Case::honest_sale();
+        let copy =
+            Operation { response_sha256: Some("else".to_owned()), ..case.history[0].clone() };
+        case.history.push(copy.clone());
+        fails(&case, "answered in 2 ways");
+        // What settling found has no bytes to compare.
+        let lost = Operation { settled: Some(Outcome::Ok), ..ended(copy, Outcome::Info) };
+        *case.history.last_mut().unwrap() = lost;
+        assert_eq!(check(&case).verdict, CheckVerdict::Pass);
+    }
+
+    #[test]
+    fn another_request_under_a_used_key_must_be_refused() {
+        let mut case = Case::honest_sale();
+        let other = hold(user(0), &[900], 50..90);
+        case.history.push(ended(other.clone(), Outcome::Fail));
+        let result = check(&case);
+        assert_eq!(result.verdict, CheckVerdict::Pass);
+        assert!(
+            result.detail.ends_with("1 key repeated, 1 key reused for another request"),
+            "{}",
+            result.detail
+        );
+        case.history.push(other);
+        fails(&case, "granted to 2 different requests");
+    }
+
+    #[test]
+    fn refusals_alone_prove_nothing() {
+        let mut case = Case::new();
+        case.history = vec![ended(hold(user(1), &[1], 0..5), Outcome::Fail)];
+        assert_eq!(check(&case).verdict, CheckVerdict::Unknown);
+    }
+}

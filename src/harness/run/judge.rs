@@ -1,0 +1,167 @@
+//! The word on what was recorded: a broken invariant fails a run, whatever else happened; a run that proves nothing is
+//! void; what is left has passed, and may have crossed thresholds.
+
+use std::collections::{HashMap, HashSet};
+
+use super::Record;
+use crate::harness::checkers::{self, CheckResult, CheckVerdict};
+use crate::harness::recorder::{OpKind, Operation, Outcome};
+use crate::harness::reports::Summary;
+use crate::harness::reports::summary::{FaultSummary, GeneratorSummary, ThresholdSummary, Verdict};
+use crate::harness::run_dir::RunDir;
+use crate::harness::scenario::Plan;
+use crate::harness::thresholds::{self, Measured};
+
+/// Names of the checkers whose violations are seats sold twice.
+const DOUBLE_SELL_CHECKERS: [&str; 2] = ["no-double-sell-database", "no-double-sell-clients"];
+
+/// Puts the verdict together with everything it rests on.
+pub fn summarise(
+    plan: &Plan,
+    record: &Record,
+    results: Vec<CheckResult>,
+    run_dir: &RunDir,
+    repeat: &str,
+) -> Summary {
+    let history = &record.recorded.history;
+    let latencies = &record.recorded.latencies;
+    let seats_count = u64::from(plan.inventory.events) * u64::from(plan.inventory.seats);
+    let generator = record.outcome.summary();
+    let measured = measure(record, seats_count);
+    let thresholds = thresholds::evaluate(&plan.thresholds, &measured);
+    let sometimes = thresholds::evaluate_sometimes(&plan.sometimes, &measured);
+    let mut void_reasons = reasons_against(plan, record, generator);
+    void_reasons.extend(sometimes.iter().filter(|held| !held.ok).map(|never| {
+        format!("{} never held: the run did not come to what it is about", never.expr)
+    }));
+    void_reasons.extend(
+        results
+            .iter()
+            .filter(|result| result.verdict == CheckVerdict::Unknown)
+            .map(|result| format!("{} can't say: {}", result.name, result.detail)),
+    );
+    let (verdict, exit_code) = word_on(&results, &void_reasons, &thresholds);
+    let double_sells =
+        results.iter().filter(|result| DOUBLE_SELL_CHECKERS.contains(&result.name.as_str()));
+    Summary {
+        repeat: repeat.to_owned(),
+        scenario: plan.name.clone(),
+        title: plan.title.clone(),
+        verdict,
+        exit_code,
+        void_reasons,
+        seed: plan.seed,
+        strategy: plan.target.strategy.clone(),
+        instances: plan.target.instances,
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        double_sells: double_sells.map(|result| result.violations).max().unwrap_or(0),
+        seats_count,
+        seats_sold: measured.seats_sold,
+        bookings_confirmed: measured.bookings_confirmed,
+        operations: latencies.outcomes(),
+        checkers: results,
+        faults: record.faults.clone(),
+        thresholds,
+        sometimes,
+        generator,
+        metrics: latencies.metrics(record.outcome.seconds),
+        load_seconds: record.outcome.seconds,
+        sold_out_seconds: sold_out_seconds(history, seats_count),
+        run_dir: run_dir.path().display().to_string(),
+    }
+}
+
+fn word_on(
+    results: &[CheckResult],
+    void_reasons: &[String],
+    thresholds: &[ThresholdSummary],
+) -> (Verdict, u8) {
+    if checkers::verdict(results) == CheckVerdict::Fail {
+        (Verdict::Fail, 1)
+    } else if !void_reasons.is_empty() {
+        (Verdict::Void, 3)
+    } else if thresholds.iter().any(|threshold| !threshold.ok) {
+        (Verdict::Pass, 99)
+    } else {
+        (Verdict::Pass, 0)
+    }
+}
+
+/// Why the run proves nothing, as far as load and faults go.
+fn reasons_against(plan: &Plan, record: &Record, generator: GeneratorSummary) -> Vec<String> {
+    let mut reasons = Vec::new();
+    for FaultSummary { name, evidence, .. } in record.faults.iter().filter(|fault| !fault.bit) {
+        reasons.push(format!("the fault \"{name}\" did not bite: {evidence}"));
+    }
+    let limits = &plan.generator;
+    if generator.dropped > limits.max_dropped {
+        reasons.push(format!(
+            "the generator dropped {} iterations for want of a free VU, raise max_vus or lower the rate",
+            generator.dropped
+        ));
+    }
+    let lag_max_ms = limits.max_lag_p99.as_secs_f64() * 1000.0;
+    if generator.lag_ms_p99 > lag_max_ms {
+        reasons.push(format!(
+            "the generator started iterations {:.0} ms late (p99, at most {lag_max_ms:.0}), lower the rate or use a quicker machine",
+            generator.lag_ms_p99
+        ));
+    }
+    if record.outcome.aborted > 0 {
+        reasons.push(format!(
+            "{} iterations did not end and had to be aborted",
+            record.outcome.aborted
+        ));
+    }
+    if record.recorded.latencies.outcomes().ok == 0 {
+        reasons.push("no operation succeeded".to_owned());
+    }
+    reasons
+}
+
+fn measure(record: &Record, seats_count: u64) -> Measured {
+    let history = &record.recorded.history;
+    let sold: HashSet<i64> = record
+        .audit
+        .bookings
+        .iter()
+        .filter(|booking| booking.state == "confirmed")
+        .flat_map(|booking| booking.seat_ids.iter().copied())
+        .collect();
+    Measured {
+        load_seconds: record.outcome.seconds,
+        requests: record.recorded.latencies.clone(),
+        iterations: record.outcome.iterations,
+        dropped_iterations: record.outcome.dropped,
+        bookings_confirmed: distinct(history, OpKind::Confirm, |op| op.booking),
+        reservations_held: distinct(history, OpKind::Hold, |op| op.reservation),
+        seats_sold: sold.len() as u64,
+        sold_out_seconds: sold_out_seconds(history, seats_count),
+    }
+}
+
+fn distinct<T: std::hash::Hash + Eq>(
+    history: &[Operation],
+    kind: OpKind,
+    made: impl Fn(&Operation) -> Option<T>,
+) -> u64 {
+    let granted = history.iter().filter(|op| op.op == kind && op.end() == Outcome::Ok);
+    granted.filter_map(made).collect::<HashSet<T>>().len() as u64
+}
+
+/// Seconds until the last seat's first acknowledged sale, where all were sold.
+fn sold_out_seconds(history: &[Operation], seats_count: u64) -> Option<f64> {
+    let mut first_us: HashMap<i64, u64> = HashMap::new();
+    let sales = history.iter().filter(|op| op.op == OpKind::Confirm && op.end() == Outcome::Ok);
+    for sale in sales {
+        for seat in &sale.seats {
+            let first = first_us.entry(*seat).or_insert(sale.completed_us);
+            *first = sale.completed_us.min(*first);
+        }
+    }
+    if first_us.len() as u64 != seats_count {
+        return None;
+    }
+    let last_us = first_us.into_values().max()?;
+    Some(std::time::Duration::from_micros(last_us).as_secs_f64())
+}

@@ -1,0 +1,209 @@
+//! A run from the plan to the verdict, as one readable list of phases. Decides nothing: the plan did, and the checkers
+//! will.
+
+/// What a run runs on.
+mod provision;
+/// The word on what was recorded.
+mod judge;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use tokio_util::sync::CancellationToken;
+
+use super::checkers::{self, Evidence};
+use super::faults::{self, World};
+use super::load::{self, LoadOutcome};
+use super::progress::{self, Progress, Reading};
+use super::recorder::recording::Files;
+use super::recorder::{Epoch, Recorded, Recording, history};
+use super::reports::Summary;
+use super::reports::summary::FaultSummary;
+use super::run_dir::{self, RunDir};
+use super::scenario::Plan;
+use super::settle::{self, Patience};
+use super::workloads::Site;
+use crate::storage::audit::{self, Audit};
+use crate::wire::Charge;
+use provision::Ground;
+
+/// How long unknown operations and unfinished payments are waited for after the load.
+const SETTLE_WITHIN: Duration = Duration::from_secs(30);
+/// How often the database is looked at meanwhile.
+const LOOK_EVERY: Duration = Duration::from_millis(250);
+
+/// Where a run takes place.
+#[derive(Debug, Clone)]
+pub struct Place {
+    /// The ticketctl program: servers, migrations and seeding are its.
+    pub exe: PathBuf,
+    /// A PostgreSQL to use instead of an own one.
+    pub database_url: Option<String>,
+    /// Redis nodes to use instead of own ones; empty for own ones.
+    pub redis_urls: Vec<String>,
+    /// A Toxiproxy to use instead of the built-in one.
+    pub toxiproxy_url: Option<String>,
+    /// What becomes of the stack when the run is over.
+    pub afterwards: Afterwards,
+}
+
+/// What becomes of the stack when the run is over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Afterwards {
+    /// It is gone.
+    TearDown,
+    /// PostgreSQL and Redis stay, to be looked into.
+    Keep,
+}
+
+/// A run that was judged.
+#[derive(Debug)]
+pub struct Ran {
+    /// The verdict and what it rests on.
+    pub summary: Summary,
+    /// How to reach and end the stack, where it was kept.
+    pub kept: Option<String>,
+}
+
+/// Everything a run recorded, as the checkers get it.
+struct Record {
+    recorded: Recorded,
+    outcome: LoadOutcome,
+    faults: Vec<FaultSummary>,
+    audit: Audit,
+    ledger: Vec<Charge>,
+}
+
+/// Runs the plan: provision, load with faults, heal, settle, audit, check, report, tear down. Dropping the future ends
+/// everything it started. `repeat` is the command that makes the same choices again.
+///
+/// # Errors
+/// The run could not be made: a component is missing or failed. A run that was made has a verdict instead.
+pub async fn run(
+    plan: &Plan,
+    place: &Place,
+    run_dir: &RunDir,
+    progress: &mut Progress,
+    repeat: &str,
+) -> anyhow::Result<Ran> {
+    run_dir.write_plan(plan)?;
+    let ground = provision::provision(plan, place, progress).await?;
+    let made = make(plan, &ground, run_dir, progress).await;
+    ground.save_logs(run_dir).await?;
+    let kept = match place.afterwards {
+        Afterwards::TearDown => {
+            progress.phase("tearing down");
+            ground.tear_down().await?;
+            None
+        }
+        Afterwards::Keep => Some(ground.keep().await?),
+    };
+    let record = made?;
+    progress.phase("judging");
+    let evidence = Evidence {
+        plan,
+        history: &record.recorded.history,
+        audit: &record.audit,
+        ledger: &record.ledger,
+    };
+    let results = checkers::run(&evidence);
+    let summary = judge::summarise(plan, &record, results, run_dir, repeat);
+    run_dir.write_summary(&summary)?;
+    Ok(Ran { summary, kept })
+}
+
+/// From the load to everything that judging needs, all of it on disk.
+async fn make(
+    plan: &Plan,
+    ground: &Ground,
+    run_dir: &RunDir,
+    progress: &mut Progress,
+) -> anyhow::Result<Record> {
+    let epoch = Epoch::begin();
+    let files = Files { history: run_dir.history(), latency: run_dir.latency() };
+    let names = ground.servers.iter().map(|server| server.name.clone()).collect();
+    let recording = Recording::start(&files, names, epoch)?;
+    let site = Arc::new(ground.site(plan, &recording, epoch)?);
+    let (outcome, fault_summaries) = load_with_faults(plan, ground, &site, progress).await?;
+    let mut recorded = recording.finish().await?;
+    progress.phase("settling");
+    ground.wait_until_ready().await?;
+    settle(plan, ground, &site, &mut recorded).await?;
+    history::replace(&run_dir.history(), &recorded.history)?;
+    let audit = quiet_audit(ground).await?;
+    let ledger = ground.stack.payments().ledger();
+    run_dir.write_audit(&audit)?;
+    run_dir::write_json(&run_dir.ledger(), &ledger)?;
+    Ok(Record { recorded, outcome, faults: fault_summaries, audit, ledger })
+}
+
+/// The load and the faults at the same time; both are over when this returns, and every fault is healed.
+async fn load_with_faults(
+    plan: &Plan,
+    ground: &Ground,
+    site: &Arc<Site>,
+    progress: &mut Progress,
+) -> anyhow::Result<(LoadOutcome, Vec<FaultSummary>)> {
+    let epoch = *site.client.epoch();
+    let live = Arc::clone(site.recorder.live());
+    let world = World {
+        target: &plan.target,
+        proxies: ground.proxies.as_ref(),
+        stack: &ground.stack,
+        live: &live,
+        epoch,
+        cancel: CancellationToken::new(),
+    };
+    let stop = CancellationToken::new();
+    let load_and_faults =
+        async { tokio::join!(load::run(plan, site, &stop), faults::run_all(&plan.faults, &world)) };
+    tokio::pin!(load_and_faults);
+    let mut ticks = tokio::time::interval(progress::EVERY);
+    loop {
+        tokio::select! {
+            (outcome, faults) = &mut load_and_faults => return Ok((outcome?, faults)),
+            _ = ticks.tick() => {
+                let elapsed = Duration::from_micros(epoch.now_us());
+                progress.report(Reading { elapsed, counts: live.total(), dropped: 0 }, &plan.faults);
+            }
+        }
+    }
+}
+
+/// Finds out how requests ended whose clients never knew.
+async fn settle(
+    plan: &Plan,
+    ground: &Ground,
+    site: &Arc<Site>,
+    recorded: &mut Recorded,
+) -> anyhow::Result<()> {
+    let request_timeout =
+        plan.loads.iter().map(|load| load.request_timeout).max().unwrap_or_default();
+    let patience = Patience { request_timeout, deadline: SETTLE_WITHIN };
+    let direct = ground.direct_site(site)?;
+    let settled = settle::settle(&direct, &mut recorded.history, patience).await;
+    tracing::debug!(?settled, "settled");
+    Ok(())
+}
+
+/// The audit, once the servers' own jobs have come round: no payment under way and no hold left standing past its end.
+/// What is still there when patience ends is for the checkers to see.
+async fn quiet_audit(ground: &Ground) -> anyhow::Result<Audit> {
+    let deadline = tokio::time::Instant::now() + SETTLE_WITHIN;
+    loop {
+        let audit = audit::read(ground.stack.database_url())
+            .await
+            .context("the database could not be audited")?;
+        let audit = ground.only_ours(audit);
+        let paying = audit.payments.iter().any(|payment| payment.state == "pending");
+        let overdue = audit.reservations.iter().any(|reservation| {
+            reservation.state == "held" && reservation.expires_at <= audit.taken_at
+        });
+        if (!paying && !overdue) || tokio::time::Instant::now() > deadline {
+            return Ok(audit);
+        }
+        tokio::time::sleep(LOOK_EVERY).await;
+    }
+}

@@ -1,0 +1,403 @@
+//! What a run runs on: stores, proxies between the servers and them, servers, and something to sell.
+
+use std::collections::{BTreeMap, HashSet};
+use std::process::Stdio;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context as _, bail};
+use reqwest::Url;
+use serde::Deserialize;
+use tokio::process::Command;
+use uuid::Uuid;
+
+use super::Place;
+use crate::clock;
+use crate::harness::client::{Client, Server, TokenSigner};
+use crate::harness::progress::Progress;
+use crate::harness::proxy_control::{ProxyControl, ProxySpec};
+use crate::harness::recorder::{Epoch, Recording};
+use crate::harness::run_dir::RunDir;
+use crate::harness::scenario::Plan;
+use crate::harness::scenario::proxies::{self, Link, Store};
+use crate::harness::workloads::{House, Site};
+use crate::stack::payments::PaymentBehaviour;
+use crate::stack::server::ServerSpec;
+use crate::stack::{Stack, StackSpec};
+use crate::storage::audit::Audit;
+use crate::toxiproxy;
+use crate::wire;
+
+/// How long a step of our own program (migrating, seeding) may take.
+const STEP_WITHIN: Duration = Duration::from_secs(120);
+/// How long servers may take to be ready after the faults were healed.
+const READY_WITHIN: Duration = Duration::from_secs(20);
+/// How long one request of the harness itself may take.
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(5);
+/// A charge counts as unknown after this long, or twice the simulated provider's latency.
+const PAYMENT_TIMEOUT_MIN: Duration = Duration::from_secs(2);
+
+/// A provisioned run.
+pub struct Ground {
+    /// The processes.
+    pub stack: Stack,
+    /// The fault proxies, where the plan has network faults.
+    pub proxies: Option<ProxyControl>,
+    /// The servers as the load reaches them.
+    pub servers: Vec<Server>,
+    /// The same without proxies: what the judge asks.
+    direct: Vec<Server>,
+    houses: Vec<(Uuid, Vec<i64>)>,
+    http: reqwest::Client,
+    built_in_proxies: Option<toxiproxy::Running>,
+}
+
+/// Provisions everything the plan needs.
+pub async fn provision(plan: &Plan, place: &Place, progress: &Progress) -> anyhow::Result<Ground> {
+    progress.phase("starting PostgreSQL and Redis");
+    let spec = StackSpec {
+        redis_nodes: usize::try_from(plan.target.redis_nodes)?,
+        exe: place.exe.clone(),
+        database_url: place.database_url.clone(),
+        redis_urls: place.redis_urls.clone(),
+        temp_parent: None,
+    };
+    let mut stack = Stack::start(spec).await?;
+    if stack.redis_urls().len() != usize::try_from(plan.target.redis_nodes)? {
+        bail!(
+            "the scenario wants {} redis nodes and REDIS_URLS gives {}",
+            plan.target.redis_nodes,
+            stack.redis_urls().len()
+        );
+    }
+    stack.payments().set_behaviour(PaymentBehaviour {
+        decline_percent: plan.payments.decline * 100.0,
+        latency_ms: u64::try_from(plan.payments.latency.as_millis())?,
+        drop_reply_percent: plan.payments.drop_reply * 100.0,
+        seed: plan.seed,
+    })?;
+    progress.phase("migrating and seeding");
+    own_program(place, &stack, &["migrate"]).await?;
+    let events = seed(plan, place, &stack).await?;
+    let links = proxies::needed(plan);
+    let (built_in_proxies, proxies) = start_proxies(plan, place, !links.is_empty()).await?;
+    let bound = match &proxies {
+        Some(control) => bind_stores(control, &stack, &links).await?,
+        None => BTreeMap::new(),
+    };
+    progress.phase(&format!("starting {} servers", plan.target.instances));
+    let direct = start_servers(plan, &mut stack, &bound).await?;
+    let servers = match &proxies {
+        Some(control) => bind_clients(control, &direct, &links).await?,
+        None => direct.clone(),
+    };
+    let http = reqwest::Client::builder().no_proxy().timeout(REQUEST_TIMEOUT).build()?;
+    let houses = read_houses(&http, &direct, &events).await?;
+    Ok(Ground { stack, proxies, servers, direct, houses, http, built_in_proxies })
+}
+
+/// Runs a command of our own program on the stack's database and returns what it printed.
+async fn own_program(place: &Place, stack: &Stack, args: &[&str]) -> anyhow::Result<String> {
+    let command = Command::new(&place.exe)
+        .args(args)
+        .env("DATABASE_URL", stack.database_url())
+        .stdin(Stdio::null())
+        .kill_on_drop(true)
+        .output();
+    let output = tokio::time::timeout(STEP_WITHIN, command).await.with_context(|| {
+        format!("ticketctl {} took more than {STEP_WITHIN:?}", args.join(" "))
+    })??;
+    if !output.status.success() {
+        let said = String::from_utf8_lossy(&output.stderr);
+        bail!(
+            "ticketctl {} failed: {}",
+            args.join(" "),
+            said.lines().last().unwrap_or("it said nothing")
+        );
+    }
+    Ok(String::from_utf8(output.stdout)?)
+}
+
+#[derive(Deserialize)]
+struct SeedReport {
+    events: Vec<SeededEvent>,
+}
+
+#[derive(Deserialize)]
+struct SeededEvent {
+    id: Uuid,
+}
+
+/// Puts the inventory in under a label of this run, so that no other run's seats are sold; returns the events' ids.
+async fn seed(plan: &Plan, place: &Place, stack: &Stack) -> anyhow::Result<Vec<Uuid>> {
+    let label = format!("run-{}-{}", plan.seed, clock::since_epoch().as_millis());
+    let (events, seats) = (plan.inventory.events.to_string(), plan.inventory.seats.to_string());
+    let price = plan.inventory.price_cents.to_string();
+    let args = [
+        "seed",
+        "--json",
+        "--events",
+        &events,
+        "--seats",
+        &seats,
+        "--price-cents",
+        &price,
+        "--label",
+        &label,
+    ];
+    let report: SeedReport = serde_json::from_str(&own_program(place, stack, &args).await?)?;
+    Ok(report.events.into_iter().map(|event| event.id).collect())
+}
+
+/// The fault proxy, where the plan needs one: the given Toxiproxy, or the built-in one.
+async fn start_proxies(
+    plan: &Plan,
+    place: &Place,
+    needed: bool,
+) -> anyhow::Result<(Option<toxiproxy::Running>, Option<ProxyControl>)> {
+    if !needed {
+        return Ok((None, None));
+    }
+    if let Some(url) = &place.toxiproxy_url {
+        let control = ProxyControl::connect(url).await?;
+        control.reset().await?;
+        return Ok((None, Some(control)));
+    }
+    let running = toxiproxy::start(toxiproxy::Settings {
+        host: "127.0.0.1".to_owned(),
+        port: 0,
+        seed: plan.seed,
+        proxy_metrics: true,
+        allow_remote: false,
+    })
+    .await
+    .context("the built-in fault proxy could not be started")?;
+    let control = ProxyControl::connect(&running.url()).await?;
+    Ok((Some(running), Some(control)))
+}
+
+/// A proxy for every link to a store; where each listens.
+async fn bind_stores(
+    control: &ProxyControl,
+    stack: &Stack,
+    links: &[Link],
+) -> anyhow::Result<BTreeMap<Link, String>> {
+    let mut specs = Vec::new();
+    let mut stores = Vec::new();
+    for link in links {
+        let Link::Store { store, .. } = link else { continue };
+        let url = match store {
+            Store::Postgres => stack.database_url(),
+            Store::Redis(node) => &stack.redis_urls()[usize::try_from(*node)? - 1],
+        };
+        specs.push(ProxySpec {
+            name: link.to_string(),
+            listen: "127.0.0.1:0".to_owned(),
+            upstream: authority(url)?,
+        });
+        stores.push(*link);
+    }
+    let bound = control.populate(&specs).await?;
+    Ok(stores.into_iter().zip(bound.into_iter().map(|proxy| proxy.listen)).collect())
+}
+
+/// The servers as the load is to reach them: through a proxy where a fault asks for one.
+async fn bind_clients(
+    control: &ProxyControl,
+    direct: &[Server],
+    links: &[Link],
+) -> anyhow::Result<Vec<Server>> {
+    let mut servers = direct.to_vec();
+    for link in links {
+        let Link::Client { server } = link else { continue };
+        let server = &mut servers[usize::try_from(*server)? - 1];
+        let spec = ProxySpec {
+            name: link.to_string(),
+            listen: "127.0.0.1:0".to_owned(),
+            upstream: authority(&server.base_url)?,
+        };
+        let bound = control.populate(&[spec]).await?;
+        let listen = &bound.first().context("the proxy was not made")?.listen;
+        server.base_url = format!("http://{listen}");
+    }
+    Ok(servers)
+}
+
+async fn start_servers(
+    plan: &Plan,
+    stack: &mut Stack,
+    bound: &BTreeMap<Link, String>,
+) -> anyhow::Result<Vec<Server>> {
+    let mut servers = Vec::new();
+    for server in 1..=plan.target.instances {
+        let through = |url: &str, store| match bound.get(&Link::Store { server, store }) {
+            Some(listen) => redirected(url, listen),
+            None => Ok(url.to_owned()),
+        };
+        let nodes = (1..).map(Store::Redis).zip(stack.redis_urls());
+        let spec = ServerSpec {
+            name: format!("server-{server}"),
+            strategy: plan.target.strategy.clone(),
+            database_url: through(stack.database_url(), Store::Postgres)?,
+            redis_urls: nodes
+                .map(|(store, url)| through(url, store))
+                .collect::<anyhow::Result<_>>()?,
+            env: environment(plan),
+        };
+        let name = spec.name.clone();
+        let address = stack.start_server(spec).await?;
+        servers.push(Server { name, base_url: address.base_url });
+    }
+    Ok(servers)
+}
+
+/// What servers are set to: quick to recover, and whatever the scenario says.
+fn environment(plan: &Plan) -> BTreeMap<String, String> {
+    let timeout = PAYMENT_TIMEOUT_MIN.max(plan.payments.latency * 2);
+    let idle = timeout + Duration::from_secs(1);
+    let mut env = BTreeMap::from([
+        ("PAYMENT_TIMEOUT".to_owned(), format!("{}ms", timeout.as_millis())),
+        ("RECOVERY_IDLE".to_owned(), format!("{}ms", idle.as_millis())),
+    ]);
+    env.extend(plan.target.env.clone());
+    env
+}
+
+/// `host:port` of a URL.
+fn authority(url: &str) -> anyhow::Result<String> {
+    let url = Url::parse(url).context("a store's URL can't be read")?;
+    let host = url.host_str().context("a store's URL names no host")?;
+    let default = if url.scheme().starts_with("postgres") { 5432 } else { 6379 };
+    Ok(format!("{host}:{}", url.port_or_known_default().unwrap_or(default)))
+}
+
+/// The URL with another host and port.
+fn redirected(url: &str, listen: &str) -> anyhow::Result<String> {
+    let mut url = Url::parse(url).context("a store's URL can't be read")?;
+    let (host, port) = listen.rsplit_once(':').context("a proxy's address has no port")?;
+    url.set_host(Some(host)).with_context(|| format!("{host} is no host"))?;
+    url.set_port(Some(port.parse()?)).ok().context("a store's URL takes no port")?;
+    Ok(url.to_string())
+}
+
+/// Every event's seats, as the servers show them.
+async fn read_houses(
+    http: &reqwest::Client,
+    servers: &[Server],
+    events: &[Uuid],
+) -> anyhow::Result<Vec<(Uuid, Vec<i64>)>> {
+    let server = servers.first().context("there is no server to ask")?;
+    let mut houses = Vec::new();
+    for event in events {
+        let mut seats = Vec::new();
+        let mut cursor = String::from("0");
+        loop {
+            let url = format!("{}/api/v1/events/{event}/seats?cursor={cursor}", server.base_url);
+            let page: wire::Success<Vec<wire::Seat>> = http
+                .get(url)
+                .send()
+                .await?
+                .error_for_status()?
+                .json()
+                .await
+                .context("the seats can't be read")?;
+            seats.extend(page.data.iter().map(|seat| seat.id));
+            match page.meta.and_then(|meta| meta.next_cursor) {
+                Some(next) => cursor = next,
+                None => break,
+            }
+        }
+        houses.push((*event, seats));
+    }
+    Ok(houses)
+}
+
+impl Ground {
+    /// What the load's iterations share.
+    pub fn site(&self, plan: &Plan, recording: &Recording, epoch: Epoch) -> anyhow::Result<Site> {
+        let houses = self.houses.iter().map(|(event, seats)| House::new(*event, seats.clone()));
+        Ok(Site {
+            client: Client::new(self.servers.clone(), epoch)?,
+            tokens: TokenSigner::new(self.stack.jwt_secret().as_bytes()),
+            recorder: recording.recorder(),
+            houses: houses.collect::<anyhow::Result<_>>()?,
+            hold_ttl: plan.inventory.hold_ttl,
+            seed: plan.seed,
+        })
+    }
+
+    /// The same site, with the servers reached directly: a fault must not blind the judge.
+    pub fn direct_site(&self, site: &Arc<Site>) -> anyhow::Result<Arc<Site>> {
+        let houses = self.houses.iter().map(|(event, seats)| House::new(*event, seats.clone()));
+        Ok(Arc::new(Site {
+            client: Client::new(self.direct.clone(), *site.client.epoch())?,
+            tokens: TokenSigner::new(self.stack.jwt_secret().as_bytes()),
+            recorder: site.recorder.clone(),
+            houses: houses.collect::<anyhow::Result<_>>()?,
+            hold_ttl: site.hold_ttl,
+            seed: site.seed,
+        }))
+    }
+
+    /// Waits until every server is ready again after the faults.
+    pub async fn wait_until_ready(&self) -> anyhow::Result<()> {
+        let deadline = tokio::time::Instant::now() + READY_WITHIN;
+        for server in &self.direct {
+            let url = format!("{}/health/ready", server.base_url);
+            while !self.http.get(&url).send().await.is_ok_and(|answer| answer.status().is_success())
+            {
+                if tokio::time::Instant::now() > deadline {
+                    bail!(
+                        "{} is not ready {READY_WITHIN:?} after the faults were healed",
+                        server.name
+                    );
+                }
+                tokio::time::sleep(Duration::from_millis(100)).await;
+            }
+        }
+        Ok(())
+    }
+
+    /// The part of the audit that belongs to this run's events: a database that was given may hold others.
+    pub fn only_ours(&self, mut audit: Audit) -> Audit {
+        let events: HashSet<Uuid> = self.houses.iter().map(|(event, _)| *event).collect();
+        audit.bookings.retain(|booking| events.contains(&booking.event_id));
+        audit.reservations.retain(|reservation| events.contains(&reservation.event_id));
+        let ours: HashSet<Uuid> =
+            audit.reservations.iter().map(|reservation| reservation.id).collect();
+        audit.payments.retain(|payment| ours.contains(&payment.reservation_id));
+        audit
+    }
+
+    /// Copies the processes' logs and the servers' metrics into the run's folder.
+    pub async fn save_logs(&self, run_dir: &RunDir) -> anyhow::Result<()> {
+        for server in &self.direct {
+            let url = format!("{}/metrics", server.base_url);
+            let Ok(answer) = self.http.get(url).send().await else { continue };
+            let path = run_dir.logs().join(format!("{}.metrics.txt", server.name));
+            tokio::fs::write(path, answer.text().await.unwrap_or_default()).await?;
+        }
+        run_dir.copy_logs(&self.stack.logs_dir())
+    }
+
+    /// Ends everything and waits for it.
+    pub async fn tear_down(self) -> anyhow::Result<()> {
+        if let Some(running) = self.built_in_proxies {
+            running.shutdown().await;
+        }
+        self.stack.stop().await
+    }
+
+    /// Leaves PostgreSQL and Redis running; returns how to reach and end them.
+    pub async fn keep(self) -> anyhow::Result<String> {
+        let text = format!(
+            "export DATABASE_URL='{}'\nexport REDIS_URLS='{}'\nkill {}    # ends it and removes {}",
+            self.stack.database_url(),
+            self.stack.redis_urls().join(","),
+            self.stack.guard_pid().as_raw_nonzero(),
+            self.stack.dir().display()
+        );
+        self.stack.keep().await?;
+        Ok(text)
+    }
+}

@@ -1,0 +1,351 @@
+//! After the load: finds out how requests ended whose clients never knew, by reading each one's idempotency key back as
+//! its owner. Changes nothing on the servers; what it can't find out stays unknown.
+//!
+//! Only to be run when the servers are healed. "No such key" then means that there is no effect and none to come, but
+//! only once every request has either arrived or died on its way: so nothing is asked before the longest request timeout
+//! after the last unknown request was sent has passed.
+
+use std::collections::{BTreeMap, HashSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::StreamExt as _;
+use futures_util::stream;
+use serde::de::DeserializeOwned;
+use uuid::Uuid;
+
+use super::client::Call;
+use super::recorder::epoch::micros;
+use super::recorder::{OpKind, Operation, Outcome};
+use super::workloads::Site;
+use crate::wire::{self, IdempotencyStatus, Success};
+
+/// Keys read back at the same time.
+const PARALLEL_MAX: usize = 16;
+/// First wait before asking about the same key again; doubles up to [`PAUSE_MAX`].
+const PAUSE: Duration = Duration::from_millis(50);
+const PAUSE_MAX: Duration = Duration::from_secs(1);
+/// How long a server may take to answer a question.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// How long settling may take.
+#[derive(Debug, Clone, Copy)]
+pub struct Patience {
+    /// The longest request timeout of the run's loads.
+    pub request_timeout: Duration,
+    /// What is unknown after this long, counted from the first question, stays unknown.
+    pub deadline: Duration,
+}
+
+/// What settling came to, in operations.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Settled {
+    /// Took effect after all.
+    pub ok: u64,
+    /// Did not.
+    pub fail: u64,
+    /// Still unknown; checkers answer unknown where it matters.
+    pub unknown: u64,
+}
+
+/// What became of a key.
+#[derive(Debug, Clone)]
+enum Fate {
+    Granted(Effect),
+    None,
+    Unknown,
+}
+
+/// What a granted key made, as its stored answer says.
+#[derive(Debug, Clone)]
+struct Effect {
+    reservation: Option<Uuid>,
+    booking: Option<Uuid>,
+    /// Sorted.
+    seats: Vec<i64>,
+}
+
+type Key = (Uuid, String);
+
+/// Fills in `settled` of every unknown operation that carried a key, where it can be found out.
+pub async fn settle(site: &Arc<Site>, history: &mut [Operation], patience: Patience) -> Settled {
+    let groups = unknown_by_key(history);
+    if groups.is_empty() {
+        return Settled::default();
+    }
+    let epoch = *site.client.epoch();
+    let last_sent = Duration::from_micros(last_unknown_sent_us(history));
+    tokio::time::sleep_until(epoch.at(last_sent + patience.request_timeout)).await;
+    let deadline_us = epoch.now_us() + micros(patience.deadline);
+    let questions = groups.iter().map(|(key, members)| {
+        let first = &history[members[0]];
+        let (site, key, kind, event) = (Arc::clone(site), key.clone(), first.op, first.event);
+        async move {
+            let fate = ask(&site, &key, (kind, event), deadline_us).await;
+            (key, fate)
+        }
+    });
+    let questions: Vec<_> = questions.collect();
+    let fates: Vec<(Key, Fate)> =
+        stream::iter(questions).buffer_unordered(PARALLEL_MAX).collect().await;
+    let members = members_of(history, &groups);
+    for (key, fate) in fates {
+        apply(history, &members[&key], &fate);
+    }
+    tally(history)
+}
+
+fn unknown_by_key(history: &[Operation]) -> BTreeMap<Key, Vec<usize>> {
+    let mut groups: BTreeMap<Key, Vec<usize>> = BTreeMap::new();
+    for (index, op) in history.iter().enumerate() {
+        if let (Outcome::Info, Some(key)) = (op.outcome, &op.key) {
+            groups.entry((op.user, key.clone())).or_default().push(index);
+        }
+    }
+    groups
+}
+
+/// Every operation of these keys, the known ones too.
+fn members_of(
+    history: &[Operation],
+    groups: &BTreeMap<Key, Vec<usize>>,
+) -> BTreeMap<Key, Vec<usize>> {
+    let mut members: BTreeMap<Key, Vec<usize>> = BTreeMap::new();
+    for (index, op) in history.iter().enumerate() {
+        let key = op.key.as_ref().map(|key| (op.user, key.clone()));
+        if let Some(key) = key.filter(|key| groups.contains_key(key)) {
+            members.entry(key).or_default().push(index);
+        }
+    }
+    members
+}
+
+fn last_unknown_sent_us(history: &[Operation]) -> u64 {
+    history
+        .iter()
+        .filter(|op| op.outcome == Outcome::Info)
+        .map(|op| op.invoked_us)
+        .max()
+        .unwrap_or(0)
+}
+
+/// Asks about one key, any server, until the answer is final or the deadline has passed.
+async fn ask(
+    site: &Site,
+    (user, key): &Key,
+    (kind, event): (OpKind, Uuid),
+    deadline_us: u64,
+) -> Fate {
+    let Ok(buyer) = site.tokens.buyer(*user) else { return Fate::Unknown };
+    let servers = site.client.servers().len();
+    let mut pause = PAUSE;
+    for attempt in 0.. {
+        let call = Call {
+            buyer: &buyer,
+            load: "settle",
+            iteration: 0,
+            event,
+            server: (usize::from(user.as_bytes()[0]) + attempt) % servers,
+            key: None,
+            intended_us: None,
+            timeout: ANSWER_TIMEOUT,
+        };
+        match site.client.key_status(&call, key).await {
+            Ok(None) => return Fate::None,
+            Ok(Some(status)) => match read(kind, status) {
+                Fate::Unknown => {}
+                known => return known,
+            },
+            Err(error) => tracing::debug!(%error, "a key could not be read back yet"),
+        }
+        if site.client.epoch().now_us() + micros(pause) > deadline_us {
+            break;
+        }
+        tokio::time::sleep(pause).await;
+        pause = (pause * 2).min(PAUSE_MAX);
+    }
+    Fate::Unknown
+}
+
+/// Reads a key's record. An unfinished operation or an answer that can't be read tells nothing; a failed one has no effect.
+fn read(kind: OpKind, status: IdempotencyStatus) -> Fate {
+    match (status.state.as_str(), status.status_code, status.response) {
+        ("SUCCESS", Some(200..300), Some(answer)) => match effect(kind, answer) {
+            Some(effect) => Fate::Granted(effect),
+            None => Fate::Unknown,
+        },
+        ("FAILED", _, _) | ("SUCCESS", Some(400..500), _) => Fate::None,
+        _ => Fate::Unknown,
+    }
+}
+
+fn effect(kind: OpKind, answer: serde_json::Value) -> Option<Effect> {
+    match kind {
+        OpKind::Hold => {
+            let mut held: wire::Reservation = data(answer)?;
+            held.seat_ids.sort_unstable();
+            Some(Effect { reservation: Some(held.id), booking: None, seats: held.seat_ids })
+        }
+        OpKind::Confirm => {
+            let booked: wire::Booking = data(answer)?;
+            let mut seats: Vec<i64> = booked.tickets.iter().map(|ticket| ticket.seat_id).collect();
+            seats.sort_unstable();
+            Some(Effect {
+                reservation: Some(booked.reservation_id),
+                booking: Some(booked.id),
+                seats,
+            })
+        }
+        OpKind::Cancel | OpKind::Read => None,
+    }
+}
+
+fn data<T: DeserializeOwned>(answer: serde_json::Value) -> Option<T> {
+    serde_json::from_value::<Success<T>>(answer).ok().map(|answer| answer.data)
+}
+
+/// Writes a key's fate to its unknown operations. A key has one effect, made by one body: the copies of that body are
+/// settled as ok, those of any other as fail.
+fn apply(history: &mut [Operation], members: &[usize], fate: &Fate) {
+    let winner = match fate {
+        Fate::Granted(effect) => winning_body(members.iter().map(|index| &history[*index]), effect),
+        Fate::None | Fate::Unknown => None,
+    };
+    for index in members {
+        let op = &mut history[*index];
+        if op.outcome != Outcome::Info {
+            continue;
+        }
+        op.settled = match fate {
+            Fate::Unknown => None,
+            Fate::Granted(effect) if winner.as_ref() == Some(&op.request_sha256) => {
+                op.reservation = effect.reservation.or(op.reservation);
+                op.booking = effect.booking;
+                op.seats.clone_from(&effect.seats);
+                Some(Outcome::Ok)
+            }
+            Fate::Granted(_) | Fate::None => Some(Outcome::Fail),
+        };
+    }
+}
+
+/// The body that made the effect: one that was granted to somebody; else one that fits the stored answer and was not
+/// refused as another request's. Where more than one is left, the first one sent: they ask for the same thing.
+fn winning_body<'a>(ops: impl Iterator<Item = &'a Operation>, effect: &Effect) -> Option<String> {
+    let ops: Vec<&Operation> = ops.collect();
+    if let Some(granted) = ops.iter().find(|op| op.outcome == Outcome::Ok) {
+        return Some(granted.request_sha256.clone());
+    }
+    let refused: HashSet<&str> = ops
+        .iter()
+        .filter(|op| op.status == Some(422))
+        .map(|op| op.request_sha256.as_str())
+        .collect();
+    let fits = |op: &&&Operation| {
+        let mut seats = op.seats.clone();
+        seats.sort_unstable();
+        let same_seats = effect.seats == seats;
+        let same_reservation = op.op != OpKind::Confirm || op.reservation == effect.reservation;
+        same_seats && same_reservation && !refused.contains(op.request_sha256.as_str())
+    };
+    ops.iter().filter(fits).min_by_key(|op| op.invoked_us).map(|op| op.request_sha256.clone())
+}
+
+fn tally(history: &[Operation]) -> Settled {
+    let mut settled = Settled::default();
+    for op in history.iter().filter(|op| op.outcome == Outcome::Info && op.key.is_some()) {
+        match op.settled {
+            Some(Outcome::Ok) => settled.ok += 1,
+            Some(Outcome::Fail) => settled.fail += 1,
+            Some(Outcome::Info) | None => settled.unknown += 1,
+        }
+    }
+    settled
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Effect, Fate, apply, read, tally};
+    use crate::harness::recorder::crafted::{booking, confirm, ended, hold, reservation, user};
+    use crate::harness::recorder::{OpKind, Operation, Outcome};
+    use crate::wire::IdempotencyStatus;
+
+    fn unknown(op: Operation) -> Operation {
+        ended(op, Outcome::Info)
+    }
+
+    fn settle(mut history: Vec<Operation>, fate: &Fate) -> Vec<Operation> {
+        let members: Vec<usize> = (0..history.len()).collect();
+        apply(&mut history, &members, fate);
+        history
+    }
+
+    fn held(seats: &[i64]) -> Fate {
+        Fate::Granted(Effect {
+            reservation: Some(reservation(9)),
+            booking: None,
+            seats: seats.to_vec(),
+        })
+    }
+
+    #[test]
+    fn a_granted_hold_is_filled_in_and_what_clients_saw_stays() {
+        let settled = settle(vec![unknown(hold(user(1), &[2, 1], 0..10))], &held(&[1, 2]));
+        let op = &settled[0];
+        assert_eq!((op.outcome, op.settled), (Outcome::Info, Some(Outcome::Ok)));
+        assert_eq!((op.reservation, op.seats.as_slice()), (Some(reservation(9)), &[1, 2][..]));
+        assert_eq!(tally(&settled).ok, 1);
+    }
+
+    #[test]
+    fn copies_with_another_body_had_no_effect() {
+        let asked = [unknown(hold(user(1), &[5], 0..10)), unknown(hold(user(1), &[1], 0..10))];
+        let settled = settle(asked.to_vec(), &held(&[1]));
+        assert_eq!(settled[0].settled, Some(Outcome::Fail), "it asked for another seat");
+        assert_eq!(settled[1].settled, Some(Outcome::Ok));
+    }
+
+    #[test]
+    fn where_bodies_differ_in_nothing_the_answer_shows_a_422_tells_which_one_lost() {
+        let sale = confirm(&hold(user(1), &[1], 0..10), booking(1), 20..30);
+        let other =
+            Operation { request_sha256: "other card".to_owned(), invoked_us: 19, ..sale.clone() };
+        let refused = Operation { status: Some(422), ..ended(other.clone(), Outcome::Fail) };
+        let effect =
+            Effect { reservation: sale.reservation, booking: Some(booking(1)), seats: vec![1] };
+        let fate = Fate::Granted(effect);
+        let settled = settle(vec![unknown(other.clone()), refused, unknown(sale.clone())], &fate);
+        assert_eq!(
+            (settled[0].settled, settled[2].settled),
+            (Some(Outcome::Fail), Some(Outcome::Ok))
+        );
+        assert_eq!(settled[2].booking, Some(booking(1)));
+        let settled = settle(vec![other, unknown(sale)], &fate);
+        assert_eq!(settled[1].settled, Some(Outcome::Fail), "the other body was granted already");
+        assert_eq!(settled[0].settled, None, "what is known is left alone");
+    }
+
+    #[test]
+    fn no_record_means_no_effect_and_no_answer_means_nothing() {
+        let asked = vec![unknown(hold(user(1), &[1], 0..10))];
+        assert_eq!(settle(asked.clone(), &Fate::None)[0].settled, Some(Outcome::Fail));
+        let still = settle(asked, &Fate::Unknown);
+        assert_eq!((still[0].settled, tally(&still).unknown), (None, 1));
+    }
+
+    #[test]
+    fn only_a_final_record_is_believed() {
+        let status = |state: &str, status_code| IdempotencyStatus {
+            key: String::new(),
+            state: state.to_owned(),
+            status_code,
+            response: None,
+        };
+        assert!(matches!(read(OpKind::Hold, status("IN_PROGRESS", None)), Fate::Unknown));
+        assert!(matches!(read(OpKind::Hold, status("FAILED", Some(402))), Fate::None));
+        assert!(
+            matches!(read(OpKind::Hold, status("SUCCESS", Some(201))), Fate::Unknown),
+            "its answer is missing"
+        );
+    }
+}

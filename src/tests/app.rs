@@ -1,0 +1,345 @@
+//! A server on real PostgreSQL and Redis, in this process: fresh database, port 0, real router.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use jsonwebtoken::{DecodingKey, EncodingKey, Header};
+use metrics_exporter_prometheus::PrometheusBuilder;
+use reqwest::{Method, StatusCode};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
+use time::OffsetDateTime;
+use tokio::net::TcpListener;
+use tokio::task::JoinSet;
+use tokio_util::task::TaskTracker;
+use uuid::Uuid;
+
+use crate::api::{self, App, render};
+use crate::booking::desk::WhenLocksUnreachable;
+use crate::booking::strategies;
+use crate::booking::{Desk, DeskSettings};
+use crate::clock;
+use crate::domain::{EventId, HoldTtl};
+use crate::entropy::Entropy;
+use crate::locks::{AnswerCache, Node, Redlock, RedlockSettings};
+use crate::payments::{PROVIDERS, ProviderSettings};
+use crate::stack::{Stack, StackSpec};
+use crate::storage::audit::{self, Audit};
+use crate::storage::events::{self, EventRow};
+use crate::storage::seeding::{self, CopyInto, NewSeat};
+use crate::storage::{Storage, StorageError, StorageSettings, Tx, migrations, throwaway};
+use crate::wire::{self, Claims};
+
+/// Seats of the test's event.
+pub const SEATS: i32 = 20;
+/// Price of each.
+pub const PRICE_CENTS: i64 = 2500;
+const SECRET: &[u8] = b"a secret of more than thirty-two bytes";
+
+/// The server and everything under it; gone when dropped.
+pub struct TestApp {
+    pub stack: Stack,
+    pub desk: Arc<Desk>,
+    pub url: String,
+    pub event: Uuid,
+    pub seats: Vec<i64>,
+    http: reqwest::Client,
+    _server: JoinSet<()>,
+}
+
+/// How a test's server differs from the usual one.
+#[derive(Debug, Clone)]
+pub struct Setup {
+    pub strategy: &'static str,
+    pub redis_nodes: usize,
+    pub payment_timeout: Duration,
+    pub recovery_idle: Duration,
+    pub lock_ttl: Duration,
+    pub when_locks_unreachable: WhenLocksUnreachable,
+}
+
+impl Default for Setup {
+    fn default() -> Self {
+        Self {
+            strategy: "row_lock",
+            redis_nodes: 1,
+            payment_timeout: Duration::from_secs(2),
+            recovery_idle: Duration::from_millis(50),
+            lock_ttl: Duration::from_secs(2),
+            when_locks_unreachable: WhenLocksUnreachable::Degrade,
+        }
+    }
+}
+
+/// An answer.
+#[derive(Debug, Clone)]
+pub struct Got {
+    pub status: StatusCode,
+    pub replayed: bool,
+    pub retry_after: Option<String>,
+    pub body: String,
+}
+
+impl Got {
+    /// The data of a success.
+    #[track_caller]
+    pub fn data<T: DeserializeOwned>(&self) -> T {
+        let body: wire::Success<T> = serde_json::from_str(&self.body)
+            .unwrap_or_else(|error| panic!("{error}: {}", self.body));
+        body.data
+    }
+
+    /// The machine-readable reason of a refusal.
+    #[track_caller]
+    pub fn reason(&self) -> String {
+        let body: wire::Failure = serde_json::from_str(&self.body)
+            .unwrap_or_else(|error| panic!("{error}: {}", self.body));
+        assert!(!body.success);
+        body.errors.first().map(|error| error.field.clone()).unwrap_or_default()
+    }
+}
+
+impl TestApp {
+    pub async fn start(setup: Setup) -> Self {
+        let exe = std::env::current_exe().unwrap().parent().unwrap().with_file_name("ticketctl");
+        let spec = StackSpec {
+            redis_nodes: setup.redis_nodes,
+            exe: existing(exe),
+            database_url: None,
+            redis_urls: Vec::new(),
+            temp_parent: None,
+        };
+        let stack = Stack::start(spec).await.unwrap();
+        let storage = Storage::open(&StorageSettings {
+            connections_max: 10,
+            idle_in_transaction_timeout: Duration::from_secs(5),
+            ..StorageSettings::for_command(stack.database_url())
+        })
+        .unwrap();
+        migrations::migrate(&storage).await.unwrap();
+        let (event, seats) = seed(&storage).await;
+        let desk = Arc::new(open_desk(&setup, &stack, storage).await);
+        let (url, server) = serve(&desk).await;
+        Self { stack, desk, url, event, seats, http: reqwest::Client::new(), _server: server }
+    }
+
+    /// A request with a token for `user` and whatever else is given.
+    pub async fn send(
+        &self,
+        method: Method,
+        path: &str,
+        user: Option<Uuid>,
+        key: Option<&str>,
+        body: Option<String>,
+    ) -> Got {
+        let mut request = self.http.request(method, format!("{}{path}", self.url));
+        if let Some(user) = user {
+            request = request.bearer_auth(token(&claims(user)));
+        }
+        if let Some(key) = key {
+            request = request.header(wire::IDEMPOTENCY_KEY, key);
+        }
+        if let Some(body) = body {
+            request = request.body(body);
+        }
+        got(request.send().await.unwrap()).await
+    }
+
+    /// A GET with this bearer token.
+    pub async fn get_with_token(&self, path: &str, token: &str) -> Got {
+        got(self.http.get(format!("{}{path}", self.url)).bearer_auth(token).send().await.unwrap())
+            .await
+    }
+
+    pub async fn get(&self, path: &str, user: Option<Uuid>) -> Got {
+        self.send(Method::GET, path, user, None, None).await
+    }
+
+    pub async fn hold(&self, user: Uuid, key: &str, seats: &[i64], ttl_seconds: u32) -> Got {
+        let body = json!({"event_id": self.event, "seat_ids": seats, "ttl_seconds": ttl_seconds});
+        self.send(
+            Method::POST,
+            "/api/v1/reservations",
+            Some(user),
+            Some(key),
+            Some(body.to_string()),
+        )
+        .await
+    }
+
+    pub async fn confirm(&self, user: Uuid, key: &str, reservation: Uuid) -> Got {
+        let body = json!({"reservation_id": reservation});
+        self.send(
+            Method::POST,
+            "/api/v1/bookings/confirm",
+            Some(user),
+            Some(key),
+            Some(body.to_string()),
+        )
+        .await
+    }
+
+    pub async fn cancel(&self, user: Uuid, reservation: Uuid) -> Got {
+        self.send(
+            Method::DELETE,
+            &format!("/api/v1/reservations/{reservation}"),
+            Some(user),
+            None,
+            None,
+        )
+        .await
+    }
+
+    /// Holds seats and returns the reservation.
+    pub async fn held(&self, user: Uuid, seats: &[i64]) -> wire::Reservation {
+        let got = self.hold(user, &key(), seats, 60).await;
+        assert_eq!(got.status, StatusCode::CREATED, "{}", got.body);
+        got.data()
+    }
+
+    pub async fn availability(&self) -> wire::Availability {
+        self.get(&format!("/api/v1/events/{}/availability", self.event), None).await.data()
+    }
+
+    pub async fn audit(&self) -> Audit {
+        audit::read(self.stack.database_url()).await.unwrap()
+    }
+
+    /// The audit, which must have found nothing.
+    pub async fn clean_audit(&self) -> Audit {
+        let audit = self.audit().await;
+        assert_eq!(audit.findings, []);
+        audit
+    }
+
+    /// Runs a statement, such as one that makes time pass or damage happen.
+    pub async fn sql(&self, statement: &'static str) {
+        let mut connection = self.desk.storage.connection().await.unwrap();
+        sqlx::query(statement).execute(&mut *connection).await.unwrap();
+    }
+}
+
+async fn got(response: reqwest::Response) -> Got {
+    let header =
+        |name: &str| response.headers().get(name).map(|value| value.to_str().unwrap().to_owned());
+    Got {
+        status: response.status(),
+        replayed: header(wire::IDEMPOTENT_REPLAYED).as_deref() == Some("true"),
+        retry_after: header("retry-after"),
+        body: response.text().await.unwrap(),
+    }
+}
+
+/// A customer's claims, good for an hour.
+pub fn claims(user: Uuid) -> Claims {
+    Claims {
+        sub: user,
+        role: "customer".to_owned(),
+        iss: wire::TOKEN_ISSUER.to_owned(),
+        exp: clock::since_epoch().as_secs() + 3600,
+    }
+}
+
+/// Anything signed with the server's secret.
+pub fn token<T: Serialize>(claims: &T) -> String {
+    jsonwebtoken::encode(&Header::default(), claims, &EncodingKey::from_secret(SECRET)).unwrap()
+}
+
+/// A fresh key.
+pub fn key() -> String {
+    Uuid::new_v4().to_string()
+}
+
+/// A body as JSON.
+pub fn value(body: &str) -> Value {
+    serde_json::from_str(body).unwrap()
+}
+
+fn existing(exe: PathBuf) -> PathBuf {
+    assert!(exe.exists(), "{} is missing, run `cargo build` first", exe.display());
+    exe
+}
+
+async fn seed(storage: &Storage) -> (Uuid, Vec<i64>) {
+    let id = Uuid::new_v4();
+    storage
+        .transaction("seed", async |mut tx: Tx| {
+            let event = EventRow {
+                id,
+                title: "Test".to_owned(),
+                venue: "House".to_owned(),
+                starts_at: OffsetDateTime::UNIX_EPOCH,
+            };
+            events::upsert(&mut tx, "test", &event).await?;
+            let seats = (1..=SEATS).map(|number| NewSeat {
+                section: "A".to_owned(),
+                row_label: "1".to_owned(),
+                number,
+                price_cents: PRICE_CENTS,
+            });
+            seeding::copy_seats(&mut tx, EventId(id), CopyInto::Seats, seats, &|_| ()).await?;
+            Ok::<_, StorageError>((tx, ()))
+        })
+        .await
+        .unwrap();
+    let mut connection = storage.connection().await.unwrap();
+    let seats = crate::storage::seats::list(&mut connection, EventId(id), 0, 1000).await.unwrap();
+    (id, seats.into_iter().map(|seat| seat.id).collect())
+}
+
+async fn open_desk(setup: &Setup, stack: &Stack, storage: Storage) -> Desk {
+    let strategy = strategies::find(setup.strategy).unwrap();
+    if strategy.is_unsafe() {
+        throwaway::drop_guard_index(&mut storage.connection().await.unwrap()).await.unwrap();
+    }
+    let nodes: Arc<[Node]> = stack
+        .redis_urls()
+        .iter()
+        .enumerate()
+        .map(|(n, url)| Node::open(&format!("redis-{}", n + 1), url).unwrap())
+        .collect();
+    let provider = PROVIDERS.iter().find(|provider| provider.name == "simulator").unwrap();
+    let provider_settings = ProviderSettings {
+        url: Some(format!("{}/test", stack.payments().url())),
+        timeout: setup.payment_timeout,
+    };
+    let locks = RedlockSettings {
+        ttl: setup.lock_ttl,
+        drift_factor: 0.01,
+        retry_count: 3,
+        retry_delay: Duration::from_millis(20),
+    };
+    Desk {
+        storage,
+        locks: Redlock::new(Arc::clone(&nodes), locks),
+        answers: AnswerCache::new(nodes),
+        provider: provider.open(&provider_settings).unwrap(),
+        strategy,
+        render: render::RENDER,
+        entropy: Entropy::from_seed(1),
+        settings: DeskSettings {
+            when_locks_unreachable: setup.when_locks_unreachable,
+            in_progress_ttl: Duration::from_secs(60),
+            recovery_idle: setup.recovery_idle,
+        },
+    }
+}
+
+async fn serve(desk: &Arc<Desk>) -> (String, JoinSet<()>) {
+    let app = App {
+        desk: Arc::clone(desk),
+        nodes: Arc::from([]),
+        token_key: Arc::new(DecodingKey::from_secret(SECRET)),
+        hold_ttl: HoldTtl::from_seconds(60).unwrap(),
+        request_timeout: Duration::from_secs(5),
+        work: TaskTracker::new(),
+        metrics: PrometheusBuilder::new().build_recorder().handle(),
+    };
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let mut server = JoinSet::new();
+    server.spawn(async move { axum::serve(listener, api::router(app)).await.unwrap() });
+    (url, server)
+}

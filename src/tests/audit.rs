@@ -1,0 +1,73 @@
+//! What must not be is found: damage done by hand, and each finding it has to give.
+
+use reqwest::StatusCode;
+use uuid::Uuid;
+
+use super::app::{Setup, TestApp, key};
+use crate::storage::audit::FindingKind;
+
+async fn with_one_sale() -> TestApp {
+    let app = TestApp::start(Setup::default()).await;
+    let user = Uuid::new_v4();
+    let held = app.held(user, &[app.seats[0]]).await;
+    assert_eq!(app.confirm(user, &key(), held.id).await.status, StatusCode::CREATED);
+    app.clean_audit().await;
+    app
+}
+
+async fn found(app: &TestApp) -> Vec<FindingKind> {
+    app.audit().await.findings.iter().map(|finding| finding.kind).collect()
+}
+
+#[tokio::test]
+async fn a_seat_sold_twice_is_found_with_its_place_and_both_buyers() {
+    let app = with_one_sale().await;
+    app.sql("drop index booking_seats_one_live_sale").await;
+    app.sql(
+        "with r as (insert into reservations (id, event_id, user_id, seat_ids, state, total_cents, expires_at,
+                                              idempotency_key)
+                    select gen_random_uuid(), event_id, gen_random_uuid(), seat_ids, state, total_cents, expires_at, 'x'
+                    from reservations returning id, event_id, user_id),
+              p as (insert into payments (id, reservation_id, user_id, idempotency_key, amount_cents, payment_method,
+                                          state, step)
+                    select gen_random_uuid(), id, user_id, 'x', 2500, 'card', 'captured', 'done' from r),
+              b as (insert into bookings (id, reference, reservation_id, event_id, user_id, state, total_cents,
+                                          idempotency_key)
+                    select gen_random_uuid(), 'SECOND', id, event_id, user_id, 'confirmed', 2500, 'x' from r
+                    returning id)
+         insert into booking_seats (booking_id, seat_id, ticket_number, price_cents)
+         select b.id, seat_id, 'other', price_cents from b, booking_seats",
+    )
+    .await;
+    let audit = app.audit().await;
+    assert_eq!(
+        audit.findings.iter().map(|finding| finding.kind).collect::<Vec<_>>(),
+        [FindingKind::DoubleSell]
+    );
+    let detail = &audit.findings[0].detail;
+    assert!(detail.contains("row 1, number 1) was sold 2 times"), "{detail}");
+    assert!(
+        audit.bookings.iter().all(|booking| detail.contains(&booking.user_id.to_string())),
+        "{detail}"
+    );
+}
+
+#[tokio::test]
+async fn a_seat_blocked_by_a_reservation_that_is_not_live_is_found() {
+    let app = with_one_sale().await;
+    app.held(Uuid::new_v4(), &[app.seats[1]]).await;
+    app.held(Uuid::new_v4(), &[app.seats[2]]).await;
+    app.sql("update seats set reservation_id = gen_random_uuid() where number = 2").await;
+    app.sql("update reservations set expires_at = now() - interval '1 hour' where state = 'held'")
+        .await;
+    assert_eq!(found(&app).await, [FindingKind::OrphanedHold; 2]);
+}
+
+#[tokio::test]
+async fn a_booking_without_its_payment_and_a_payment_without_its_booking_are_found() {
+    let app = with_one_sale().await;
+    app.sql("update payments set amount_cents = amount_cents - 1").await;
+    assert_eq!(found(&app).await, [FindingKind::BookingWithoutPayment]);
+    app.sql("update bookings set state = 'cancelled'").await;
+    assert_eq!(found(&app).await, [FindingKind::PaymentWithoutBooking]);
+}

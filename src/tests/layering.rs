@@ -1,0 +1,120 @@
+//! Who may name whom. The table is the architecture: an edge that is not in it fails here.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// Each part, and the parts it may name. `cli` and `tests` may name everything; everybody may name the clock and the
+/// source of randomness.
+const MAY_NAME: &[(&str, &[&str])] = &[
+    ("clock", &[]),
+    ("entropy", &[]),
+    ("wire", &[]),
+    ("domain", &[]),
+    ("storage", &["domain"]),
+    ("locks", &["domain"]),
+    // The simulator's bodies are the stack's, too.
+    ("payments", &["domain", "wire"]),
+    ("booking", &["domain", "storage", "locks", "payments"]),
+    ("api", &["domain", "booking", "storage", "locks", "wire"]),
+    ("toxiproxy", &[]),
+    ("stack", &["toxiproxy", "storage::migrations", "wire"]),
+    ("harness", &["domain", "wire", "stack", "toxiproxy", "storage::audit"]),
+];
+const FOR_ALL: &[&str] = &["clock", "entropy"];
+
+fn source() -> PathBuf {
+    PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/src"))
+}
+
+fn rust_files(dir: &Path) -> Vec<PathBuf> {
+    let mut files = Vec::new();
+    for entry in fs::read_dir(dir).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            files.extend(rust_files(&path));
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            files.push(path);
+        }
+    }
+    files
+}
+
+fn part_of(file: &Path) -> String {
+    let relative = file.strip_prefix(source()).unwrap();
+    let first = relative.components().next().unwrap().as_os_str().to_str().unwrap();
+    first.trim_end_matches(".rs").to_owned()
+}
+
+/// Every `crate::…` path of a file, comments left out.
+fn named(text: &str) -> Vec<String> {
+    let code: String = text
+        .lines()
+        .filter(|line| !line.trim_start().starts_with("//"))
+        .collect::<Vec<_>>()
+        .join("\n");
+    code.split("crate::")
+        .skip(1)
+        .map(|rest| {
+            rest.chars().take_while(|c| c.is_alphanumeric() || *c == '_' || *c == ':').collect()
+        })
+        .collect()
+}
+
+fn is_within(path: &str, allowed: &str) -> bool {
+    path == allowed || path.strip_prefix(allowed).is_some_and(|rest| rest.starts_with("::"))
+}
+
+#[test]
+fn no_part_names_another_that_it_may_not() {
+    let mut wrong = Vec::new();
+    for file in rust_files(&source()) {
+        let part = part_of(&file);
+        if matches!(part.as_str(), "cli" | "tests" | "main") {
+            continue;
+        }
+        let Some((_, allowed)) = MAY_NAME.iter().find(|(name, _)| *name == part) else {
+            wrong.push(format!("{part} is not in the table"));
+            continue;
+        };
+        for path in named(&fs::read_to_string(&file).unwrap()) {
+            let fine = is_within(&path, &part)
+                || allowed.iter().chain(FOR_ALL).any(|allowed| is_within(&path, allowed))
+                // A module's own tests may read what they share with others.
+                || path.starts_with("tests::");
+            if !fine {
+                wrong.push(format!(
+                    "{} names crate::{path}",
+                    file.strip_prefix(source()).unwrap().display()
+                ));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn every_part_of_the_table_exists() {
+    for (part, _) in MAY_NAME {
+        let exists = source().join(part).join("mod.rs").exists()
+            || source().join(format!("{part}.rs")).exists();
+        assert!(exists, "{part} is in the table and not in src");
+    }
+}
+
+#[test]
+fn the_domain_serialises_nothing_and_asks_nobody() {
+    for file in rust_files(&source().join("domain")) {
+        let text = fs::read_to_string(&file).unwrap();
+        for foreign in ["serde", "sqlx", "tokio", "Instant", "SystemTime"] {
+            assert!(!text.contains(foreign), "{} names {foreign}", file.display());
+        }
+    }
+}
+
+#[test]
+fn every_file_opens_by_saying_what_it_is_for() {
+    for file in rust_files(&source()) {
+        let text = fs::read_to_string(&file).unwrap();
+        assert!(text.starts_with("//! "), "{} does not", file.display());
+    }
+}

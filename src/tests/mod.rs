@@ -1,0 +1,22 @@
+//! Suites that need the internals. A contents page:
+
+/// A server on real PostgreSQL and Redis, in this process.
+mod app;
+/// Who may name whom.
+mod layering;
+/// Every query is the one that was described.
+mod queries;
+/// What every strategy promises, and the one that doesn't.
+mod strategies;
+/// The routes, their refusals included.
+mod routes;
+/// One key, one effect.
+mod idempotency;
+/// Money follows seats, whatever dies in between.
+mod saga;
+/// Leases over Redis nodes.
+mod redlock;
+/// Ending what ran out.
+mod expiry;
+/// What must not be is found.
+mod audit;

@@ -1,0 +1,196 @@
+//! The routes, their refusals included.
+
+use reqwest::{Method, StatusCode};
+use serde_json::json;
+use uuid::Uuid;
+
+use super::app::{PRICE_CENTS, SEATS, Setup, TestApp, claims, key, token, value};
+use crate::wire;
+
+#[tokio::test]
+async fn a_buyer_finds_an_event_holds_seats_pays_and_reads_the_booking() {
+    let app = TestApp::start(Setup::default()).await;
+    let user = Uuid::new_v4();
+    let events: Vec<wire::Event> = app.get("/api/v1/events", None).await.data();
+    assert_eq!(events.iter().map(|event| event.id).collect::<Vec<_>>(), [app.event]);
+    let event: wire::Event = app.get(&format!("/api/v1/events/{}", app.event), None).await.data();
+    assert_eq!(event.venue, "House");
+    let held = app.held(user, &[app.seats[3], app.seats[1]]).await;
+    assert_eq!(
+        (held.seat_ids.clone(), held.total_cents),
+        (vec![app.seats[1], app.seats[3]], 2 * PRICE_CENTS)
+    );
+    let read: wire::Reservation =
+        app.get(&format!("/api/v1/reservations/{}", held.id), Some(user)).await.data();
+    assert_eq!(read, held);
+    let booking: wire::Booking = app.confirm(user, &key(), held.id).await.data();
+    assert_eq!(
+        (booking.state.as_str(), booking.total_cents, booking.tickets.len()),
+        ("confirmed", 2 * PRICE_CENTS, 2)
+    );
+    let by_id: wire::Booking =
+        app.get(&format!("/api/v1/bookings/{}", booking.id), Some(user)).await.data();
+    let by_reference: wire::Booking = app
+        .get(&format!("/api/v1/bookings/reference/{}", booking.reference), Some(user))
+        .await
+        .data();
+    assert_eq!((&by_id, &by_reference), (&booking, &booking));
+    let now = app.availability().await;
+    assert_eq!(
+        (now.total, now.available, now.held, now.sold),
+        (i64::from(SEATS), i64::from(SEATS) - 2, 0, 2)
+    );
+    let seats: Vec<wire::Seat> =
+        app.get(&format!("/api/v1/events/{}/seats", app.event), None).await.data();
+    assert_eq!(seats.iter().filter(|seat| seat.status == wire::SeatStatus::Sold).count(), 2);
+    app.clean_audit().await;
+}
+
+#[tokio::test]
+async fn a_token_that_does_not_hold_opens_nothing() {
+    let app = TestApp::start(Setup::default()).await;
+    let user = Uuid::new_v4();
+    let held = app.held(user, &[app.seats[0]]).await;
+    let path = format!("/api/v1/reservations/{}", held.id);
+    let good = token(&claims(user));
+    assert_eq!(app.get_with_token(&path, &good).await.status, StatusCode::OK);
+    let expired = token(&wire::Claims { exp: 1, ..claims(user) });
+    let other_issuer = token(&wire::Claims { iss: "somebody".to_owned(), ..claims(user) });
+    let other_role = token(&wire::Claims { role: "emperor".to_owned(), ..claims(user) });
+    let without_expiry = token(&json!({"sub": user, "role": "customer", "iss": "ticketctl"}));
+    let unsigned =
+        format!("eyJhbGciOiJub25lIiwidHlwIjoiSldUIn0.{}.", good.split('.').nth(1).unwrap());
+    let tampered = format!("{}x", good);
+    for bad in
+        [expired, other_issuer, other_role, without_expiry, unsigned, tampered, String::new()]
+    {
+        let got = app.get_with_token(&path, &bad).await;
+        assert_eq!(got.status, StatusCode::UNAUTHORIZED, "{bad}");
+        assert!(!got.body.contains(&held.id.to_string()));
+    }
+    assert_eq!(app.get(&path, None).await.status, StatusCode::UNAUTHORIZED);
+}
+
+#[tokio::test]
+async fn only_its_owner_may_use_a_reservation() {
+    let app = TestApp::start(Setup::default()).await;
+    let (owner, stranger) = (Uuid::new_v4(), Uuid::new_v4());
+    let held = app.held(owner, &[app.seats[0]]).await;
+    let read = app.get(&format!("/api/v1/reservations/{}", held.id), Some(stranger)).await;
+    let cancelled = app.cancel(stranger, held.id).await;
+    let confirmed = app.confirm(stranger, &key(), held.id).await;
+    for got in [&read, &cancelled, &confirmed] {
+        assert_eq!((got.status, got.reason().as_str()), (StatusCode::FORBIDDEN, "not_owner"));
+    }
+    let booking: wire::Booking = app.confirm(owner, &key(), held.id).await.data();
+    for path in [
+        format!("/api/v1/bookings/{}", booking.id),
+        format!("/api/v1/bookings/reference/{}", booking.reference),
+    ] {
+        assert_eq!(app.get(&path, Some(stranger)).await.status, StatusCode::FORBIDDEN);
+        let admin = wire::Claims { role: "admin".to_owned(), ..claims(stranger) };
+        assert_eq!(app.get_with_token(&path, &token(&admin)).await.status, StatusCode::OK);
+    }
+    assert_eq!(app.stack.payments().ledger().len(), 1);
+}
+
+#[tokio::test]
+async fn bad_requests_are_refused_with_the_field_and_change_nothing() {
+    let app = TestApp::start(Setup::default()).await;
+    let seat = app.seats[0];
+    let event = app.event;
+    let many: Vec<i64> = (1..=51).collect();
+    let cases = [
+        (json!({"event_id": event, "seat_ids": []}).to_string(), 422, "seat_ids"),
+        (json!({"event_id": event, "seat_ids": [seat, seat]}).to_string(), 422, "seat_ids"),
+        (json!({"event_id": event, "seat_ids": many}).to_string(), 422, "seat_ids"),
+        (
+            json!({"event_id": event, "seat_ids": [seat], "ttl_seconds": 0}).to_string(),
+            422,
+            "ttl_seconds",
+        ),
+        (
+            json!({"event_id": event, "seat_ids": [seat], "ttl_seconds": 999_999}).to_string(),
+            422,
+            "ttl_seconds",
+        ),
+        (
+            json!({"event_id": event, "seat_ids": [seat], "ttl_seconds": -1}).to_string(),
+            422,
+            "body",
+        ),
+        (json!({"event_id": event, "seat_ids": [seat], "price": 1}).to_string(), 422, "body"),
+        (json!({"event_id": "x", "seat_ids": [seat]}).to_string(), 422, "body"),
+        (json!({"seat_ids": [seat]}).to_string(), 422, "body"),
+        ("{".to_owned(), 400, "body"),
+        (String::new(), 400, "body"),
+        ("[".repeat(10_000), 422, "body"),
+        (" ".repeat(70_000), 413, ""),
+    ];
+    for (body, status, field) in cases {
+        let got = app
+            .send(
+                Method::POST,
+                "/api/v1/reservations",
+                Some(Uuid::new_v4()),
+                Some(&key()),
+                Some(body.clone()),
+            )
+            .await;
+        let shown = &body[..body.len().min(80)];
+        assert_eq!((got.status.as_u16(), got.reason().as_str()), (status, field), "{shown}");
+    }
+    assert_eq!(app.availability().await.held, 0);
+}
+
+#[tokio::test]
+async fn what_is_not_there_is_404_and_other_methods_405_in_the_same_envelope() {
+    let app = TestApp::start(Setup::default()).await;
+    let user = Some(Uuid::new_v4());
+    let none = Uuid::new_v4();
+    for path in [
+        format!("/api/v1/events/{none}"),
+        format!("/api/v1/events/{none}/availability"),
+        format!("/api/v1/reservations/{none}"),
+        format!("/api/v1/bookings/{none}"),
+        "/api/v1/bookings/reference/NOSUCH".to_owned(),
+        "/api/v1/bookings/reference/%00'".to_owned(),
+        "/api/v1/idempotency/never-used".to_owned(),
+        "/api/v1/nothing".to_owned(),
+        "/nothing".to_owned(),
+    ] {
+        let got = app.get(&path, user).await;
+        assert_eq!(got.status, StatusCode::NOT_FOUND, "{path}");
+        assert_eq!(value(&got.body)["success"], json!(false), "{path}");
+    }
+    assert_eq!(app.get("/api/v1/events/rubbish", user).await.status, StatusCode::BAD_REQUEST);
+    assert_eq!(
+        app.get("/api/v1/events?cursor=rubbish", user).await.status,
+        StatusCode::BAD_REQUEST
+    );
+    let put = app.send(Method::PUT, "/api/v1/reservations", user, None, None).await;
+    assert_eq!(put.status, StatusCode::METHOD_NOT_ALLOWED);
+    assert_eq!(value(&put.body)["success"], json!(false));
+}
+
+#[tokio::test]
+async fn a_server_whose_database_is_away_says_so_quickly_and_serves_again_when_it_is_back() {
+    let app = TestApp::start(Setup::default()).await;
+    assert_eq!(app.get("/health/ready", None).await.status, StatusCode::OK);
+    app.stack.kill("postgres").await.unwrap();
+    let began = crate::clock::monotonic();
+    let held = app.hold(Uuid::new_v4(), &key(), &[app.seats[0]], 60).await;
+    assert_eq!(
+        (held.status, held.retry_after.as_deref()),
+        (StatusCode::SERVICE_UNAVAILABLE, Some("1"))
+    );
+    assert!(began.elapsed().as_secs() < 6, "it took {:?}", began.elapsed());
+    assert_eq!(app.get("/health/ready", None).await.status, StatusCode::SERVICE_UNAVAILABLE);
+    assert_eq!(app.get("/health/live", None).await.status, StatusCode::OK);
+    app.stack.restart("postgres").await.unwrap();
+    let deadline = crate::clock::monotonic() + std::time::Duration::from_secs(10);
+    while app.get("/health/ready", None).await.status != StatusCode::OK {
+        assert!(crate::clock::monotonic() < deadline, "not ready ten seconds after the database");
+    }
+    app.held(Uuid::new_v4(), &[app.seats[0]]).await;
+}

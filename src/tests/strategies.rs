@@ -1,0 +1,154 @@
+//! What every strategy promises: one contract over the whole table. `naive` must break it, or the contract proves
+//! nothing.
+
+use std::collections::HashSet;
+
+use futures_util::future::join_all;
+use reqwest::StatusCode;
+use uuid::Uuid;
+
+use super::app::{Got, PRICE_CENTS, Setup, TestApp, key};
+use crate::booking::strategies::{STRATEGIES, Strategy};
+use crate::wire;
+
+fn of(strategy: &dyn Strategy) -> Setup {
+    Setup { strategy: strategy.name(), redis_nodes: 3, ..Setup::default() }
+}
+
+fn safe() -> impl Iterator<Item = &'static dyn Strategy> {
+    STRATEGIES.iter().copied().filter(|strategy| !strategy.is_unsafe())
+}
+
+async fn fifty_on_one_seat(app: &TestApp) -> Vec<Got> {
+    let users: Vec<(Uuid, String)> = (0..50).map(|_| (Uuid::new_v4(), key())).collect();
+    let seat = [app.seats[0]];
+    join_all(users.iter().map(|(user, key)| app.hold(*user, key, &seat, 60))).await
+}
+
+fn count(answers: &[Got], status: StatusCode) -> usize {
+    answers.iter().filter(|got| got.status == status).count()
+}
+
+#[tokio::test]
+async fn of_fifty_buyers_of_one_seat_exactly_one_gets_it() {
+    for strategy in safe() {
+        let app = TestApp::start(of(strategy)).await;
+        let answers = fifty_on_one_seat(&app).await;
+        assert_eq!(count(&answers, StatusCode::CREATED), 1, "{}", strategy.name());
+        assert_eq!(count(&answers, StatusCode::CONFLICT), 49, "{}", strategy.name());
+        assert_eq!(app.availability().await.held, 1);
+        app.clean_audit().await;
+    }
+}
+
+#[tokio::test]
+async fn the_naive_strategy_sells_one_seat_to_many_and_the_audit_says_so() {
+    let app = TestApp::start(Setup { strategy: "naive", ..Setup::default() }).await;
+    let users: Vec<Uuid> = (0..50).map(|_| Uuid::new_v4()).collect();
+    let seat = [app.seats[0]];
+    let buy = async |user: Uuid| {
+        let held = app.hold(user, &key(), &seat, 60).await;
+        if held.status != StatusCode::CREATED {
+            return false;
+        }
+        let reservation: wire::Reservation = held.data();
+        app.confirm(user, &key(), reservation.id).await.status == StatusCode::CREATED
+    };
+    let sold = join_all(users.iter().map(|user| buy(*user)))
+        .await
+        .into_iter()
+        .filter(|sold| *sold)
+        .count();
+    assert!(sold > 1, "the negative control sold the seat {sold} times");
+    let audit = app.audit().await;
+    assert!(
+        audit.findings.iter().any(|finding| finding.detail.contains("was sold")),
+        "{:?}",
+        audit.findings
+    );
+}
+
+#[tokio::test]
+async fn orders_that_overlap_get_all_their_seats_or_none() {
+    for strategy in safe() {
+        let app = TestApp::start(of(strategy)).await;
+        let orders: Vec<(Uuid, String, Vec<i64>)> = (0..30)
+            .map(|n| {
+                let mut seats =
+                    vec![app.seats[n % 6], app.seats[(n + 2) % 6], app.seats[(n + 3) % 6]];
+                if n % 2 == 0 {
+                    seats.reverse();
+                }
+                (Uuid::new_v4(), key(), seats)
+            })
+            .collect();
+        let answers =
+            join_all(orders.iter().map(|(user, key, seats)| app.hold(*user, key, seats, 60))).await;
+        let mut taken = HashSet::new();
+        for (got, (_, _, seats)) in answers.iter().zip(&orders) {
+            match got.status {
+                StatusCode::CREATED => {
+                    assert_eq!(got.data::<wire::Reservation>().total_cents, 3 * PRICE_CENTS);
+                    assert!(
+                        seats.iter().all(|seat| taken.insert(*seat)),
+                        "{}: a seat went twice",
+                        strategy.name()
+                    );
+                }
+                status => {
+                    assert_eq!(status, StatusCode::CONFLICT, "{}: {}", strategy.name(), got.body)
+                }
+            }
+        }
+        assert!(!taken.is_empty(), "{}: nobody got anything", strategy.name());
+        assert_eq!(app.availability().await.held, i64::try_from(taken.len()).unwrap());
+        app.clean_audit().await;
+    }
+}
+
+#[tokio::test]
+async fn a_seat_given_up_or_run_out_can_be_held_again_and_sold_once() {
+    for strategy in safe() {
+        let app = TestApp::start(of(strategy)).await;
+        let (first, second, third) = (Uuid::new_v4(), Uuid::new_v4(), Uuid::new_v4());
+        let seats = [app.seats[1], app.seats[2]];
+        let given_up = app.held(first, &seats).await;
+        assert_eq!(app.cancel(first, given_up.id).await.status, StatusCode::OK);
+        let run_out = app.held(second, &seats).await;
+        app.sql("update reservations set expires_at = now() where state = 'held'").await;
+        app.sql("update seats set held_until = now() where reservation_id is not null").await;
+        let live = app.held(third, &seats).await;
+        assert_eq!(app.confirm(second, &key(), run_out.id).await.status, StatusCode::GONE);
+        let sold = app.confirm(third, &key(), live.id).await;
+        assert_eq!(sold.status, StatusCode::CREATED, "{}: {}", strategy.name(), sold.body);
+        let again = app.hold(first, &key(), &seats, 60).await;
+        assert_eq!(
+            (again.status, again.reason().as_str()),
+            (StatusCode::CONFLICT, "seat_unavailable")
+        );
+        crate::booking::expire::expire_holds(&app.desk.storage, 10).await.unwrap();
+        let audit = app.clean_audit().await;
+        assert_eq!((audit.bookings.len(), audit.seats_sold), (1, 2));
+    }
+}
+
+#[tokio::test]
+async fn seats_of_no_event_or_another_one_are_refused_and_none_is_held() {
+    for strategy in safe() {
+        let app = TestApp::start(of(strategy)).await;
+        let got = app.hold(Uuid::new_v4(), &key(), &[app.seats[0], i64::MAX], 60).await;
+        assert_eq!(
+            (got.status, got.reason().as_str()),
+            (StatusCode::UNPROCESSABLE_ENTITY, "seat_ids")
+        );
+        assert_eq!(app.availability().await.held, 0, "{}", strategy.name());
+    }
+}
+
+#[test]
+fn every_strategy_has_a_name_of_its_own_and_says_what_it_is() {
+    let names: HashSet<_> = STRATEGIES.iter().map(|strategy| strategy.name()).collect();
+    assert_eq!(names.len(), STRATEGIES.len());
+    assert!(STRATEGIES.iter().all(|strategy| strategy.summary().len() > 20));
+    assert_eq!(STRATEGIES.iter().filter(|strategy| strategy.is_unsafe()).count(), 1);
+}

@@ -1,0 +1,88 @@
+//! `bandwidth`: limits the rate of each link; knows nothing of other connections.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
+
+use crate::toxiproxy::toxics::pace::{self, Pace};
+use crate::toxiproxy::toxics::{Attribute, Kind, ONE_READ, Pipe, Stage, dial_at_once};
+
+pub const RATE: Attribute = Attribute::zero("rate", "kB/s of 1000 bytes; 0 lets nothing through");
+
+pub const KIND: Kind = Kind {
+    name: "bandwidth",
+    summary: "limits each connection to `rate`",
+    attributes: &[RATE],
+    capacity: ONE_READ,
+    stages: || Box::new(|| Box::new(Bandwidth::new(Arc::default()))),
+    dial_delay: dial_at_once,
+};
+
+/// Sends slice after slice, each when its time at the rate has passed.
+pub struct Bandwidth {
+    pace: Arc<Mutex<Pace>>,
+    /// The slice that waits for its time: bytes, and when they leave.
+    slice: Option<(usize, Instant)>,
+}
+
+impl Bandwidth {
+    /// Links with one pace share its rate.
+    pub fn new(pace: Arc<Mutex<Pace>>) -> Self {
+        Self { pace, slice: None }
+    }
+
+    fn pace(&self) -> MutexGuard<'_, Pace> {
+        self.pace.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes up to 100 ms worth of the first chunk and books its time.
+    fn take(&self, pipe: &mut Pipe<'_>, arrived: Instant, len: usize) -> (usize, Instant) {
+        let rate = pipe.attributes.count(&RATE);
+        let len = len.min(pace::slice(rate));
+        let leaves = self.pace().book(len, rate, arrived, pipe.now);
+        if leaves > pipe.now {
+            pipe.evidence.affected(len);
+        }
+        (len, leaves)
+    }
+
+    /// Holds the first chunk until the toxic is changed or removed.
+    fn block(&mut self, pipe: &mut Pipe<'_>, len: usize) {
+        if self.slice.is_none() {
+            pipe.evidence.affected(len);
+            self.slice = Some((len, pipe.now));
+        }
+    }
+}
+
+impl Stage for Bandwidth {
+    fn advance(&mut self, pipe: &mut Pipe<'_>) -> Option<Instant> {
+        while let Some(front) = pipe.input.front() {
+            let (arrived, len) = (front.arrived, front.data.len());
+            if pipe.attributes.count(&RATE) == 0 {
+                self.block(pipe, len);
+                return None;
+            }
+            let (len, leaves) = self.slice.unwrap_or_else(|| self.take(pipe, arrived, len));
+            self.slice = Some((len, leaves));
+            if leaves > pipe.now {
+                return Some(leaves);
+            }
+            if !pipe.output.has_room() {
+                return None;
+            }
+            if let Some(mut chunk) = pipe.input.pop_up_to(len) {
+                chunk.arrived = leaves;
+                pipe.output.push(chunk);
+            }
+            self.slice = None;
+        }
+        pipe.forward_end();
+        None
+    }
+
+    fn interrupt(&mut self, now: Instant) {
+        self.pace().restart(now);
+        // The whole chunk in hand, not only its slice.
+        self.slice = self.slice.map(|_| (usize::MAX, now));
+    }
+}

@@ -1,0 +1,44 @@
+//! `reset_peer`: resets the connection some time after its first data; knows no sockets, the link does the resetting.
+//!
+//! Other than in Toxiproxy, connections that were open when the toxic was added are reset too, and one that ends before the
+//! toxic fires ends in order.
+
+use std::time::Instant;
+
+use crate::toxiproxy::queue::End;
+use crate::toxiproxy::toxics::{Attribute, Kind, ONE_READ, Pipe, Stage, dial_at_once};
+
+const TIMEOUT: Attribute = Attribute::zero("timeout", "time from the first data to the reset, ms");
+
+pub const KIND: Kind = Kind {
+    name: "reset_peer",
+    summary: "holds the first data or the end, then resets both sides after `timeout`",
+    attributes: &[TIMEOUT],
+    capacity: ONE_READ,
+    stages: || Box::new(|| Box::new(ResetPeer { since: None })),
+    dial_delay: dial_at_once,
+};
+
+struct ResetPeer {
+    since: Option<Instant>,
+}
+
+impl Stage for ResetPeer {
+    fn advance(&mut self, pipe: &mut Pipe<'_>) -> Option<Instant> {
+        if pipe.input.is_empty() && pipe.input.end().is_none() {
+            return None;
+        }
+        let since = *self.since.get_or_insert(pipe.now);
+        let fires = since + pipe.attributes.millis(&TIMEOUT);
+        if fires > pipe.now {
+            return Some(fires);
+        }
+        pipe.evidence.affected(0);
+        pipe.close(End::Reset);
+        None
+    }
+
+    fn interrupt(&mut self, now: Instant) {
+        self.since = self.since.map(|_| now);
+    }
+}

@@ -1,0 +1,19 @@
+//! `shared_bandwidth` (ours, not Toxiproxy's): limits the rate of all connections of a proxy together; knows each only
+//! by what it books.
+
+use std::sync::Arc;
+
+use crate::toxiproxy::toxics::bandwidth::{Bandwidth, RATE};
+use crate::toxiproxy::toxics::{Kind, ONE_READ, dial_at_once};
+
+pub const KIND: Kind = Kind {
+    name: "shared_bandwidth",
+    summary: "limits all connections of the proxy together to `rate` (ticketctl only)",
+    attributes: &[RATE],
+    capacity: ONE_READ,
+    stages: || {
+        let pace = Arc::default();
+        Box::new(move || Box::new(Bandwidth::new(Arc::clone(&pace))))
+    },
+    dial_delay: dial_at_once,
+};

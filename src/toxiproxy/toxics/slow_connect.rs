@@ -1,0 +1,18 @@
+//! `slow_connect` (ours, not Toxiproxy's): a new connection reaches the upstream late; knows nothing of data.
+//!
+//! The kernel completes the client's handshake before the proxy hears of it, so what the client sees is a connection that
+//! opens at once and stays silent for `delay`.
+
+use crate::toxiproxy::toxics::noop::Noop;
+use crate::toxiproxy::toxics::{Attribute, Kind, ONE_READ};
+
+const DELAY: Attribute = Attribute::zero("delay", "how much later the upstream is dialled, ms");
+
+pub const KIND: Kind = Kind {
+    name: "slow_connect",
+    summary: "dials the upstream `delay` late for each new connection (ticketctl only)",
+    attributes: &[DELAY],
+    capacity: ONE_READ,
+    stages: || Box::new(|| Box::new(Noop)),
+    dial_delay: |attributes| attributes.millis(&DELAY),
+};
