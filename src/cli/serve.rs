@@ -31,6 +31,8 @@ use crate::storage::{Storage, StorageSettings, migrations, throwaway};
 
 /// How long shutdown waits for work under way.
 const SHUTDOWN_WITHIN: Duration = Duration::from_secs(20);
+/// How often what was counted is brought into its final form.
+const METRICS_UPKEEP_EVERY: Duration = Duration::from_secs(5);
 /// A shorter secret could be guessed. Source: RFC 7518 section 3.2 (HS256 needs 256 bits).
 const JWT_SECRET_BYTES_MIN: usize = 32;
 
@@ -166,6 +168,7 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
     let nodes = open_nodes(&args.redis_urls)?;
     let desk = Arc::new(open_desk(&args, strategy, storage.clone(), &nodes)?);
     let work = TaskTracker::new();
+    let metrics = install_metrics()?;
     let app = App {
         desk: Arc::clone(&desk),
         nodes,
@@ -173,14 +176,15 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
         hold_ttl: args.hold_ttl,
         request_timeout: args.request_timeout,
         work: work.clone(),
-        metrics: install_metrics()?,
+        metrics: metrics.clone(),
     };
     let listener = TcpListener::bind(args.bind).await.with_context(|| {
         format!("can't listen on {}, choose another address with --bind", args.bind)
     })?;
     tracing::info!(name = args.name, address = %listener.local_addr()?, strategy = strategy.name(), "serving");
     let stop = CancellationToken::new();
-    let background = jobs::start(&desk, &schedule(&args.jobs), render::left_behind(), &stop);
+    let mut background = jobs::start(&desk, &schedule(&args.jobs), render::left_behind(), &stop);
+    background.spawn(keep_metrics_small(metrics, stop.clone()));
     let listener = listener.tap_io(|stream| {
         if let Err(error) = stream.set_nodelay(true) {
             tracing::debug!(%error, "TCP_NODELAY was refused");
@@ -329,6 +333,14 @@ fn install_metrics() -> anyhow::Result<PrometheusHandle> {
     const SECONDS: [f64; 14] =
         [0.0001, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0];
     Ok(PrometheusBuilder::new().set_buckets(&SECONDS)?.install_recorder()?)
+}
+
+/// Histograms gather samples until somebody asks, or this comes round.
+async fn keep_metrics_small(metrics: PrometheusHandle, stop: CancellationToken) {
+    let mut ticks = tokio::time::interval(METRICS_UPKEEP_EVERY);
+    while stop.run_until_cancelled(ticks.tick()).await.is_some() {
+        metrics.run_upkeep();
+    }
 }
 
 /// JSON lines on stderr; `RUST_LOG` sets what is logged.

@@ -6,6 +6,7 @@ mod provision;
 /// The word on what was recorded.
 mod judge;
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -76,6 +77,7 @@ struct Record {
     faults: Vec<FaultSummary>,
     audit: Audit,
     ledger: Vec<Charge>,
+    server_counts: BTreeMap<String, u64>,
 }
 
 /// Runs the plan: provision, load with faults, heal, settle, audit, check, report, tear down. Dropping the future ends
@@ -138,7 +140,8 @@ async fn make(
     let ledger = ground.stack.payments().ledger();
     run_dir.write_audit(&audit)?;
     run_dir::write_json(&run_dir.ledger(), &ledger)?;
-    Ok(Record { recorded, outcome, faults: fault_summaries, audit, ledger })
+    let server_counts = ground.server_counts().await?;
+    Ok(Record { recorded, outcome, faults: fault_summaries, audit, ledger, server_counts })
 }
 
 /// The load and the faults at the same time; both are over when this returns, and every fault is healed.

@@ -14,6 +14,7 @@ use uuid::Uuid;
 use super::Place;
 use crate::clock;
 use crate::harness::client::{Client, Server, TokenSigner};
+use crate::harness::exposition;
 use crate::harness::progress::Progress;
 use crate::harness::proxy_control::{ProxyControl, ProxySpec};
 use crate::harness::recorder::{Epoch, Recorder};
@@ -379,6 +380,27 @@ impl Ground {
             audit.reservations.iter().map(|reservation| reservation.id).collect();
         audit.payments.retain(|payment| ours.contains(&payment.reservation_id));
         audit
+    }
+
+    /// What the servers counted, by the name of the series, summed over servers and labels. A server that was killed
+    /// has forgotten what it counted before.
+    pub async fn server_counts(&self) -> anyhow::Result<BTreeMap<String, u64>> {
+        let mut counts = BTreeMap::new();
+        for server in &self.direct {
+            let text =
+                self.http.get(format!("{}/metrics", server.base_url)).send().await?.text().await?;
+            let samples = exposition::parse(&text).context("a server's metrics can't be read")?;
+            for sample in samples.into_iter().filter(|sample| sample.name.ends_with("_total")) {
+                #[expect(
+                    clippy::cast_possible_truncation,
+                    clippy::cast_sign_loss,
+                    reason = "counters are whole, and a cast saturates"
+                )]
+                let counted = sample.value as u64;
+                *counts.entry(sample.name).or_default() += counted;
+            }
+        }
+        Ok(counts)
     }
 
     /// Copies the processes' logs and the servers' metrics into the run's folder.
