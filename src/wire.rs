@@ -27,6 +27,7 @@ pub struct Claims {
 }
 
 /// Envelope of every successful answer.
+#[expect(clippy::struct_field_names, reason = "the names are the interface")]
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Success<T> {
     /// Always `true`.

@@ -24,8 +24,16 @@ fn booked(booking: &Booking) -> StoredResponse {
 
 fn refused(refusal: &Refusal) -> StoredResponse {
     let message = refusal.to_string();
-    let errors =
-        vec![FieldError { field: reason_of(refusal).to_owned(), message: message.clone() }];
+    let field = reason_of(refusal).to_owned();
+    let errors = match refusal {
+        // One error a seat, so that a client can tell which of them to leave out.
+        Refusal::SeatsUnavailable(seats) => {
+            let of_seat = |seat: &_| Refusal::SeatsUnavailable(vec![*seat]).to_string();
+            let error = |seat| FieldError { field: field.clone(), message: of_seat(seat) };
+            seats.iter().map(error).collect()
+        }
+        _ => vec![FieldError { field, message: message.clone() }],
+    };
     stored(status_of(refusal), &wire::Failure { success: false, message, errors })
 }
 

@@ -125,7 +125,7 @@ pub async fn conclude(
 /// Step 3. Refused when the hold or the payment was lost to somebody else; nothing is written then.
 async fn book(desk: &Desk, payment: &Payment) -> Result<StoredResponse, BookingError> {
     let id = BookingId(desk.entropy.uuid());
-    let reference = Reference::from_random(desk.entropy.bits() as u64);
+    let reference = Reference::from_random(desk.entropy.uuid().as_u64_pair().1);
     desk.storage
         .transaction("book", async |mut tx: Tx| {
             let found = reservations::find(&mut tx, payment.reservation).await?;

@@ -35,7 +35,7 @@ pub struct Desk {
 pub struct DeskSettings {
     /// What happens to claims when no majority of lock nodes answers.
     pub when_locks_unreachable: WhenLocksUnreachable,
-    /// After this long an IN_PROGRESS record counts as left behind; longer than a payment may take.
+    /// After this long an `IN_PROGRESS` record counts as left behind; longer than a payment may take.
     pub in_progress_ttl: Duration,
     /// A payment that nobody worked on for this long is taken on by recovery; longer than a charge may take.
     pub recovery_idle: Duration,

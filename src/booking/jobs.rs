@@ -13,15 +13,15 @@ use crate::domain::StoredResponse;
 /// Rows changed in one transaction.
 const BATCH: u32 = 500;
 
-/// How often each job runs.
+/// How often each job runs: the time between two rounds.
 #[derive(Debug, Clone)]
 pub struct Schedule {
-    /// Between two rounds of expiring holds.
-    pub expire_every: Duration,
-    /// Between two rounds of recovering payments.
-    pub recover_every: Duration,
-    /// Between two rounds of forgetting answers.
-    pub cleanup_every: Duration,
+    /// Of expiring holds.
+    pub holds: Duration,
+    /// Of recovering payments.
+    pub payments: Duration,
+    /// Of forgetting answers.
+    pub answers: Duration,
 }
 
 /// Starts the jobs; each ends after the round it is in once `stop` is cancelled.
@@ -33,7 +33,7 @@ pub fn start(
 ) -> JoinSet<()> {
     let mut jobs = JoinSet::new();
     let (one, two, three) = (Arc::clone(desk), Arc::clone(desk), Arc::clone(desk));
-    jobs.spawn(every(schedule.expire_every, stop.clone(), "expire holds", move || {
+    jobs.spawn(every(schedule.holds, stop.clone(), "expire holds", move || {
         let desk = Arc::clone(&one);
         async move {
             expire::expire_holds(&desk.storage, BATCH)
@@ -42,11 +42,11 @@ pub fn start(
                 .map_err(|error| error.to_string())
         }
     }));
-    jobs.spawn(every(schedule.recover_every, stop.clone(), "recover payments", move || {
+    jobs.spawn(every(schedule.payments, stop.clone(), "recover payments", move || {
         let desk = Arc::clone(&two);
         async move { recover::recover(&desk).await.map(|_| ()).map_err(|error| error.to_string()) }
     }));
-    jobs.spawn(every(schedule.cleanup_every, stop.clone(), "cleanup idempotency", move || {
+    jobs.spawn(every(schedule.answers, stop.clone(), "cleanup idempotency", move || {
         let (desk, left_behind) = (Arc::clone(&three), left_behind.clone());
         async move {
             let done = expire::cleanup_idempotency(&desk.storage, BATCH, &left_behind).await;

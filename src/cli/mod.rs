@@ -29,6 +29,8 @@ pub mod toxiproxy;
 pub mod stack;
 /// What ends a stack when its parent is gone.
 pub mod guard;
+/// Ratios within one run.
+pub mod bench;
 /// What a shell completes.
 pub mod completions;
 
@@ -52,6 +54,7 @@ pub struct Cli {
     command: Command,
 }
 
+#[expect(clippy::large_enum_variant, reason = "there is one of it in the whole program")]
 #[derive(Debug, Subcommand)]
 enum Command {
     Serve(serve::Args),
@@ -64,6 +67,7 @@ enum Command {
     Doctor(doctor::Args),
     Stack(stack::Args),
     Toxiproxy(toxiproxy::Args),
+    Bench(bench::Args),
     Completions(completions::Args),
     #[command(hide = true)]
     Guard(guard::Args),
@@ -82,6 +86,7 @@ pub async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Doctor(args) => doctor::run(args).await,
         Command::Toxiproxy(args) => toxiproxy::run(args).await,
         Command::Stack(args) => stack::run(args).await,
+        Command::Bench(args) => bench::run(args).await,
         Command::Completions(args) => completions::run(&args),
         Command::Guard(args) => guard::run(args).await,
     }
@@ -94,7 +99,11 @@ pub struct BadInput(pub String);
 
 /// 2 for bad input, 4 for everything that kept a command from running.
 pub fn exit_code_of(error: &anyhow::Error) -> ExitCode {
-    ExitCode::from(if error.chain().any(|cause| cause.is::<BadInput>()) { 2 } else { 4 })
+    ExitCode::from(if error.chain().any(<dyn std::error::Error + 'static>::is::<BadInput>) {
+        2
+    } else {
+        4
+    })
 }
 
 #[cfg(test)]

@@ -31,6 +31,8 @@ use crate::storage::{Storage, StorageSettings, migrations, throwaway};
 
 /// How long shutdown waits for work under way.
 const SHUTDOWN_WITHIN: Duration = Duration::from_secs(20);
+/// How often what was counted is brought into its final form.
+const METRICS_UPKEEP_EVERY: Duration = Duration::from_secs(5);
 /// A shorter secret could be guessed. Source: RFC 7518 section 3.2 (HS256 needs 256 bits).
 const JWT_SECRET_BYTES_MIN: usize = 32;
 
@@ -48,7 +50,7 @@ pub struct Args {
     /// Address to listen on; port 0 takes a free one.
     #[arg(long, env = "BIND", default_value = "127.0.0.1:8080", value_name = "HOST:PORT")]
     bind: SocketAddr,
-    /// This instance's name in logs and in pg_stat_activity.
+    /// This instance's name in logs and in `pg_stat_activity`.
     #[arg(long, env = "INSTANCE_NAME", default_value = "server", value_name = "NAME")]
     name: String,
     /// How concurrent claims on seats are serialised.
@@ -126,6 +128,7 @@ struct LockArgs {
     when_locks_unreachable: WhenLocksUnreachable,
 }
 
+#[expect(clippy::struct_field_names, reason = "the names are those of the flags")]
 #[derive(Debug, clap::Args)]
 #[command(next_help_heading = "Background jobs")]
 struct JobArgs {
@@ -165,6 +168,7 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
     let nodes = open_nodes(&args.redis_urls)?;
     let desk = Arc::new(open_desk(&args, strategy, storage.clone(), &nodes)?);
     let work = TaskTracker::new();
+    let metrics = install_metrics()?;
     let app = App {
         desk: Arc::clone(&desk),
         nodes,
@@ -172,14 +176,15 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
         hold_ttl: args.hold_ttl,
         request_timeout: args.request_timeout,
         work: work.clone(),
-        metrics: install_metrics()?,
+        metrics: metrics.clone(),
     };
     let listener = TcpListener::bind(args.bind).await.with_context(|| {
         format!("can't listen on {}, choose another address with --bind", args.bind)
     })?;
     tracing::info!(name = args.name, address = %listener.local_addr()?, strategy = strategy.name(), "serving");
     let stop = CancellationToken::new();
-    let background = jobs::start(&desk, &schedule(&args.jobs), render::left_behind(), &stop);
+    let mut background = jobs::start(&desk, &schedule(&args.jobs), render::left_behind(), &stop);
+    background.spawn(keep_metrics_small(metrics, stop.clone()));
     let listener = listener.tap_io(|stream| {
         if let Err(error) = stream.set_nodelay(true) {
             tracing::debug!(%error, "TCP_NODELAY was refused");
@@ -320,11 +325,7 @@ fn open_desk(
 }
 
 fn schedule(args: &JobArgs) -> Schedule {
-    Schedule {
-        expire_every: args.expire_every,
-        recover_every: args.recover_every,
-        cleanup_every: args.cleanup_every,
-    }
+    Schedule { holds: args.expire_every, payments: args.recover_every, answers: args.cleanup_every }
 }
 
 /// Histograms with buckets from a tenth of a millisecond to ten seconds.
@@ -334,7 +335,15 @@ fn install_metrics() -> anyhow::Result<PrometheusHandle> {
     Ok(PrometheusBuilder::new().set_buckets(&SECONDS)?.install_recorder()?)
 }
 
-/// JSON lines on stderr; RUST_LOG sets what is logged.
+/// Histograms gather samples until somebody asks, or this comes round.
+async fn keep_metrics_small(metrics: PrometheusHandle, stop: CancellationToken) {
+    let mut ticks = tokio::time::interval(METRICS_UPKEEP_EVERY);
+    while stop.run_until_cancelled(ticks.tick()).await.is_some() {
+        metrics.run_upkeep();
+    }
+}
+
+/// JSON lines on stderr; `RUST_LOG` sets what is logged.
 fn log_json() {
     let filter = tracing_subscriber::EnvFilter::try_from_default_env()
         .unwrap_or_else(|_unset| tracing_subscriber::EnvFilter::new("info"));

@@ -111,7 +111,7 @@ impl BookingState {
 
 fn base32(bits: u128, characters: u32) -> String {
     (0..characters)
-        .map(|place| char::from(ALPHABET[usize::from((bits >> (place * 5)) as u8 & 31)]))
+        .map(|place| char::from(ALPHABET[usize::from((bits >> (place * 5)).to_le_bytes()[0] & 31)]))
         .collect()
 }
 

@@ -68,9 +68,9 @@ impl StorageSettings {
             application_name: "ticketctl".to_owned(),
             connections_max: 2,
             acquire_timeout: Duration::from_secs(5),
-            statement_timeout: Duration::from_secs(600),
+            statement_timeout: Duration::from_mins(10),
             lock_timeout: Duration::from_secs(10),
-            idle_in_transaction_timeout: Duration::from_secs(60),
+            idle_in_transaction_timeout: Duration::from_mins(1),
         }
     }
 }

@@ -52,11 +52,11 @@ pub struct NewPayment<'a> {
     pub hash: RequestHash,
     /// The provider's token of the payment method.
     pub method: &'a str,
-    /// Seconds after which the IN_PROGRESS record counts as left behind.
+    /// Seconds after which the `IN_PROGRESS` record counts as left behind.
     pub in_progress_ttl_seconds: i32,
 }
 
-/// Writes the saga's first recovery point in one statement: the idempotency record as IN_PROGRESS and the payment as
+/// Writes the saga's first recovery point in one statement: the idempotency record as `IN_PROGRESS` and the payment as
 /// charging, both only if the hold is live and the key new. `None` when one of them is not; nothing is written then.
 pub async fn begin(
     connection: &mut PgConnection,

@@ -125,11 +125,10 @@ impl TestApp {
         Self { stack, desk, url, event, seats, http: reqwest::Client::new(), _server: server }
     }
 
-    /// A request with a token for `user` and whatever else is given.
+    /// A request with a token for the user, and with a key and a body where they are given.
     pub async fn send(
         &self,
-        method: Method,
-        path: &str,
+        (method, path): (Method, &str),
         user: Option<Uuid>,
         key: Option<&str>,
         body: Option<String>,
@@ -154,14 +153,13 @@ impl TestApp {
     }
 
     pub async fn get(&self, path: &str, user: Option<Uuid>) -> Got {
-        self.send(Method::GET, path, user, None, None).await
+        self.send((Method::GET, path), user, None, None).await
     }
 
     pub async fn hold(&self, user: Uuid, key: &str, seats: &[i64], ttl_seconds: u32) -> Got {
         let body = json!({"event_id": self.event, "seat_ids": seats, "ttl_seconds": ttl_seconds});
         self.send(
-            Method::POST,
-            "/api/v1/reservations",
+            (Method::POST, "/api/v1/reservations"),
             Some(user),
             Some(key),
             Some(body.to_string()),
@@ -172,8 +170,7 @@ impl TestApp {
     pub async fn confirm(&self, user: Uuid, key: &str, reservation: Uuid) -> Got {
         let body = json!({"reservation_id": reservation});
         self.send(
-            Method::POST,
-            "/api/v1/bookings/confirm",
+            (Method::POST, "/api/v1/bookings/confirm"),
             Some(user),
             Some(key),
             Some(body.to_string()),
@@ -183,8 +180,7 @@ impl TestApp {
 
     pub async fn cancel(&self, user: Uuid, reservation: Uuid) -> Got {
         self.send(
-            Method::DELETE,
-            &format!("/api/v1/reservations/{reservation}"),
+            (Method::DELETE, &format!("/api/v1/reservations/{reservation}")),
             Some(user),
             None,
             None,
@@ -321,7 +317,7 @@ async fn open_desk(setup: &Setup, stack: &Stack, storage: Storage) -> Desk {
         entropy: Entropy::from_seed(1),
         settings: DeskSettings {
             when_locks_unreachable: setup.when_locks_unreachable,
-            in_progress_ttl: Duration::from_secs(60),
+            in_progress_ttl: Duration::from_mins(1),
             recovery_idle: setup.recovery_idle,
         },
     }

@@ -97,7 +97,7 @@ async fn a_route_that_sells_refuses_to_work_without_a_key() {
         ("/api/v1/bookings/confirm", json!({"reservation_id": Uuid::new_v4()})),
     ] {
         for key in [None, Some("two words")] {
-            let got = app.send(Method::POST, path, user, key, Some(body.to_string())).await;
+            let got = app.send((Method::POST, path), user, key, Some(body.to_string())).await;
             assert_eq!(
                 (got.status, got.reason().as_str()),
                 (StatusCode::BAD_REQUEST, "idempotency_key"),

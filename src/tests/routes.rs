@@ -60,7 +60,7 @@ async fn a_token_that_does_not_hold_opens_nothing() {
     let without_expiry = token(&json!({"sub": user, "role": "customer", "iss": "ticketctl"}));
     let unsigned =
         format!("eyJhbGciOiJub25lIiwidHlwIjoiSldUIn0.{}.", good.split('.').nth(1).unwrap());
-    let tampered = format!("{}x", good);
+    let tampered = format!("{good}x");
     for bad in
         [expired, other_issuer, other_role, without_expiry, unsigned, tampered, String::new()]
     {
@@ -130,8 +130,7 @@ async fn bad_requests_are_refused_with_the_field_and_change_nothing() {
     for (body, status, field) in cases {
         let got = app
             .send(
-                Method::POST,
-                "/api/v1/reservations",
+                (Method::POST, "/api/v1/reservations"),
                 Some(Uuid::new_v4()),
                 Some(&key()),
                 Some(body.clone()),
@@ -168,7 +167,7 @@ async fn what_is_not_there_is_404_and_other_methods_405_in_the_same_envelope() {
         app.get("/api/v1/events?cursor=rubbish", user).await.status,
         StatusCode::BAD_REQUEST
     );
-    let put = app.send(Method::PUT, "/api/v1/reservations", user, None, None).await;
+    let put = app.send((Method::PUT, "/api/v1/reservations"), user, None, None).await;
     assert_eq!(put.status, StatusCode::METHOD_NOT_ALLOWED);
     assert_eq!(value(&put.body)["success"], json!(false));
 }

@@ -94,27 +94,15 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
     let mut summaries = Vec::with_capacity(plans.len());
     let mut codes = Vec::with_capacity(plans.len());
     for (file, plan) in args.files.iter().zip(&plans) {
-        let ran = tokio::select! {
-            ran = run_one(file, plan, &place, &args) => ran,
-            () = serve::stop_signal() => {
-                output::note("interrupted: nothing is proved; what the run started is being ended");
+        match run_until_stopped(file, plan, &place, &args).await {
+            End::Judged(summary) => {
+                codes.push(summary.exit_code);
+                summaries.push(*summary);
+            }
+            End::CouldNot => codes.push(4),
+            End::Interrupted => {
                 codes.push(3);
                 break;
-            }
-        };
-        match ran {
-            Ok(summary) => {
-                codes.push(summary.exit_code);
-                if !args.json {
-                    output::write(|out| {
-                        table::write(std::slice::from_ref(&summary), style(), out)
-                    })?;
-                }
-                summaries.push(summary);
-            }
-            Err(error) => {
-                output::note(format_args!("error: {} could not run: {error:#}", plan.name));
-                codes.push(4);
             }
         }
     }
@@ -133,6 +121,31 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
         written.with_context(|| format!("{} could not be written", out.file.display()))?;
     }
     Ok(ExitCode::from(worst_exit_code(codes)))
+}
+
+/// How one file ended.
+enum End {
+    Judged(Box<Summary>),
+    CouldNot,
+    Interrupted,
+}
+
+/// Runs one file and says how it ended, unless somebody stops the program before.
+async fn run_until_stopped(file: &Path, plan: &Plan, place: &Place, args: &Args) -> End {
+    let ran = tokio::select! {
+        ran = run_one(file, plan, place, args) => ran,
+        () = serve::stop_signal() => {
+            output::note("interrupted: nothing is proved; what the run started is being ended");
+            return End::Interrupted;
+        }
+    };
+    match ran {
+        Ok(summary) => End::Judged(Box::new(summary)),
+        Err(error) => {
+            output::note(format_args!("error: {} could not run: {error:#}", plan.name));
+            End::CouldNot
+        }
+    }
 }
 
 /// Every file's plan; all files are checked before the first one runs.
@@ -181,6 +194,10 @@ async fn run_one(file: &Path, plan: &Plan, place: &Place, args: &Args) -> anyhow
     let ran = ran?;
     if let Some(kept) = ran.kept {
         output::note(kept);
+    }
+    if !args.json {
+        let summary = std::slice::from_ref(&ran.summary);
+        output::write(|out| table::write(summary, style(), out))?;
     }
     Ok(ran.summary)
 }

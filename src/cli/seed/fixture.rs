@@ -177,8 +177,8 @@ fn cents(text: &str) -> Option<i64> {
     (cents > 0).then_some(cents)
 }
 
-fn at(path: &Path, reason: impl ToString) -> FixtureError {
-    FixtureError { place: path.display().to_string(), reason: reason.to_string() }
+fn at(path: &Path, reason: impl std::fmt::Display) -> FixtureError {
+    FixtureError { place: path.display().to_string(), reason: format!("{reason}") }
 }
 
 fn reason_of(error: &csv::Error) -> String {

@@ -124,7 +124,7 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
     let seeds = match (args.events, args.seats) {
         (Some(events), Some(seats)) => {
             let house = House::Synthetic { count: seats, price_cents: args.price_cents };
-            synthetic::events(events, &args.label, house, clock::now_utc())
+            synthetic::events(events, &args.label, &house, clock::now_utc())
         }
         _ => fixture::read_all(&args.fixtures).map_err(|error| BadInput(error.to_string()))?,
     };

@@ -10,7 +10,7 @@ const SEATS_PER_ROW: u32 = 50;
 const ROWS_PER_SECTION: u32 = 20;
 
 /// `count` events with such a house, a month from `now`. The same label, number and house make the same slug.
-pub fn events(count: u32, label: &str, house: House, now: OffsetDateTime) -> Vec<Seed> {
+pub fn events(count: u32, label: &str, house: &House, now: OffsetDateTime) -> Vec<Seed> {
     let starts_at = (now + time::Duration::days(30)).replace_time(time!(20:00));
     let seats = house.len();
     let event = |number| Seed {

@@ -136,6 +136,7 @@ fn measure(record: &Record, seats_count: u64) -> Measured {
         bookings_confirmed: distinct(history, OpKind::Confirm, |op| op.booking),
         reservations_held: distinct(history, OpKind::Hold, |op| op.reservation),
         seats_sold: sold.len() as u64,
+        server_counts: record.server_counts.clone(),
         sold_out_seconds: sold_out_seconds(history, seats_count),
     }
 }

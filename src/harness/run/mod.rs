@@ -6,6 +6,7 @@ mod provision;
 /// The word on what was recorded.
 mod judge;
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -31,6 +32,8 @@ use provision::Ground;
 
 /// How long unknown operations and unfinished payments are waited for after the load.
 const SETTLE_WITHIN: Duration = Duration::from_secs(30);
+/// Holds that end sooner than this are seen to their end, so that expiry is judged and not assumed.
+const HOLDS_WORTH_AWAITING: Duration = Duration::from_secs(10);
 /// How often the database is looked at meanwhile.
 const LOOK_EVERY: Duration = Duration::from_millis(250);
 
@@ -74,6 +77,7 @@ struct Record {
     faults: Vec<FaultSummary>,
     audit: Audit,
     ledger: Vec<Charge>,
+    server_counts: BTreeMap<String, u64>,
 }
 
 /// Runs the plan: provision, load with faults, heal, settle, audit, check, report, tear down. Dropping the future ends
@@ -125,7 +129,7 @@ async fn make(
     let files = Files { history: run_dir.history(), latency: run_dir.latency() };
     let names = ground.servers.iter().map(|server| server.name.clone()).collect();
     let recording = Recording::start(&files, names, epoch)?;
-    let site = Arc::new(ground.site(plan, &recording, epoch)?);
+    let site = Arc::new(ground.site(plan, recording.recorder(), epoch)?);
     let (outcome, fault_summaries) = load_with_faults(plan, ground, &site, progress).await?;
     let mut recorded = recording.finish().await?;
     progress.phase("settling");
@@ -136,7 +140,8 @@ async fn make(
     let ledger = ground.stack.payments().ledger();
     run_dir.write_audit(&audit)?;
     run_dir::write_json(&run_dir.ledger(), &ledger)?;
-    Ok(Record { recorded, outcome, faults: fault_summaries, audit, ledger })
+    let server_counts = ground.server_counts().await?;
+    Ok(Record { recorded, outcome, faults: fault_summaries, audit, ledger, server_counts })
 }
 
 /// The load and the faults at the same time; both are over when this returns, and every fault is healed.
@@ -182,13 +187,14 @@ async fn settle(
     let request_timeout =
         plan.loads.iter().map(|load| load.request_timeout).max().unwrap_or_default();
     let patience = Patience { request_timeout, deadline: SETTLE_WITHIN };
-    let direct = ground.direct_site(site)?;
+    let epoch = *site.client.epoch();
+    let direct = Arc::new(ground.direct_site(plan, site.recorder.clone(), epoch)?);
     let settled = settle::settle(&direct, &mut recorded.history, patience).await;
     tracing::debug!(?settled, "settled");
     Ok(())
 }
 
-/// The audit, once the servers' own jobs have come round: no payment under way and no hold left standing past its end.
+/// The audit, once the servers' own jobs have come round: no payment under way, and no hold standing that is over or soon will be.
 /// What is still there when patience ends is for the checkers to see.
 async fn quiet_audit(ground: &Ground) -> anyhow::Result<Audit> {
     let deadline = tokio::time::Instant::now() + SETTLE_WITHIN;
@@ -198,10 +204,11 @@ async fn quiet_audit(ground: &Ground) -> anyhow::Result<Audit> {
             .context("the database could not be audited")?;
         let audit = ground.only_ours(audit);
         let paying = audit.payments.iter().any(|payment| payment.state == "pending");
-        let overdue = audit.reservations.iter().any(|reservation| {
-            reservation.state == "held" && reservation.expires_at <= audit.taken_at
+        let ending = audit.reservations.iter().any(|reservation| {
+            reservation.state == "held"
+                && reservation.expires_at <= audit.taken_at + HOLDS_WORTH_AWAITING
         });
-        if (!paying && !overdue) || tokio::time::Instant::now() > deadline {
+        if (!paying && !ending) || tokio::time::Instant::now() > deadline {
             return Ok(audit);
         }
         tokio::time::sleep(LOOK_EVERY).await;

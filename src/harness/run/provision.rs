@@ -2,10 +2,10 @@
 
 use std::collections::{BTreeMap, HashSet};
 use std::process::Stdio;
-use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
+use futures_util::future::try_join_all;
 use reqwest::Url;
 use serde::Deserialize;
 use tokio::process::Command;
@@ -14,9 +14,10 @@ use uuid::Uuid;
 use super::Place;
 use crate::clock;
 use crate::harness::client::{Client, Server, TokenSigner};
+use crate::harness::exposition;
 use crate::harness::progress::Progress;
 use crate::harness::proxy_control::{ProxyControl, ProxySpec};
-use crate::harness::recorder::{Epoch, Recording};
+use crate::harness::recorder::{Epoch, Recorder};
 use crate::harness::run_dir::RunDir;
 use crate::harness::scenario::Plan;
 use crate::harness::scenario::proxies::{self, Link, Store};
@@ -29,9 +30,11 @@ use crate::toxiproxy;
 use crate::wire;
 
 /// How long a step of our own program (migrating, seeding) may take.
-const STEP_WITHIN: Duration = Duration::from_secs(120);
+const STEP_WITHIN: Duration = Duration::from_mins(2);
 /// How long servers may take to be ready after the faults were healed.
 const READY_WITHIN: Duration = Duration::from_secs(20);
+/// How often readiness is asked for meanwhile.
+const LOOK_EVERY: Duration = Duration::from_millis(100);
 /// How long one request of the harness itself may take.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(5);
 /// A charge counts as unknown after this long, or twice the simulated provider's latency.
@@ -314,46 +317,56 @@ async fn read_houses(
 
 impl Ground {
     /// What the load's iterations share.
-    pub fn site(&self, plan: &Plan, recording: &Recording, epoch: Epoch) -> anyhow::Result<Site> {
+    pub fn site(&self, plan: &Plan, recorder: Recorder, epoch: Epoch) -> anyhow::Result<Site> {
+        self.site_over(&self.servers, plan, recorder, epoch)
+    }
+
+    /// The same, with the servers reached directly: a fault must not blind the judge.
+    pub fn direct_site(
+        &self,
+        plan: &Plan,
+        recorder: Recorder,
+        epoch: Epoch,
+    ) -> anyhow::Result<Site> {
+        self.site_over(&self.direct, plan, recorder, epoch)
+    }
+
+    fn site_over(
+        &self,
+        servers: &[Server],
+        plan: &Plan,
+        recorder: Recorder,
+        epoch: Epoch,
+    ) -> anyhow::Result<Site> {
         let houses = self.houses.iter().map(|(event, seats)| House::new(*event, seats.clone()));
         Ok(Site {
-            client: Client::new(self.servers.clone(), epoch)?,
+            client: Client::new(servers.to_vec(), epoch)?,
             tokens: TokenSigner::new(self.stack.jwt_secret().as_bytes()),
-            recorder: recording.recorder(),
+            recorder,
             houses: houses.collect::<anyhow::Result<_>>()?,
             hold_ttl: plan.inventory.hold_ttl,
             seed: plan.seed,
         })
     }
 
-    /// The same site, with the servers reached directly: a fault must not blind the judge.
-    pub fn direct_site(&self, site: &Arc<Site>) -> anyhow::Result<Arc<Site>> {
-        let houses = self.houses.iter().map(|(event, seats)| House::new(*event, seats.clone()));
-        Ok(Arc::new(Site {
-            client: Client::new(self.direct.clone(), *site.client.epoch())?,
-            tokens: TokenSigner::new(self.stack.jwt_secret().as_bytes()),
-            recorder: site.recorder.clone(),
-            houses: houses.collect::<anyhow::Result<_>>()?,
-            hold_ttl: site.hold_ttl,
-            seed: site.seed,
-        }))
-    }
-
     /// Waits until every server is ready again after the faults.
     pub async fn wait_until_ready(&self) -> anyhow::Result<()> {
-        let deadline = tokio::time::Instant::now() + READY_WITHIN;
-        for server in &self.direct {
-            let url = format!("{}/health/ready", server.base_url);
-            while !self.http.get(&url).send().await.is_ok_and(|answer| answer.status().is_success())
-            {
-                if tokio::time::Instant::now() > deadline {
-                    bail!(
-                        "{} is not ready {READY_WITHIN:?} after the faults were healed",
-                        server.name
-                    );
-                }
-                tokio::time::sleep(Duration::from_millis(100)).await;
+        let all = try_join_all(self.direct.iter().map(|server| self.wait_for(server)));
+        match tokio::time::timeout(READY_WITHIN, all).await {
+            Ok(ready) => ready.map(drop),
+            Err(_elapsed) => {
+                bail!("a server is not ready {READY_WITHIN:?} after the faults were healed")
             }
+        }
+    }
+
+    async fn wait_for(&self, server: &Server) -> anyhow::Result<()> {
+        let url = format!("{}/health/ready", server.base_url);
+        let is_ready = async || {
+            self.http.get(&url).send().await.is_ok_and(|answer| answer.status().is_success())
+        };
+        while !is_ready().await {
+            tokio::time::sleep(LOOK_EVERY).await;
         }
         Ok(())
     }
@@ -367,6 +380,27 @@ impl Ground {
             audit.reservations.iter().map(|reservation| reservation.id).collect();
         audit.payments.retain(|payment| ours.contains(&payment.reservation_id));
         audit
+    }
+
+    /// What the servers counted, by the name of the series, summed over servers and labels. A server that was killed
+    /// has forgotten what it counted before.
+    pub async fn server_counts(&self) -> anyhow::Result<BTreeMap<String, u64>> {
+        let mut counts = BTreeMap::new();
+        for server in &self.direct {
+            let text =
+                self.http.get(format!("{}/metrics", server.base_url)).send().await?.text().await?;
+            let samples = exposition::parse(&text).context("a server's metrics can't be read")?;
+            for sample in samples.into_iter().filter(|sample| sample.name.ends_with("_total")) {
+                #[expect(
+                    clippy::cast_possible_truncation,
+                    clippy::cast_sign_loss,
+                    reason = "counters are whole, and a cast saturates"
+                )]
+                let counted = sample.value as u64;
+                *counts.entry(sample.name).or_default() += counted;
+            }
+        }
+        Ok(counts)
     }
 
     /// Copies the processes' logs and the servers' metrics into the run's folder.

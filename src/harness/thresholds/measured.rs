@@ -1,5 +1,7 @@
 //! What thresholds are held against: the numbers of a run, already counted. Knows nothing of how they were recorded.
 
+use std::collections::BTreeMap;
+
 use crate::harness::recorder::Latencies;
 
 /// The numbers of a run.
@@ -19,6 +21,8 @@ pub struct Measured {
     pub reservations_held: u64,
     /// Seats sold, by the database.
     pub seats_sold: u64,
+    /// What the servers counted themselves, by the name of the series, summed over servers and labels.
+    pub server_counts: BTreeMap<String, u64>,
     /// Seconds from the load's start to the last seat's first sale, where all were sold.
     pub sold_out_seconds: Option<f64>,
 }

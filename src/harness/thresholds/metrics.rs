@@ -139,12 +139,32 @@ pub const METRICS: &[Metric] = &[
         kind: Kind::Counter(|measured, _| (measured.seats_sold, scheduled(measured))),
     },
     Metric {
+        name: "leases_outlived",
+        summary: "lock leases that ran out before their holder was done, by the servers' own count",
+        tags: &[],
+        kind: Kind::Counter(|measured, _| {
+            (server_count(measured, "ticketctl_lock_leases_outlived_total"), scheduled(measured))
+        }),
+    },
+    Metric {
+        name: "payments_recovered",
+        summary: "payments that a server finished or gave back for another, by the servers' own count",
+        tags: &[],
+        kind: Kind::Counter(|measured, _| {
+            (server_count(measured, "ticketctl_recovered_payments_total"), scheduled(measured))
+        }),
+    },
+    Metric {
         name: "sold_out_seconds",
         summary: "seconds from the load's start to the last seat's first sale; no sample where seats remain",
         tags: &[],
         kind: Kind::Gauge(|measured| measured.sold_out_seconds),
     },
 ];
+
+fn server_count(measured: &Measured, series: &str) -> u64 {
+    measured.server_counts.get(series).copied().unwrap_or(0)
+}
 
 fn scheduled(measured: &Measured) -> u64 {
     measured.iterations + measured.dropped_iterations

@@ -138,6 +138,7 @@ mod tests {
             bookings_confirmed: 40,
             reservations_held: 90,
             seats_sold: 50,
+            server_counts: std::collections::BTreeMap::new(),
             sold_out_seconds: None,
         }
     }

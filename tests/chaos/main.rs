@@ -1,0 +1,11 @@
+//! Black-box: `ticketctl chaos run` as a user and a CI pipeline run it, on real PostgreSQL and Redis.
+#![expect(clippy::unwrap_used, reason = "in a test the panic is the report")]
+
+/// Running the program, and what it leaves.
+mod program;
+/// Every scenario of the project passes in its short form.
+mod scenarios;
+/// The verdict can say no.
+mod verdicts;
+/// What is refused before anything runs, and what a killed run leaves behind.
+mod refusals;
