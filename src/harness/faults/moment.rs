@@ -36,6 +36,7 @@ impl Caught {
     pub fn words(&self) -> String {
         match self {
             Self::AtOnce => String::new(),
+            Self::InTransaction(1) => " with a transaction open".to_owned(),
             Self::InTransaction(open) => format!(" with {open} transactions open"),
             Self::Charged(payment) => {
                 format!(" after payment {payment} was captured and before it knew")

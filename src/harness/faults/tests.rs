@@ -229,7 +229,7 @@ async fn a_server_is_caught_inside_a_transaction_or_the_fault_has_not_bitten() {
     site.proxies.add_toxic("server-1.postgres", &slow).await.unwrap();
     let caught =
         site.strike_under_traffic(&on_process("pause", SERVER, Moment::InTransaction)).await;
-    assert!(caught.bit && caught.evidence.contains(" transactions open"), "{caught:?}");
+    assert!(caught.bit && caught.evidence.contains("was frozen with "), "{caught:?}");
     site.proxies.set_enabled("server-1.postgres", false).await.unwrap();
     let missed =
         site.strike_under_traffic(&on_process("pause", SERVER, Moment::InTransaction)).await;

@@ -110,9 +110,9 @@ fn headline(run: &Summary) -> (&'static str, Color) {
 /// What the verdict means, in a few lines.
 fn reasons(run: &Summary) -> Vec<String> {
     let twice = match run.double_sells {
-        0 => "none of them twice".to_owned(),
-        1 => "1 OF THEM TWICE".to_owned(),
-        many => format!("{} OF THEM TWICE", grouped(many)),
+        0 => "none of them more than once".to_owned(),
+        1 => "1 OF THEM MORE THAN ONCE".to_owned(),
+        many => format!("{} OF THEM MORE THAN ONCE", grouped(many)),
     };
     let sold_out = run
         .sold_out_seconds
@@ -306,11 +306,11 @@ mod tests {
         assert!(passed[0].starts_with("PASS"), "{passed:?}");
         assert_eq!(
             passed[1],
-            "2,000 of 2,000 seats sold, none of them twice, sold out after 15.4 s"
+            "2,000 of 2,000 seats sold, none of them more than once, sold out after 15.4 s"
         );
         let failed = lines(samples::failed());
         assert!(failed[0].starts_with("FAIL"), "{failed:?}");
-        assert!(failed[1].contains("3 OF THEM TWICE"), "{failed:?}");
+        assert!(failed[1].contains("3 OF THEM MORE THAN ONCE"), "{failed:?}");
         assert!(failed[2].contains("no-double-sell-database broke: seat 17"), "{failed:?}");
         let void = lines(samples::void());
         assert!(void[0].starts_with("VOID"), "{void:?}");
