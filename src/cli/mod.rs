@@ -27,6 +27,8 @@ pub mod doctor;
 pub mod toxiproxy;
 /// A stack for working by hand.
 pub mod stack;
+/// What the parts can do on this machine.
+pub mod bench;
 /// What ends a stack when its parent is gone.
 pub mod guard;
 /// What a shell completes.
@@ -66,6 +68,8 @@ enum Command {
     Toxiproxy(toxiproxy::Args),
     Completions(completions::Args),
     #[command(hide = true)]
+    Bench(bench::Args),
+    #[command(hide = true)]
     Guard(guard::Args),
 }
 
@@ -83,6 +87,7 @@ pub async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Toxiproxy(args) => toxiproxy::run(args).await,
         Command::Stack(args) => stack::run(args).await,
         Command::Completions(args) => completions::run(&args),
+        Command::Bench(args) => bench::run(args).await,
         Command::Guard(args) => guard::run(args).await,
     }
 }
