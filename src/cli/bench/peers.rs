@@ -23,20 +23,21 @@ impl Upstream {
     pub fn start() -> io::Result<Self> {
         let socket = TcpListener::bind("127.0.0.1:0")?;
         let address = socket.local_addr()?;
-        std::thread::Builder::new().name("bench-upstream".to_owned()).spawn(move || {
-            for client in socket.incoming().flatten() {
-                let serving =
-                    std::thread::Builder::new().stack_size(64 * 1024).spawn(|| serve(client));
-                if let Err(error) = serving {
-                    tracing::warn!(%error, "no thread for another connection");
-                }
-            }
-        })?;
+        std::thread::Builder::new()
+            .name("bench-upstream".to_owned())
+            .spawn(move || socket.incoming().flatten().for_each(serve_on_its_own))?;
         Ok(Self { address })
     }
 
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+}
+
+fn serve_on_its_own(client: TcpStream) {
+    let serving = std::thread::Builder::new().stack_size(64 * 1024).spawn(|| serve(client));
+    if let Err(error) = serving {
+        tracing::warn!(%error, "no thread for another connection");
     }
 }
 
@@ -88,10 +89,15 @@ impl Echoed {
         connect(address, ECHO).map(Self)
     }
 
-    /// Sends single bytes, each when the one before is back; returns how long each took. One more goes ahead unmeasured.
-    pub fn round_trips(&mut self, count: usize) -> io::Result<Vec<Duration>> {
+    /// Sends single bytes, each `pause` after the one before is back; returns how long each took. One more goes ahead
+    /// unmeasured.
+    pub fn round_trips(&mut self, count: usize, pause: Duration) -> io::Result<Vec<Duration>> {
         self.round_trip()?;
-        (0..count).map(|_| self.round_trip()).collect()
+        let paused = |_| {
+            rest(pause);
+            self.round_trip()
+        };
+        (0..count).map(paused).collect()
     }
 
     fn round_trip(&mut self) -> io::Result<Duration> {
@@ -128,4 +134,14 @@ fn connect(address: SocketAddr, task: u8) -> io::Result<TcpStream> {
     stream.set_write_timeout(Some(STUCK))?;
     stream.write_all(&[task])?;
     Ok(stream)
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "this is a thread of its own, not one of the runtime's"
+)]
+fn rest(pause: Duration) {
+    if !pause.is_zero() {
+        std::thread::sleep(pause);
+    }
 }
