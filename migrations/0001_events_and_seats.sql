@@ -16,6 +16,9 @@ create table events (
 -- version counts claims: what the optimistic strategy compares.
 -- fence is the largest fencing token that wrote here: a late writer with a smaller one is refused.
 --
+-- Every claim and every sale updates a seat, and PostgreSQL sets up each check constraint anew for every statement. So
+-- there are none here: places and prices are checked before they come in, and the audit looks at the rest.
+--
 -- There is no foreign key from reservation_id or booking_id: both tables refer to seats, every claim would pay for
 -- the check, and `ticketctl audit` reports a claim that leads nowhere. There is no index on them either: claims change
 -- them on every sale, and without an index PostgreSQL can update the row in place (fillfactor leaves it the room).
@@ -24,15 +27,14 @@ create table seats (
     event_id        uuid        not null constraint seats_event_id_fkey references events (id),
     section         text        not null,
     row_label       text        not null,
-    number          integer     not null constraint seats_number_positive check (number > 0),
-    price_cents     bigint      not null constraint seats_price_positive check (price_cents > 0),
+    number          integer     not null,
+    price_cents     bigint      not null,
     reservation_id  uuid,
     held_until      timestamptz,
     booking_id      uuid,
     version         bigint      not null default 0,
     fence           bigint      not null default 0,
-    constraint seats_place_key unique (event_id, section, row_label, number),
-    constraint seats_hold_has_end check ((reservation_id is null) = (held_until is null))
+    constraint seats_place_key unique (event_id, section, row_label, number)
 ) with (fillfactor = 70);
 
 -- Fencing tokens grow for ever: a lease taken later carries a larger one.

@@ -11,8 +11,8 @@
 use super::replay::{self, KeyedRequest};
 use super::{Answer, BookingError, Desk};
 use crate::domain::{
-    Booking, BookingId, BookingState, PaymentId, RecordState, Reference, Refusal, Reservation,
-    ReservationId, ReservationState, StoredResponse, Ticket, TicketNumber,
+    Booking, BookingId, BookingState, PaymentId, Reference, Refusal, Reservation, ReservationId,
+    ReservationState, StoredResponse, Ticket, TicketNumber,
 };
 use crate::payments::{ChargeOutcome, RefundOutcome};
 use crate::storage::payments::{NewPayment, Payment, Step};
@@ -176,7 +176,7 @@ pub async fn give_back(desk: &Desk, payment: &Payment) -> Result<StoredResponse,
     desk.storage
         .transaction("finish refund", async |mut tx: Tx| {
             if payments::finish_refund(&mut tx, payment.id).await? {
-                finish(&mut tx, payment, &response).await?;
+                fail(&mut tx, payment, &response).await?;
             }
             Ok::<_, BookingError>((tx, ()))
         })
@@ -194,7 +194,7 @@ pub async fn end_without_charge(
     desk.storage
         .transaction("end without charge", async |mut tx: Tx| {
             if payments::fail(&mut tx, payment.id).await? {
-                finish(&mut tx, payment, &response).await?;
+                fail(&mut tx, payment, &response).await?;
             }
             Ok::<_, BookingError>((tx, ()))
         })
@@ -203,13 +203,12 @@ pub async fn end_without_charge(
 }
 
 /// Ends the request's record without a sale.
-async fn finish(
+async fn fail(
     tx: &mut Tx,
     payment: &Payment,
     response: &StoredResponse,
 ) -> Result<(), StorageError> {
-    let state = RecordState::Failed;
-    if !idempotency::finish(tx, payment.user, &payment.key, state, response).await? {
+    if !idempotency::fail(tx, payment.user, &payment.key, response).await? {
         warn_ended_before(payment);
     }
     Ok(())

@@ -272,7 +272,7 @@ async fn payments_without_booking(
 async fn bookings(connection: &mut PgConnection) -> Result<Vec<BookingRow>, StorageError> {
     let rows = sqlx::query_as!(
         BookingRow,
-        r#"select id, reference, reservation_id, event_id, user_id, state, total_cents, idempotency_key,
+        r#"select id, reference, reservation_id, event_id, user_id, state::text as "state!", total_cents, idempotency_key,
                   array(select seat_id from booking_seats where booking_id = bookings.id order by seat_id) as "seat_ids!"
            from bookings order by id"#
     )
@@ -284,7 +284,8 @@ async fn bookings(connection: &mut PgConnection) -> Result<Vec<BookingRow>, Stor
 async fn reservations(connection: &mut PgConnection) -> Result<Vec<ReservationRow>, StorageError> {
     let rows = sqlx::query_as!(
         ReservationRow,
-        "select id, event_id, user_id, state, seat_ids, expires_at, idempotency_key from reservations order by id"
+        "select id, event_id, user_id, state::text as \"state!\", seat_ids, expires_at, idempotency_key
+         from reservations order by id"
     )
     .fetch_all(connection)
     .await?;
@@ -294,7 +295,7 @@ async fn reservations(connection: &mut PgConnection) -> Result<Vec<ReservationRo
 async fn payments(connection: &mut PgConnection) -> Result<Vec<PaymentRow>, StorageError> {
     let rows = sqlx::query_as!(
         PaymentRow,
-        "select id, reservation_id, state, amount_cents, idempotency_key from payments order by id"
+        "select id, reservation_id, state::text as \"state!\", amount_cents, idempotency_key from payments order by id"
     )
     .fetch_all(connection)
     .await?;

@@ -48,7 +48,7 @@ impl TryFrom<Row> for Booking {
     }
 }
 
-/// Writes a booking, links its seats, each at the price it was held for, and ends the request that asked for it, in one
+/// Writes a confirmed booking, links its seats, each at the price it was held for, and ends the request that asked for it, in one
 /// statement. The index [`ONE_LIVE_SALE`] has the last word. False when the request had ended before.
 pub async fn insert(
     connection: &mut PgConnection,
@@ -63,24 +63,23 @@ pub async fn insert(
         r#"with booking as (
                insert into bookings (id, reference, reservation_id, event_id, user_id, state, total_cents,
                                      idempotency_key)
-               values ($1, $2, $3, $4, $5, $6, $7, $8)),
+               values ($1, $2, $3, $4, $5, 'confirmed', $6, $7)),
            linked as (
                insert into booking_seats (booking_id, seat_id, ticket_number, price_cents)
                select $1, seats.id, ordered.ticket_number, seats.price_cents
-               from unnest($9::bigint[], $10::text[]) as ordered (seat_id, ticket_number)
+               from unnest($8::bigint[], $9::text[]) as ordered (seat_id, ticket_number)
                join seats on seats.id = ordered.seat_id),
            ended as (
                update idempotency_records
-               set state = 'SUCCESS', status_code = $11, response = $12,
-                   expires_at = now() + make_interval(secs => $13)
-               where user_id = $5 and key = $8 and state = 'IN_PROGRESS' returning key)
+               set state = 'SUCCESS', status_code = $10, response = $11,
+                   expires_at = now() + make_interval(secs => $12)
+               where user_id = $5 and key = $7 and state = 'IN_PROGRESS' returning key)
            select count(*) as "ended!" from ended"#,
         booking.id.0,
         booking.reference.as_str(),
         booking.reservation.0,
         booking.event.0,
         booking.user.0,
-        booking.state.name(),
         booking.total.get(),
         key.as_str(),
         &seats,
@@ -101,7 +100,7 @@ pub async fn find(
 ) -> Result<Option<Booking>, StorageError> {
     let row = sqlx::query_as!(
         Row,
-        r#"select bookings.id, reference, reservation_id, event_id, user_id, state, total_cents,
+        r#"select bookings.id, reference, reservation_id, event_id, user_id, state::text as "state!", total_cents,
                   array_agg(seat_id order by seat_id) as "seat_ids!",
                   array_agg(ticket_number order by seat_id) as "ticket_numbers!"
            from bookings join booking_seats on booking_id = bookings.id
@@ -120,7 +119,7 @@ pub async fn find_by_reference(
 ) -> Result<Option<Booking>, StorageError> {
     let row = sqlx::query_as!(
         Row,
-        r#"select bookings.id, reference, reservation_id, event_id, user_id, state, total_cents,
+        r#"select bookings.id, reference, reservation_id, event_id, user_id, state::text as "state!", total_cents,
                   array_agg(seat_id order by seat_id) as "seat_ids!",
                   array_agg(ticket_number order by seat_id) as "ticket_numbers!"
            from bookings join booking_seats on booking_id = bookings.id

@@ -26,7 +26,7 @@ pub async fn find(
     key: &IdempotencyKey,
 ) -> Result<Option<Record>, StorageError> {
     let row = sqlx::query!(
-        "select request_sha256, state, status_code, response from idempotency_records where user_id = $1 and key = $2",
+        "select request_sha256, state::text as \"state!\", status_code, response from idempotency_records where user_id = $1 and key = $2",
         user.0,
         key.as_str()
     )
@@ -46,21 +46,19 @@ pub async fn find(
     }))
 }
 
-/// Ends an operation in progress with its answer; false when it had ended before.
-pub async fn finish(
+/// Ends an operation in progress that had no effect, with its answer; false when it had ended before.
+pub async fn fail(
     connection: &mut PgConnection,
     user: UserId,
     key: &IdempotencyKey,
-    state: RecordState,
     response: &StoredResponse,
 ) -> Result<bool, StorageError> {
     let done = sqlx::query!(
         "update idempotency_records
-         set state = $3, status_code = $4, response = $5, expires_at = now() + make_interval(secs => $6)
+         set state = 'FAILED', status_code = $3, response = $4, expires_at = now() + make_interval(secs => $5)
          where user_id = $1 and key = $2 and state = 'IN_PROGRESS'",
         user.0,
         key.as_str(),
-        state.name(),
         status_code(response),
         response.body,
         ENDED_TTL_SECONDS

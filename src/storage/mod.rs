@@ -88,6 +88,8 @@ impl Storage {
         let options = options
             .application_name(&settings.application_name)
             .options([
+                // A claim's statements are the same every time: planning them anew would cost more than running them.
+                ("plan_cache_mode", "force_generic_plan".to_owned()),
                 ("statement_timeout", millis(settings.statement_timeout)),
                 ("lock_timeout", millis(settings.lock_timeout)),
                 (

@@ -188,7 +188,7 @@ pub async fn take_on_unfinished(
          update payments set worked_at = now() from left_behind, reservations
          where payments.id = left_behind.id and reservations.id = payments.reservation_id
          returning payments.id, reservation_id, event_id, seat_ids, payments.user_id, payments.idempotency_key,
-                   amount_cents, payment_method, step",
+                   amount_cents, payment_method, step::text as \"step!\"",
         idle_seconds,
         limit
     )

@@ -50,18 +50,17 @@ pub async fn insert(
     let recorded = sqlx::query_scalar!(
         r#"with record as (
                insert into idempotency_records (user_id, key, request_sha256, state, status_code, response, expires_at)
-               values ($3, $8, $9, 'SUCCESS', $10, $11, now() + make_interval(secs => $12))
+               values ($3, $7, $8, 'SUCCESS', $9, $10, now() + make_interval(secs => $11))
                on conflict (user_id, key) do nothing returning key),
            reservation as (
                insert into reservations (id, event_id, user_id, seat_ids, state, total_cents, expires_at,
                                          idempotency_key)
-               select $1, $2, $3, $4, $5, $6, $7, key from record)
+               select $1, $2, $3, $4, 'held', $5, $6, key from record)
            select count(*) as "recorded!" from record"#,
         reservation.id.0,
         reservation.event.0,
         reservation.user.0,
         &reservation.seats.numbers(),
-        reservation.state.name(),
         reservation.total.get(),
         reservation.expires_at,
         key.as_str(),
@@ -83,7 +82,7 @@ pub async fn find(
     let row = sqlx::query_as!(
         Row,
         r#"select id, event_id, user_id, seat_ids,
-                  case when state = 'held' and expires_at <= now() then 'expired' else state end as "state!",
+                  (case when state = 'held' and expires_at <= now() then 'expired' else state end)::text as "state!",
                   total_cents, expires_at
            from reservations where id = $1"#,
         id.0
