@@ -24,7 +24,6 @@ create table reservations (
 );
 -- For the expiry job; only live holds are in it.
 create index reservations_held_by_expiry on reservations (expires_at) where state = 'held';
-create index reservations_by_user on reservations (user_id, created_at);
 
 -- A booking is the sale; a reservation becomes at most one.
 create table bookings (
@@ -39,11 +38,10 @@ create table bookings (
     idempotency_key  text        not null,
     created_at       timestamptz not null default now()
 );
-create index bookings_by_user on bookings (user_id, created_at);
 
--- One ticket a seat. live falls when the booking is cancelled.
+-- One ticket a seat, written by the statement that writes its booking, which is why the reference needs no check. live falls when the booking is cancelled.
 create table booking_seats (
-    booking_id     uuid    not null constraint booking_seats_booking_id_fkey references bookings (id),
+    booking_id     uuid    not null,
     seat_id        bigint  not null,
     ticket_number  text    not null constraint booking_seats_ticket_number_key unique,
     price_cents    bigint  not null,
@@ -54,11 +52,11 @@ create table booking_seats (
 -- above it can get round this index.
 create unique index booking_seats_one_live_sale on booking_seats (seat_id) where live;
 
--- One attempt to charge for a reservation. step is the saga's recovery point, written before the step it names is
+-- One attempt to charge for a reservation, written by the statement that reads it (nothing deletes reservations). step is the saga's recovery point, written before the step it names is
 -- taken; worked_at is when a process last worked on it, so that another can tell that it was left behind.
 create table payments (
     id               uuid        not null constraint payments_pkey primary key,
-    reservation_id   uuid        not null constraint payments_reservation_id_fkey references reservations (id),
+    reservation_id   uuid        not null,
     user_id          uuid        not null,
     idempotency_key  text        not null,
     amount_cents     bigint      not null,

@@ -4,7 +4,7 @@
 //!
 //! 1. record the request and the payment as charging (one statement), if the hold is live
 //! 2. charge at the provider
-//! 3. confirm the reservation, book, link the seats, mark them sold, store the answer (one transaction)
+//! 3. confirm the reservation, book, link the seats, mark them sold, store the answer (one statement)
 //!
 //! When 3 finds the hold gone: record the refund, give the money back, store the refusal.
 
@@ -15,6 +15,7 @@ use crate::domain::{
     ReservationState, StoredResponse, Ticket, TicketNumber,
 };
 use crate::payments::{ChargeOutcome, RefundOutcome};
+use crate::storage::bookings::Sale;
 use crate::storage::payments::{NewPayment, Payment, Step};
 use crate::storage::{StorageError, Tx, bookings, idempotency, payments, reservations};
 
@@ -116,31 +117,20 @@ pub async fn conclude(
 
 /// Step 3. Refused when the hold or the payment was lost to somebody else; nothing is written then.
 async fn book(desk: &Desk, payment: &Payment) -> Result<StoredResponse, BookingError> {
-    let booking = sale(desk, payment);
+    let booking = booking_of(desk, payment);
     let response = (desk.render.booking)(&booking);
-    let lost = || BookingError::Refused(Refusal::RefundedAfterLoss);
-    desk.storage
-        .transaction("book", async |mut tx: Tx| {
-            if !payments::capture(&mut tx, payment.id).await?
-                || !desk.strategy.sell(&mut tx, payment, booking.id).await?
-            {
-                return Err(lost());
-            }
-            match bookings::insert(&mut tx, &booking, &payment.key, &response).await {
-                Ok(true) => {}
-                Ok(false) => warn_ended_before(payment),
-                Err(StorageError::Constraint { name }) if name == bookings::ONE_LIVE_SALE => {
-                    return Err(lost());
-                }
-                Err(error) => return Err(error.into()),
-            }
-            Ok((tx, ()))
-        })
-        .await?;
-    Ok(response)
+    let sale = Sale { payment, booking: &booking, response: &response };
+    match desk.strategy.sell(desk, &sale).await {
+        Ok(true) => Ok(response),
+        Ok(false) => Err(Refusal::RefundedAfterLoss.into()),
+        Err(StorageError::Constraint { name }) if name == bookings::ONE_LIVE_SALE => {
+            Err(Refusal::RefundedAfterLoss.into())
+        }
+        Err(error) => Err(error.into()),
+    }
 }
 
-fn sale(desk: &Desk, payment: &Payment) -> Booking {
+fn booking_of(desk: &Desk, payment: &Payment) -> Booking {
     let ticket =
         |seat: &_| Ticket { seat: *seat, number: TicketNumber::from_random(desk.entropy.bits()) };
     Booking {

@@ -3,10 +3,11 @@
 use sqlx::PgConnection;
 use uuid::Uuid;
 
+use super::payments::Payment;
 use super::{StorageError, idempotency};
 use crate::domain::{
-    Booking, BookingId, BookingState, Cents, EventId, IdempotencyKey, Reference, ReservationId,
-    SeatId, StoredResponse, Ticket, TicketNumber, UserId,
+    Booking, BookingId, BookingState, Cents, EventId, Reference, ReservationId, SeatId,
+    StoredResponse, Ticket, TicketNumber, UserId,
 };
 
 /// The index that allows one live sale a seat.
@@ -48,49 +49,80 @@ impl TryFrom<Row> for Booking {
     }
 }
 
-/// Writes a confirmed booking, links its seats, each at the price it was held for, and ends the request that asked for it, in one
-/// statement. The index [`ONE_LIVE_SALE`] has the last word. False when the request had ended before.
-pub async fn insert(
-    connection: &mut PgConnection,
-    booking: &Booking,
-    key: &IdempotencyKey,
-    response: &StoredResponse,
-) -> Result<bool, StorageError> {
-    let seats: Vec<i64> = booking.tickets.iter().map(|ticket| ticket.seat.0).collect();
-    let tickets: Vec<String> =
-        booking.tickets.iter().map(|ticket| ticket.number.as_str().to_owned()).collect();
-    let ended = sqlx::query_scalar!(
-        r#"with booking as (
+/// A sale about to be made.
+#[derive(Debug)]
+pub struct Sale<'a> {
+    /// The captured charge.
+    pub payment: &'a Payment,
+    /// What it pays for.
+    pub booking: &'a Booking,
+    /// The answer to the request that asked for it.
+    pub response: &'a StoredResponse,
+}
+
+/// Makes a sale in one statement: ends the payment, confirms the reservation, marks its seats as sold, writes the booking
+/// and its tickets at the prices they were held for, and ends the request. All of it, or nothing and false: when another
+/// process ended the payment before, the hold ended, or a seat is no longer the reservation's. Rows are locked in the order
+/// in which everybody locks them. The index [`ONE_LIVE_SALE`] has the last word.
+pub async fn sell(connection: &mut PgConnection, sale: &Sale<'_>) -> Result<bool, StorageError> {
+    let Sale { payment, booking, response } = sale;
+    let (seats, tickets) = tickets(booking);
+    let sold = sqlx::query_scalar!(
+        r#"with charging as (
+               select id from payments where id = $1 and step = 'charging' for update),
+           hold as (
+               select reservations.id from reservations, charging
+               where reservations.id = $4 and state = 'held' and expires_at > now() for update of reservations),
+           theirs as materialized (
+               select seats.id, price_cents from seats, hold
+               where seats.id = any($8) and reservation_id = $4 and booking_id is null
+               order by seats.id for update of seats),
+           allowed as (select count(*) from theirs having count(*) = cardinality($8)),
+           captured as (
+               update payments set state = 'captured', step = 'done' from allowed where id = $1),
+           confirmed as (
+               update reservations set state = 'confirmed' from allowed where id = $4),
+           sold as (
+               update seats set booking_id = $2, version = version + 1
+               from theirs, allowed where seats.id = theirs.id),
+           booking as (
                insert into bookings (id, reference, reservation_id, event_id, user_id, state, total_cents,
                                      idempotency_key)
-               values ($1, $2, $3, $4, $5, 'confirmed', $6, $7)),
+               select $2, $3, $4, $5, $6, 'confirmed', $7, $10 from allowed),
            linked as (
                insert into booking_seats (booking_id, seat_id, ticket_number, price_cents)
-               select $1, seats.id, ordered.ticket_number, seats.price_cents
+               select $2, theirs.id, ordered.ticket_number, price_cents
                from unnest($8::bigint[], $9::text[]) as ordered (seat_id, ticket_number)
-               join seats on seats.id = ordered.seat_id),
+               join theirs on theirs.id = ordered.seat_id, allowed),
            ended as (
                update idempotency_records
-               set state = 'SUCCESS', status_code = $10, response = $11,
-                   expires_at = now() + make_interval(secs => $12)
-               where user_id = $5 and key = $7 and state = 'IN_PROGRESS' returning key)
-           select count(*) as "ended!" from ended"#,
+               set state = 'SUCCESS', status_code = $11, response = $12,
+                   expires_at = now() + make_interval(secs => $13)
+               from allowed where user_id = $6 and key = $10 and state = 'IN_PROGRESS')
+           select count(*) as "sold!" from allowed"#,
+        payment.id.0,
         booking.id.0,
         booking.reference.as_str(),
         booking.reservation.0,
         booking.event.0,
         booking.user.0,
         booking.total.get(),
-        key.as_str(),
         &seats,
         &tickets,
+        payment.key.as_str(),
         idempotency::status_code(response),
         response.body,
         idempotency::ENDED_TTL_SECONDS
     )
     .fetch_one(connection)
     .await?;
-    Ok(ended == 1)
+    Ok(sold == 1)
+}
+
+/// A booking's seats and, in the same order, their ticket numbers.
+pub fn tickets(booking: &Booking) -> (Vec<i64>, Vec<String>) {
+    let pair = |ticket: &Ticket| (ticket.seat.0, ticket.number.as_str().to_owned());
+    booking.tickets.iter().map(pair).unzip()
 }
 
 /// The booking of this id, if there is one.

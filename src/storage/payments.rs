@@ -113,25 +113,6 @@ fn stored_seats(seats: Vec<i64>) -> Result<SeatSet, StorageError> {
     SeatSet::parse(seats).map_err(|_empty| StorageError::Impossible("seat set"))
 }
 
-/// The charge was captured: ends the payment and confirms its reservation, in one statement. False when another process
-/// ended the payment before, or the hold ended; the transaction must not commit then.
-pub async fn capture(connection: &mut PgConnection, id: PaymentId) -> Result<bool, StorageError> {
-    let confirmed = sqlx::query_scalar!(
-        r#"with captured as (
-               update payments set state = 'captured', step = 'done' where id = $1 and step = 'charging'
-               returning reservation_id),
-           confirmed as (
-               update reservations set state = 'confirmed' from captured
-               where reservations.id = captured.reservation_id and state = 'held' and expires_at > now()
-               returning reservations.id)
-           select count(*) as "confirmed!" from confirmed"#,
-        id.0
-    )
-    .fetch_one(connection)
-    .await?;
-    Ok(confirmed == 1)
-}
-
 /// Nothing was charged: the saga is done. False when another process went on before.
 pub async fn fail(connection: &mut PgConnection, id: PaymentId) -> Result<bool, StorageError> {
     let done = sqlx::query!(

@@ -1,11 +1,11 @@
-//! Seats: reads, and the writes that every strategy shares. A seat is free when nobody bought it and nobody holds it
+//! Seats: reads. A seat is free when nobody bought it and nobody holds it
 //! past this moment of the database's clock; that sentence stands here and in the strategies' own statements.
 
 use sqlx::PgConnection;
 use uuid::Uuid;
 
 use super::StorageError;
-use crate::domain::{BookingId, EventId, ReservationId, SeatSet};
+use crate::domain::{EventId, SeatSet};
 
 /// What a strategy decides by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -67,28 +67,6 @@ pub async fn read(
     .fetch_all(connection)
     .await?;
     Ok(rows)
-}
-
-/// Marks the reservation's seats as sold, each only while this reservation is still the one that holds it; returns how
-/// many were. Locks them in order, as every other writer does.
-pub async fn sell(
-    connection: &mut PgConnection,
-    seats: &SeatSet,
-    reservation: ReservationId,
-    booking: BookingId,
-) -> Result<u64, StorageError> {
-    let done = sqlx::query!(
-        "with mine as (
-             select id from seats where id = any($1) and reservation_id = $2 and booking_id is null
-             order by id for update)
-         update seats set booking_id = $3, version = version + 1 from mine where seats.id = mine.id",
-        &seats.numbers(),
-        reservation.0,
-        booking.0
-    )
-    .execute(connection)
-    .await?;
-    Ok(done.rows_affected())
 }
 
 /// Seats of an event after `after` in order of id, at most `limit`.

@@ -2,10 +2,13 @@
 
 use std::future::Future;
 
+use sqlx::Postgres;
+use sqlx::pool::PoolConnection;
+
 use super::{Storage, StorageError};
 
 /// A transaction under way. Dropped without a commit, it is rolled back.
-pub type Tx = sqlx::Transaction<'static, sqlx::Postgres>;
+pub type Tx = sqlx::Transaction<'static, Postgres>;
 
 /// Runs of one transaction at most, the first included.
 const ATTEMPTS_MAX: u32 = 4;
@@ -20,16 +23,17 @@ impl Storage {
         Fut: Future<Output = Result<(Tx, T), E>>,
         E: From<StorageError> + AsRetryable,
     {
-        for _ in 1..ATTEMPTS_MAX {
-            match self.run_once(&attempt).await {
-                Err(error) if error.is_retryable() => {
-                    metrics::counter!("ticketctl_transaction_retries_total", "transaction" => name)
-                        .increment(1);
-                }
-                end => return end,
-            }
-        }
-        self.run_once(&attempt).await
+        retrying(name, async || self.run_once(&attempt).await).await
+    }
+
+    /// Runs a single statement, which is a transaction by itself: two round trips fewer, and the same retries.
+    pub async fn statement<T, E, F, Fut>(&self, name: &'static str, attempt: F) -> Result<T, E>
+    where
+        F: Fn(PoolConnection<Postgres>) -> Fut,
+        Fut: Future<Output = Result<T, E>>,
+        E: From<StorageError> + AsRetryable,
+    {
+        retrying(name, async || attempt(self.connection().await?).await).await
     }
 
     async fn run_once<T, E, F, Fut>(&self, attempt: &F) -> Result<T, E>
@@ -50,6 +54,24 @@ impl Storage {
     async fn begin(&self) -> Result<Tx, StorageError> {
         Ok(self.pool.begin().await?)
     }
+}
+
+async fn retrying<T, E, F, Fut>(name: &'static str, attempt: F) -> Result<T, E>
+where
+    F: Fn() -> Fut,
+    Fut: Future<Output = Result<T, E>>,
+    E: AsRetryable,
+{
+    for _ in 1..ATTEMPTS_MAX {
+        match attempt().await {
+            Err(error) if error.is_retryable() => {
+                metrics::counter!("ticketctl_transaction_retries_total", "transaction" => name)
+                    .increment(1);
+            }
+            end => return end,
+        }
+    }
+    attempt().await
 }
 
 /// An error that may be about contention, in which case the transaction is worth running again.

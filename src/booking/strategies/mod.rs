@@ -14,9 +14,9 @@ use async_trait::async_trait;
 
 use super::hold::HoldOrder;
 use super::{BookingError, Desk};
-use crate::domain::{BookingId, StoredResponse};
-use crate::storage::payments::Payment;
-use crate::storage::{StorageError, Tx, seats};
+use crate::domain::StoredResponse;
+use crate::storage::StorageError;
+use crate::storage::bookings::{self, Sale};
 
 /// A way to serialise claims.
 #[async_trait]
@@ -35,16 +35,12 @@ pub trait Strategy: Send + Sync {
     /// Claims the order's seats and records the reservation, in one transaction; returns the stored answer.
     async fn hold(&self, desk: &Desk, order: &HoldOrder) -> Result<StoredResponse, BookingError>;
 
-    /// Marks the seats of a captured payment as sold, inside the transaction that books them; false when its
-    /// reservation no longer holds all of them.
-    async fn sell(
-        &self,
-        tx: &mut Tx,
-        payment: &Payment,
-        booking: BookingId,
-    ) -> Result<bool, StorageError> {
-        let sold = seats::sell(tx, &payment.seats, payment.reservation, booking).await?;
-        Ok(usize::try_from(sold) == Ok(payment.seats.len()))
+    /// Makes a sale of seats that were held; false, and nothing written, when the hold or the payment was lost to somebody
+    /// else.
+    async fn sell(&self, desk: &Desk, sale: &Sale<'_>) -> Result<bool, StorageError> {
+        desk.storage
+            .statement("sell", async |mut connection| bookings::sell(&mut connection, sale).await)
+            .await
     }
 }
 

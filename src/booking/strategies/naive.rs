@@ -8,9 +8,9 @@ use time::OffsetDateTime;
 use super::Strategy;
 use crate::booking::hold::{self, HoldOrder};
 use crate::booking::{BookingError, Desk};
-use crate::domain::{BookingId, StoredResponse};
-use crate::storage::payments::Payment;
-use crate::storage::{StorageError, Tx, seats};
+use crate::domain::StoredResponse;
+use crate::storage::bookings::{self, Sale};
+use crate::storage::{StorageError, Tx, idempotency, seats};
 
 /// The strategy.
 #[derive(Debug)]
@@ -45,14 +45,13 @@ impl Strategy for Naive {
             .await
     }
 
-    async fn sell(
-        &self,
-        tx: &mut Tx,
-        payment: &Payment,
-        booking: BookingId,
-    ) -> Result<bool, StorageError> {
-        sell_unguarded(tx, payment, booking).await?;
-        Ok(true)
+    async fn sell(&self, desk: &Desk, sale: &Sale<'_>) -> Result<bool, StorageError> {
+        desk.storage
+            .statement("sell", async |mut connection| {
+                sell_unguarded(&mut connection, sale).await?;
+                Ok(true)
+            })
+            .await
     }
 }
 
@@ -75,15 +74,40 @@ async fn claim_unguarded(
     Ok(row.expires_at)
 }
 
+/// The same writes as a guarded sale, without asking whose the seats are.
 async fn sell_unguarded(
     connection: &mut PgConnection,
-    payment: &Payment,
-    booking: BookingId,
+    sale: &Sale<'_>,
 ) -> Result<(), StorageError> {
+    let Sale { payment, booking, response } = sale;
+    let (seats, tickets) = bookings::tickets(booking);
     sqlx::query!(
-        "update seats set booking_id = $2 where id = any($1)",
-        &payment.seats.numbers(),
-        booking.0
+        "with captured as (update payments set state = 'captured', step = 'done' where id = $1),
+         confirmed as (update reservations set state = 'confirmed' where id = $4),
+         sold as (update seats set booking_id = $2 where id = any($8)),
+         ended as (
+             update idempotency_records
+             set state = 'SUCCESS', status_code = $11, response = $12, expires_at = now() + interval '1 day'
+             where user_id = $6 and key = $10),
+         booking as (
+             insert into bookings (id, reference, reservation_id, event_id, user_id, state, total_cents, idempotency_key)
+             values ($2, $3, $4, $5, $6, 'confirmed', $7, $10))
+         insert into booking_seats (booking_id, seat_id, ticket_number, price_cents)
+         select $2, seats.id, ordered.ticket_number, price_cents
+         from unnest($8::bigint[], $9::text[]) as ordered (seat_id, ticket_number)
+         join seats on seats.id = ordered.seat_id",
+        payment.id.0,
+        booking.id.0,
+        booking.reference.as_str(),
+        booking.reservation.0,
+        booking.event.0,
+        booking.user.0,
+        booking.total.get(),
+        &seats,
+        &tickets,
+        payment.key.as_str(),
+        idempotency::status_code(response),
+        response.body
     )
     .execute(connection)
     .await?;

@@ -54,7 +54,7 @@ pub struct Args {
     #[arg(long, default_value = "10s", value_parser = positive_duration)]
     duration: Duration,
     /// Buyers at once, and pgbench's clients.
-    #[arg(long, default_value_t = 32, value_parser = clap::value_parser!(u32).range(1..=150))]
+    #[arg(long, default_value_t = 64, value_parser = clap::value_parser!(u32).range(1..=150))]
     vus: u32,
     /// Booking strategy.
     #[arg(long, default_value = "row_lock", value_parser = PossibleValuesParser::new(strategies::names()))]
