@@ -85,6 +85,13 @@ fn it_says_where_it_listens_and_with_which_seed_and_ends_on_signals() {
 }
 
 #[test]
+fn what_the_process_takes_is_told_when_asked_for() {
+    let metrics = Server::start(&["--port", "0", "--runtime-metrics"]).get("/metrics");
+    assert!(metrics.contains("\nprocess_open_fds "), "{metrics}");
+    assert!(!metrics.contains("toxiproxy_proxy_"), "proxies are shown without being asked for");
+}
+
+#[test]
 fn a_seed_is_made_up_when_none_is_given() {
     let [one, other] = [0, 1].map(|_| {
         let line = Server::start(&["--port", "0"]).first_line.clone();

@@ -68,15 +68,7 @@ async fn begin(desk: &Desk, order: &ConfirmOrder) -> Result<Begun, BookingError>
         payments::begin(&mut connection, &new).await
     };
     match begun {
-        Ok(Some(amount)) => Ok(Begun::New(Payment {
-            id: new.id,
-            reservation: order.reservation,
-            user,
-            key: key.clone(),
-            amount,
-            method: order.method.clone(),
-            step: Step::Charging,
-        })),
+        Ok(Some(payment)) => Ok(Begun::New(payment)),
         Ok(None) => match replay::recorded(desk, &order.request).await? {
             Some(answer) => Ok(Begun::Before(answer)),
             None => Err(why_not(desk, order).await?.into()),
@@ -124,51 +116,42 @@ pub async fn conclude(
 
 /// Step 3. Refused when the hold or the payment was lost to somebody else; nothing is written then.
 async fn book(desk: &Desk, payment: &Payment) -> Result<StoredResponse, BookingError> {
-    let id = BookingId(desk.entropy.uuid());
-    let reference = Reference::from_random(desk.entropy.uuid().as_u64_pair().1);
+    let booking = sale(desk, payment);
+    let response = (desk.render.booking)(&booking);
+    let lost = || BookingError::Refused(Refusal::RefundedAfterLoss);
     desk.storage
         .transaction("book", async |mut tx: Tx| {
-            let found = reservations::find(&mut tx, payment.reservation).await?;
-            let reservation = found.ok_or(StorageError::Impossible("payment"))?;
-            let booking = sale(desk, payment, &reservation, id, reference.clone());
-            let lost = || BookingError::Refused(Refusal::RefundedAfterLoss);
             if !payments::capture(&mut tx, payment.id).await?
-                || !reservations::confirm(&mut tx, reservation.id).await?
-                || !desk.strategy.sell(&mut tx, &reservation, id).await?
+                || !desk.strategy.sell(&mut tx, payment, booking.id).await?
             {
                 return Err(lost());
             }
-            match bookings::insert(&mut tx, &booking, &payment.key).await {
+            match bookings::insert(&mut tx, &booking, &payment.key, &response).await {
+                Ok(true) => {}
+                Ok(false) => warn_ended_before(payment),
                 Err(StorageError::Constraint { name }) if name == bookings::ONE_LIVE_SALE => {
                     return Err(lost());
                 }
-                end => end?,
+                Err(error) => return Err(error.into()),
             }
-            let response = (desk.render.booking)(&booking);
-            finish(&mut tx, payment, RecordState::Success, &response).await?;
-            Ok((tx, response))
+            Ok((tx, ()))
         })
-        .await
+        .await?;
+    Ok(response)
 }
 
-fn sale(
-    desk: &Desk,
-    payment: &Payment,
-    reservation: &Reservation,
-    id: BookingId,
-    reference: Reference,
-) -> Booking {
+fn sale(desk: &Desk, payment: &Payment) -> Booking {
     let ticket =
         |seat: &_| Ticket { seat: *seat, number: TicketNumber::from_random(desk.entropy.bits()) };
     Booking {
-        id,
-        reference,
-        reservation: reservation.id,
-        event: reservation.event,
-        user: reservation.user,
+        id: BookingId(desk.entropy.uuid()),
+        reference: Reference::from_random(desk.entropy.uuid().as_u64_pair().1),
+        reservation: payment.reservation,
+        event: payment.event,
+        user: payment.user,
         state: BookingState::Confirmed,
         total: payment.amount,
-        tickets: reservation.seats.ids().iter().map(ticket).collect(),
+        tickets: payment.seats.ids().iter().map(ticket).collect(),
     }
 }
 
@@ -193,7 +176,7 @@ pub async fn give_back(desk: &Desk, payment: &Payment) -> Result<StoredResponse,
     desk.storage
         .transaction("finish refund", async |mut tx: Tx| {
             if payments::finish_refund(&mut tx, payment.id).await? {
-                finish(&mut tx, payment, RecordState::Failed, &response).await?;
+                finish(&mut tx, payment, &response).await?;
             }
             Ok::<_, BookingError>((tx, ()))
         })
@@ -211,7 +194,7 @@ pub async fn end_without_charge(
     desk.storage
         .transaction("end without charge", async |mut tx: Tx| {
             if payments::fail(&mut tx, payment.id).await? {
-                finish(&mut tx, payment, RecordState::Failed, &response).await?;
+                finish(&mut tx, payment, &response).await?;
             }
             Ok::<_, BookingError>((tx, ()))
         })
@@ -219,17 +202,22 @@ pub async fn end_without_charge(
     answer_of_record(desk, payment).await
 }
 
-/// Ends the request's record. It may have been ended before, by the cleanup or another process: its answer stands then.
+/// Ends the request's record without a sale.
 async fn finish(
     tx: &mut Tx,
     payment: &Payment,
-    state: RecordState,
     response: &StoredResponse,
 ) -> Result<(), StorageError> {
+    let state = RecordState::Failed;
     if !idempotency::finish(tx, payment.user, &payment.key, state, response).await? {
-        tracing::warn!(payment = %payment.id.0, "the request's record had ended before its payment");
+        warn_ended_before(payment);
     }
     Ok(())
+}
+
+/// A record may have been ended by the cleanup, long after its request was left behind: its answer stands then.
+fn warn_ended_before(payment: &Payment) {
+    tracing::warn!(payment = %payment.id.0, "the request's record had ended before its payment");
 }
 
 async fn answer_of_record(desk: &Desk, payment: &Payment) -> Result<StoredResponse, BookingError> {

@@ -8,7 +8,7 @@ use crate::domain::{
     Cents, EventId, HoldTtl, Refusal, Reservation, ReservationId, ReservationState, SeatId, SeatSet,
 };
 use crate::storage::seats::SeatFacts;
-use crate::storage::{StorageError, Tx, idempotency, reservations};
+use crate::storage::{StorageError, Tx, reservations};
 
 /// What is asked for.
 #[derive(Debug, Clone)]
@@ -86,8 +86,7 @@ pub async fn record(
         expires_at,
     };
     let response = (desk.render.reservation)(&reservation);
-    reservations::insert(tx, &reservation, key).await?;
-    if idempotency::insert_success(tx, user, key, hash, &response).await? {
+    if reservations::insert(tx, &reservation, (key, hash), &response).await? {
         Ok(response)
     } else {
         Err(BookingError::KeyUsed)

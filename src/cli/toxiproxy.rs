@@ -14,7 +14,7 @@ use crate::toxiproxy::{self, Running, Settings};
 /// It speaks the control API of Toxiproxy 2.12, knows all its toxics and some more, and stops in order on SIGINT and
 /// SIGTERM. Every random choice derives from the seed it prints.
 #[derive(Debug, clap::Args)]
-#[command(after_help = EXAMPLES)]
+#[command(after_help = EXAMPLES, after_long_help = long_help())]
 pub struct Args {
     /// Address of the control API
     #[arg(long, default_value = "127.0.0.1")]
@@ -31,6 +31,9 @@ pub struct Args {
     /// Serve counters of traffic, connections and faults on /metrics
     #[arg(long)]
     proxy_metrics: bool,
+    /// Serve the memory, threads and open files of this process on /metrics
+    #[arg(long)]
+    runtime_metrics: bool,
     /// Let the control API and the proxies listen on addresses that other machines can reach
     #[arg(long)]
     allow_remote: bool,
@@ -39,11 +42,21 @@ pub struct Args {
 const EXAMPLES: &str = r#"Examples:
   Put 200 ms in front of Redis:
     ticketctl toxiproxy &
-    curl localhost:8474/proxies -d '{"name": "redis", "listen": "127.0.0.1:26379", "upstream": "127.0.0.1:6379"}'
-    curl localhost:8474/proxies/redis/toxics -d '{"type": "latency", "attributes": {"latency": 200}}'
+    curl localhost:8474/proxies \
+      -d '{"name": "redis", "listen": "127.0.0.1:26379", "upstream": "127.0.0.1:6379"}'
+    curl localhost:8474/proxies/redis/toxics \
+      -d '{"type": "latency", "attributes": {"latency": 200}}'
 
   Start proxies from a file, with the random choices of an earlier run and counters on /metrics:
     ticketctl toxiproxy --config proxies.json --seed 7 --proxy-metrics"#;
+
+/// The examples, and every toxic with its attributes.
+fn long_help() -> String {
+    format!(
+        "{EXAMPLES}\n\nToxics and their attributes, all whole numbers:\n{}",
+        toxiproxy::describe_toxics()
+    )
+}
 
 pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
     // Before anything is said, so that who reads it may send a signal at once.
@@ -56,6 +69,7 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
         port: args.port,
         seed,
         proxy_metrics: args.proxy_metrics,
+        runtime_metrics: args.runtime_metrics,
         allow_remote: args.allow_remote,
     };
     let running = toxiproxy::start(settings)

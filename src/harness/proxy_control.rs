@@ -265,6 +265,7 @@ mod tests {
             port: 0,
             seed: 7,
             proxy_metrics: true,
+            runtime_metrics: false,
             allow_remote: false,
         });
         let running = running.await.unwrap();
@@ -345,6 +346,7 @@ mod tests {
             port,
             seed: 7,
             proxy_metrics: false,
+            runtime_metrics: false,
             allow_remote: false,
         };
         let _back = toxiproxy::start(settings).await.unwrap();

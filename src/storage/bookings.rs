@@ -3,10 +3,10 @@
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use super::StorageError;
+use super::{StorageError, idempotency};
 use crate::domain::{
     Booking, BookingId, BookingState, Cents, EventId, IdempotencyKey, Reference, ReservationId,
-    SeatId, Ticket, TicketNumber, UserId,
+    SeatId, StoredResponse, Ticket, TicketNumber, UserId,
 };
 
 /// The index that allows one live sale a seat.
@@ -48,24 +48,33 @@ impl TryFrom<Row> for Booking {
     }
 }
 
-/// Writes a booking and links its seats, each at the price it was held for. The index [`ONE_LIVE_SALE`] has the last
-/// word.
+/// Writes a booking, links its seats, each at the price it was held for, and ends the request that asked for it, in one
+/// statement. The index [`ONE_LIVE_SALE`] has the last word. False when the request had ended before.
 pub async fn insert(
     connection: &mut PgConnection,
     booking: &Booking,
     key: &IdempotencyKey,
-) -> Result<(), StorageError> {
+    response: &StoredResponse,
+) -> Result<bool, StorageError> {
     let seats: Vec<i64> = booking.tickets.iter().map(|ticket| ticket.seat.0).collect();
     let tickets: Vec<String> =
         booking.tickets.iter().map(|ticket| ticket.number.as_str().to_owned()).collect();
-    sqlx::query!(
-        "with booking as (
-             insert into bookings (id, reference, reservation_id, event_id, user_id, state, total_cents, idempotency_key)
-             values ($1, $2, $3, $4, $5, $6, $7, $8))
-         insert into booking_seats (booking_id, seat_id, ticket_number, price_cents)
-         select $1, seats.id, ordered.ticket_number, seats.price_cents
-         from unnest($9::bigint[], $10::text[]) as ordered (seat_id, ticket_number)
-         join seats on seats.id = ordered.seat_id",
+    let ended = sqlx::query_scalar!(
+        r#"with booking as (
+               insert into bookings (id, reference, reservation_id, event_id, user_id, state, total_cents,
+                                     idempotency_key)
+               values ($1, $2, $3, $4, $5, $6, $7, $8)),
+           linked as (
+               insert into booking_seats (booking_id, seat_id, ticket_number, price_cents)
+               select $1, seats.id, ordered.ticket_number, seats.price_cents
+               from unnest($9::bigint[], $10::text[]) as ordered (seat_id, ticket_number)
+               join seats on seats.id = ordered.seat_id),
+           ended as (
+               update idempotency_records
+               set state = 'SUCCESS', status_code = $11, response = $12,
+                   expires_at = now() + make_interval(secs => $13)
+               where user_id = $5 and key = $8 and state = 'IN_PROGRESS' returning key)
+           select count(*) as "ended!" from ended"#,
         booking.id.0,
         booking.reference.as_str(),
         booking.reservation.0,
@@ -75,11 +84,14 @@ pub async fn insert(
         booking.total.get(),
         key.as_str(),
         &seats,
-        &tickets
+        &tickets,
+        idempotency::status_code(response),
+        response.body,
+        idempotency::ENDED_TTL_SECONDS
     )
-    .execute(connection)
+    .fetch_one(connection)
     .await?;
-    Ok(())
+    Ok(ended == 1)
 }
 
 /// The booking of this id, if there is one.

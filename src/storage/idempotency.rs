@@ -6,7 +6,7 @@ use super::StorageError;
 use crate::domain::{IdempotencyKey, RecordState, RequestHash, StoredResponse, UserId};
 
 /// How long an ended operation's answer is kept, in seconds: a day.
-const ENDED_TTL_SECONDS: f64 = 24.0 * 3600.0;
+pub const ENDED_TTL_SECONDS: f64 = 24.0 * 3600.0;
 
 /// What is known of a key.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -44,31 +44,6 @@ pub async fn find(
             .ok_or(StorageError::Impossible("idempotency state"))?,
         response: status.zip(row.response).map(|(status, body)| StoredResponse { status, body }),
     }))
-}
-
-/// Records an operation that began and ended within this transaction; false when the key was used before, in which
-/// case the transaction must not commit. Waits for another transaction that is using the key right now.
-pub async fn insert_success(
-    connection: &mut PgConnection,
-    user: UserId,
-    key: &IdempotencyKey,
-    hash: RequestHash,
-    response: &StoredResponse,
-) -> Result<bool, StorageError> {
-    let done = sqlx::query!(
-        "insert into idempotency_records (user_id, key, request_sha256, state, status_code, response, expires_at)
-         values ($1, $2, $3, 'SUCCESS', $4, $5, now() + make_interval(secs => $6))
-         on conflict (user_id, key) do nothing",
-        user.0,
-        key.as_str(),
-        &hash.0[..],
-        status_code(response),
-        response.body,
-        ENDED_TTL_SECONDS
-    )
-    .execute(connection)
-    .await?;
-    Ok(done.rows_affected() == 1)
 }
 
 /// Ends an operation in progress with its answer; false when it had ended before.
@@ -156,6 +131,7 @@ pub async fn count_expired(connection: &mut PgConnection) -> Result<(u64, u64), 
     Ok((row.ended.unsigned_abs(), row.left_behind.unsigned_abs()))
 }
 
-fn status_code(response: &StoredResponse) -> i16 {
+/// The status as the column takes it.
+pub fn status_code(response: &StoredResponse) -> i16 {
     i16::try_from(response.status).unwrap_or(500)
 }

@@ -4,7 +4,9 @@
 use sqlx::PgConnection;
 
 use super::StorageError;
-use crate::domain::{Cents, IdempotencyKey, PaymentId, RequestHash, ReservationId, UserId};
+use crate::domain::{
+    Cents, EventId, IdempotencyKey, PaymentId, RequestHash, ReservationId, SeatSet, UserId,
+};
 
 /// The index that allows one payment at a time for a reservation.
 pub const ONE_LIVE_PAYMENT: &str = "payments_one_live_per_reservation";
@@ -16,6 +18,10 @@ pub struct Payment {
     pub id: PaymentId,
     /// The reservation paid for.
     pub reservation: ReservationId,
+    /// The reservation's event.
+    pub event: EventId,
+    /// The reservation's seats.
+    pub seats: SeatSet,
     /// The buyer.
     pub user: UserId,
     /// Key of the request that began it.
@@ -61,18 +67,20 @@ pub struct NewPayment<'a> {
 pub async fn begin(
     connection: &mut PgConnection,
     new: &NewPayment<'_>,
-) -> Result<Option<Cents>, StorageError> {
-    let amount = sqlx::query_scalar!(
+) -> Result<Option<Payment>, StorageError> {
+    let row = sqlx::query!(
         "with hold as (
-             select id, total_cents from reservations
+             select id, event_id, seat_ids, total_cents from reservations
              where id = $2 and user_id = $3 and state = 'held' and expires_at > now()),
          record as (
              insert into idempotency_records (user_id, key, request_sha256, state, expires_at)
              select $3, $4, $5, 'IN_PROGRESS', now() + make_interval(secs => $7) from hold
-             on conflict (user_id, key) do nothing returning key)
-         insert into payments (id, reservation_id, user_id, idempotency_key, amount_cents, payment_method)
-         select $1, hold.id, $3, record.key, hold.total_cents, $6 from hold, record
-         returning amount_cents",
+             on conflict (user_id, key) do nothing returning key),
+         payment as (
+             insert into payments (id, reservation_id, user_id, idempotency_key, amount_cents, payment_method)
+             select $1, hold.id, $3, record.key, hold.total_cents, $6 from hold, record
+             returning amount_cents)
+         select amount_cents, event_id, seat_ids from payment, hold",
         new.id.0,
         new.reservation.0,
         new.user.0,
@@ -83,18 +91,45 @@ pub async fn begin(
     )
     .fetch_optional(connection)
     .await?;
-    amount.map(|cents| Cents::new(cents).ok_or(StorageError::Impossible("amount"))).transpose()
+    let Some(row) = row else { return Ok(None) };
+    Ok(Some(Payment {
+        id: new.id,
+        reservation: new.reservation,
+        event: EventId(row.event_id),
+        seats: stored_seats(row.seat_ids)?,
+        user: new.user,
+        key: new.key.clone(),
+        amount: stored_amount(row.amount_cents)?,
+        method: new.method.to_owned(),
+        step: Step::Charging,
+    }))
 }
 
-/// The charge was captured and the seats are the buyer's: the saga is done. False when another process went on before.
+fn stored_amount(cents: i64) -> Result<Cents, StorageError> {
+    Cents::new(cents).ok_or(StorageError::Impossible("amount"))
+}
+
+fn stored_seats(seats: Vec<i64>) -> Result<SeatSet, StorageError> {
+    SeatSet::parse(seats).map_err(|_empty| StorageError::Impossible("seat set"))
+}
+
+/// The charge was captured: ends the payment and confirms its reservation, in one statement. False when another process
+/// ended the payment before, or the hold ended; the transaction must not commit then.
 pub async fn capture(connection: &mut PgConnection, id: PaymentId) -> Result<bool, StorageError> {
-    let done = sqlx::query!(
-        "update payments set state = 'captured', step = 'done' where id = $1 and step = 'charging'",
+    let confirmed = sqlx::query_scalar!(
+        r#"with captured as (
+               update payments set state = 'captured', step = 'done' where id = $1 and step = 'charging'
+               returning reservation_id),
+           confirmed as (
+               update reservations set state = 'confirmed' from captured
+               where reservations.id = captured.reservation_id and state = 'held' and expires_at > now()
+               returning reservations.id)
+           select count(*) as "confirmed!" from confirmed"#,
         id.0
     )
-    .execute(connection)
+    .fetch_one(connection)
     .await?;
-    Ok(done.rows_affected() == 1)
+    Ok(confirmed == 1)
 }
 
 /// Nothing was charged: the saga is done. False when another process went on before.
@@ -150,8 +185,10 @@ pub async fn take_on_unfinished(
              select id from payments
              where step <> 'done' and worked_at < now() - make_interval(secs => $1)
              order by worked_at limit $2 for update skip locked)
-         update payments set worked_at = now() from left_behind where payments.id = left_behind.id
-         returning payments.id, reservation_id, user_id, idempotency_key, amount_cents, payment_method, step",
+         update payments set worked_at = now() from left_behind, reservations
+         where payments.id = left_behind.id and reservations.id = payments.reservation_id
+         returning payments.id, reservation_id, event_id, seat_ids, payments.user_id, payments.idempotency_key,
+                   amount_cents, payment_method, step",
         idle_seconds,
         limit
     )
@@ -162,10 +199,12 @@ pub async fn take_on_unfinished(
             Ok(Payment {
                 id: PaymentId(row.id),
                 reservation: ReservationId(row.reservation_id),
+                event: EventId(row.event_id),
+                seats: stored_seats(row.seat_ids)?,
                 user: UserId(row.user_id),
                 key: IdempotencyKey::parse(&row.idempotency_key)
                     .map_err(|_bad| StorageError::Impossible("idempotency key"))?,
-                amount: Cents::new(row.amount_cents).ok_or(StorageError::Impossible("amount"))?,
+                amount: stored_amount(row.amount_cents)?,
                 method: row.payment_method,
                 step: if row.step == "refunding" { Step::Refunding } else { Step::Charging },
             })

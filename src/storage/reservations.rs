@@ -1,13 +1,14 @@
-//! Reservations: written when seats are held, ended by exactly one of confirm, cancel and expiry. Each of the three is
+//! Reservations: written when seats are held, ended by exactly one of payment, cancel and expiry. Each of the three is
 //! one conditional UPDATE on `state = 'held'`, so whoever commits first wins and the others change nothing.
 
 use sqlx::PgConnection;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use super::StorageError;
+use super::{StorageError, idempotency};
 use crate::domain::{
-    Cents, EventId, IdempotencyKey, Reservation, ReservationId, ReservationState, SeatSet, UserId,
+    Cents, EventId, IdempotencyKey, RequestHash, Reservation, ReservationId, ReservationState,
+    SeatSet, StoredResponse, UserId,
 };
 
 struct Row {
@@ -38,15 +39,24 @@ impl TryFrom<Row> for Reservation {
     }
 }
 
-/// Writes a new reservation.
+/// Writes a new reservation and the end of the request that asked for it, in one statement. False when the key was used
+/// before: nothing may be committed then. Waits for another transaction that is using the key right now.
 pub async fn insert(
     connection: &mut PgConnection,
     reservation: &Reservation,
-    key: &IdempotencyKey,
-) -> Result<(), StorageError> {
-    sqlx::query!(
-        "insert into reservations (id, event_id, user_id, seat_ids, state, total_cents, expires_at, idempotency_key)
-         values ($1, $2, $3, $4, $5, $6, $7, $8)",
+    (key, hash): (&IdempotencyKey, RequestHash),
+    response: &StoredResponse,
+) -> Result<bool, StorageError> {
+    let recorded = sqlx::query_scalar!(
+        r#"with record as (
+               insert into idempotency_records (user_id, key, request_sha256, state, status_code, response, expires_at)
+               values ($3, $8, $9, 'SUCCESS', $10, $11, now() + make_interval(secs => $12))
+               on conflict (user_id, key) do nothing returning key),
+           reservation as (
+               insert into reservations (id, event_id, user_id, seat_ids, state, total_cents, expires_at,
+                                         idempotency_key)
+               select $1, $2, $3, $4, $5, $6, $7, key from record)
+           select count(*) as "recorded!" from record"#,
         reservation.id.0,
         reservation.event.0,
         reservation.user.0,
@@ -54,11 +64,15 @@ pub async fn insert(
         reservation.state.name(),
         reservation.total.get(),
         reservation.expires_at,
-        key.as_str()
+        key.as_str(),
+        &hash.0[..],
+        idempotency::status_code(response),
+        response.body,
+        idempotency::ENDED_TTL_SECONDS
     )
-    .execute(connection)
+    .fetch_one(connection)
     .await?;
-    Ok(())
+    Ok(recorded == 1)
 }
 
 /// The reservation, if there is one. A hold whose time is over reads as expired, swept or not.
@@ -77,20 +91,6 @@ pub async fn find(
     .fetch_optional(connection)
     .await?;
     row.map(Reservation::try_from).transpose()
-}
-
-/// Turns a live hold into a confirmed reservation; false when it ended before.
-pub async fn confirm(
-    connection: &mut PgConnection,
-    id: ReservationId,
-) -> Result<bool, StorageError> {
-    let done = sqlx::query!(
-        "update reservations set state = 'confirmed' where id = $1 and state = 'held' and expires_at > now()",
-        id.0
-    )
-    .execute(connection)
-    .await?;
-    Ok(done.rows_affected() == 1)
 }
 
 /// Cancels a live hold and frees the seats it still has; false when it ended before.

@@ -103,7 +103,7 @@ async fn a_payment_that_was_recorded_and_never_sent_is_charged_while_the_hold_li
             };
             crate::storage::payments::begin(&mut connection, &new).await.unwrap()
         };
-        assert_eq!(begun.map(crate::domain::Cents::get), Some(PRICE_CENTS));
+        assert_eq!(begun.map(|payment| payment.amount.get()), Some(PRICE_CENTS));
         if hold == "is over" {
             app.sql("update reservations set expires_at = now()").await;
         }

@@ -80,9 +80,17 @@ impl Link {
         self.toxics.apply(&mut self.chain);
         loop {
             let next = self.chain.advance(Instant::now());
-            if let Err(error) = self.write() {
-                tracing::debug!(%error, "the receiver is gone");
-                return End::Close;
+            match self.write() {
+                Ok(0) => {}
+                Ok(_written) => {
+                    // There is room now that a toxic may have been waiting for; but others want to run, too.
+                    tokio::task::consume_budget().await;
+                    continue;
+                }
+                Err(error) => {
+                    tracing::debug!(%error, "the receiver is gone");
+                    return End::Close;
+                }
             }
             match self.chain.output().end() {
                 Some(End::Reset) => return End::Reset,
@@ -153,20 +161,22 @@ impl Link {
         self.chain.push(Bytes::copy_from_slice(&data[written..]), Instant::now());
     }
 
-    /// Writes what is ready, until the socket takes no more.
-    fn write(&mut self) -> io::Result<()> {
+    /// Writes what is ready, until the socket takes no more; returns how many bytes it took.
+    fn write(&mut self) -> io::Result<usize> {
         let output = self.chain.output();
+        let mut written = 0;
         while let Some(chunk) = output.front() {
             match self.destination.try_write(&chunk.data) {
                 Ok(len) => {
                     output.pop_up_to(len);
-                    self.traffic.sent.increment(len as u64);
+                    written += len;
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
                 Err(error) => return Err(error),
             }
         }
-        Ok(())
+        self.traffic.sent.increment(written as u64);
+        Ok(written)
     }
 }
 

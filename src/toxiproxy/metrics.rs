@@ -1,5 +1,6 @@
 //! The counters a chaos run reads its evidence from, and their Prometheus text; knows names and labels, not proxies.
 
+use crate::toxiproxy::process;
 use metrics::{Counter, Key, Label, Level, Metadata, Recorder, SharedString};
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusRecorder};
 use std::sync::Arc;
@@ -31,6 +32,14 @@ const HELP: &[(&str, &str)] = &[
 #[derive(Clone)]
 pub struct Metrics {
     recorder: Arc<PrometheusRecorder>,
+}
+
+/// What `/metrics` shows.
+#[derive(Clone)]
+pub struct Shown {
+    pub proxies: Option<Metrics>,
+    /// Whether to show what this process takes of the machine.
+    pub runtime: bool,
 }
 
 /// Bytes of one direction of one proxy, at one pair of addresses.
@@ -105,6 +114,20 @@ impl Metrics {
             labels.iter().map(|(name, value)| Label::new(*name, (*value).to_owned())).collect();
         let metadata = Metadata::new(module_path!(), Level::INFO, None);
         self.recorder.register_counter(&Key::from_parts(name, labels), &metadata)
+    }
+}
+
+impl Shown {
+    pub fn is_empty(&self) -> bool {
+        self.proxies.is_none() && !self.runtime
+    }
+
+    pub fn render(&self) -> String {
+        let mut text = self.proxies.as_ref().map(Metrics::render).unwrap_or_default();
+        if self.runtime {
+            text.push_str(&process::render());
+        }
+        text
     }
 }
 

@@ -33,6 +33,7 @@ mod error;
 mod link;
 mod listener;
 mod metrics;
+mod process;
 mod proxy;
 mod queue;
 mod random;
@@ -46,7 +47,7 @@ mod toxics;
 mod tests;
 
 use address::Reach;
-use metrics::Metrics;
+use metrics::{Metrics, Shown};
 use proxy::Engine;
 use registry::Registry;
 use request::NewProxy;
@@ -64,8 +65,10 @@ pub struct Settings {
     pub port: u16,
     /// What every random choice derives from.
     pub seed: u64,
-    /// Serve `/metrics`.
+    /// Serve traffic, connections and faults on `/metrics`.
     pub proxy_metrics: bool,
+    /// Serve this process's memory, threads and open files on `/metrics`.
+    pub runtime_metrics: bool,
     /// Let the API and its proxies listen on other than loopback addresses.
     pub allow_remote: bool,
 }
@@ -85,7 +88,7 @@ pub struct Running {
 /// # Errors
 /// The address is taken, unknown, or not loopback without [`Settings::allow_remote`].
 pub async fn start(settings: Settings) -> io::Result<Running> {
-    let Settings { host, port, seed, proxy_metrics, allow_remote } = settings;
+    let Settings { host, port, seed, proxy_metrics, runtime_metrics, allow_remote } = settings;
     let reach = if allow_remote { Reach::Anywhere } else { Reach::Loopback };
     let host = if host.contains(':') { format!("[{host}]") } else { host };
     let address =
@@ -101,12 +104,29 @@ pub async fn start(settings: Settings) -> io::Result<Running> {
         budget: budget::Budget::default(),
         metrics: metrics.clone(),
     }));
-    let router = api::router(Arc::clone(&registry), proxy_metrics.then_some(metrics));
+    let shown = Shown { proxies: proxy_metrics.then_some(metrics), runtime: runtime_metrics };
+    let router = api::router(Arc::clone(&registry), shown);
     let stop = CancellationToken::new();
     let mut server = JoinSet::new();
     let stopped = stop.clone().cancelled_owned();
     server.spawn(async move { axum::serve(socket, router).with_graceful_shutdown(stopped).await });
     Ok(Running { addr, registry, stop, server, _timer: timer })
+}
+
+/// Every toxic with its attributes, one a line, for help texts.
+pub fn describe_toxics() -> String {
+    let mut lines = Vec::new();
+    for kind in toxics::TOXICS {
+        lines.push(format!("  {:<17} {}", kind.name, kind.summary));
+        for attribute in kind.attributes {
+            let default = match attribute.default {
+                0 => String::new(),
+                value => format!(" (default {value})"),
+            };
+            lines.push(format!("    {:<15} {}{default}", attribute.name, attribute.summary));
+        }
+    }
+    lines.join("\n")
 }
 
 impl Running {

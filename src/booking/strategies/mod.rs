@@ -14,7 +14,8 @@ use async_trait::async_trait;
 
 use super::hold::HoldOrder;
 use super::{BookingError, Desk};
-use crate::domain::{BookingId, Reservation, StoredResponse};
+use crate::domain::{BookingId, StoredResponse};
+use crate::storage::payments::Payment;
 use crate::storage::{StorageError, Tx, seats};
 
 /// A way to serialise claims.
@@ -34,16 +35,16 @@ pub trait Strategy: Send + Sync {
     /// Claims the order's seats and records the reservation, in one transaction; returns the stored answer.
     async fn hold(&self, desk: &Desk, order: &HoldOrder) -> Result<StoredResponse, BookingError>;
 
-    /// Marks the seats of a confirmed reservation as sold, inside the transaction that books them; false when it no
-    /// longer holds all of them.
+    /// Marks the seats of a captured payment as sold, inside the transaction that books them; false when its
+    /// reservation no longer holds all of them.
     async fn sell(
         &self,
         tx: &mut Tx,
-        reservation: &Reservation,
+        payment: &Payment,
         booking: BookingId,
     ) -> Result<bool, StorageError> {
-        let sold = seats::sell(tx, &reservation.seats, reservation.id, booking).await?;
-        Ok(usize::try_from(sold) == Ok(reservation.seats.len()))
+        let sold = seats::sell(tx, &payment.seats, payment.reservation, booking).await?;
+        Ok(usize::try_from(sold) == Ok(payment.seats.len()))
     }
 }
 

@@ -8,7 +8,8 @@ use time::OffsetDateTime;
 use super::Strategy;
 use crate::booking::hold::{self, HoldOrder};
 use crate::booking::{BookingError, Desk};
-use crate::domain::{BookingId, Reservation, StoredResponse};
+use crate::domain::{BookingId, StoredResponse};
+use crate::storage::payments::Payment;
 use crate::storage::{StorageError, Tx, seats};
 
 /// The strategy.
@@ -47,10 +48,10 @@ impl Strategy for Naive {
     async fn sell(
         &self,
         tx: &mut Tx,
-        reservation: &Reservation,
+        payment: &Payment,
         booking: BookingId,
     ) -> Result<bool, StorageError> {
-        sell_unguarded(tx, reservation, booking).await?;
+        sell_unguarded(tx, payment, booking).await?;
         Ok(true)
     }
 }
@@ -76,12 +77,12 @@ async fn claim_unguarded(
 
 async fn sell_unguarded(
     connection: &mut PgConnection,
-    reservation: &Reservation,
+    payment: &Payment,
     booking: BookingId,
 ) -> Result<(), StorageError> {
     sqlx::query!(
         "update seats set booking_id = $2 where id = any($1)",
-        &reservation.seats.numbers(),
+        &payment.seats.numbers(),
         booking.0
     )
     .execute(connection)

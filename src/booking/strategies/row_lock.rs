@@ -29,9 +29,12 @@ impl Strategy for RowLock {
     async fn hold(&self, desk: &Desk, order: &HoldOrder) -> Result<StoredResponse, BookingError> {
         desk.storage
             .transaction("hold", async |mut tx: Tx| {
-                let facts = lock(&mut tx, order).await?;
+                let seen = lock_and_claim(&mut tx, order).await?;
+                let facts: Vec<SeatFacts> = seen.iter().map(|(facts, _)| *facts).collect();
                 let total = hold::price(order, &facts)?;
-                let expires_at = claim_locked(&mut tx, order).await?;
+                let expires_at = seen.first().map(|(_, expires_at)| *expires_at);
+                let expires_at =
+                    expires_at.ok_or(StorageError::Impossible("order without seats"))?;
                 let response = hold::record(desk, &mut tx, order, total, expires_at).await?;
                 Ok((tx, response))
             })
@@ -39,37 +42,43 @@ impl Strategy for RowLock {
     }
 }
 
-async fn lock(
+/// Locks the seats and claims them if all are the event's and free; returns them as they stood before, and the end of the
+/// hold.
+async fn lock_and_claim(
     connection: &mut PgConnection,
     order: &HoldOrder,
-) -> Result<Vec<SeatFacts>, StorageError> {
-    let rows = sqlx::query_as!(
-        SeatFacts,
-        r#"select id, event_id, price_cents, version,
-                  (booking_id is not null or coalesce(held_until > now(), false)) as "taken!"
-           from seats where id = any($1) order by id for update"#,
-        &order.seats.numbers()
+) -> Result<Vec<(SeatFacts, OffsetDateTime)>, StorageError> {
+    let rows = sqlx::query!(
+        r#"with locked as materialized (
+               select id, event_id, price_cents, version,
+                      (booking_id is not null or coalesce(held_until > now(), false)) as taken
+               from seats where id = any($1) order by id for update),
+           allowed as (
+               select count(*) from locked
+               having count(*) = cardinality($1) and not bool_or(taken) and bool_and(event_id = $4)),
+           claimed as (
+               update seats set reservation_id = $2, held_until = now() + make_interval(secs => $3),
+                                version = seats.version + 1
+               from locked, allowed where seats.id = locked.id)
+           select id as "id!", event_id as "event_id!", price_cents as "price_cents!", version as "version!",
+                  taken as "taken!", now() + make_interval(secs => $3) as "expires_at!"
+           from locked"#,
+        &order.seats.numbers(),
+        order.id.0,
+        f64::from(order.ttl.seconds()),
+        order.event.0
     )
     .fetch_all(connection)
     .await?;
-    Ok(rows)
-}
-
-async fn claim_locked(
-    connection: &mut PgConnection,
-    order: &HoldOrder,
-) -> Result<OffsetDateTime, StorageError> {
-    let row = sqlx::query!(
-        r#"with claimed as (
-               update seats set reservation_id = $2, held_until = now() + make_interval(secs => $3),
-                                version = version + 1
-               where id = any($1))
-           select now() + make_interval(secs => $3) as "expires_at!""#,
-        &order.seats.numbers(),
-        order.id.0,
-        f64::from(order.ttl.seconds())
-    )
-    .fetch_one(connection)
-    .await?;
-    Ok(row.expires_at)
+    let facts = rows.into_iter().map(|row| {
+        let facts = SeatFacts {
+            id: row.id,
+            event_id: row.event_id,
+            price_cents: row.price_cents,
+            version: row.version,
+            taken: row.taken,
+        };
+        (facts, row.expires_at)
+    });
+    Ok(facts.collect())
 }

@@ -1,7 +1,7 @@
 //! `ticketctl bench booking`: paid bookings a second, against what pgbench sells on the same PostgreSQL in the same run.
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -119,7 +119,8 @@ async fn measure(args: &Args, stack: &Stack, place: &Place) -> anyhow::Result<(f
 
 /// Sales a second, by pgbench's own account.
 async fn pgbench(args: &Args, stack: &Stack) -> anyhow::Result<f64> {
-    let program = binaries::postgres().await?.initdb.with_file_name("pgbench");
+    let beside = binaries::postgres().await?.initdb.with_file_name("pgbench");
+    let program = if beside.exists() { beside } else { PathBuf::from("pgbench") };
     let script = stack.dir().join("sale.sql");
     tokio::fs::write(&script, SALE).await?;
     let database = stack.database_url();

@@ -1,27 +1,33 @@
-//! `ticketctl bench`: figures as ratios within one run, because absolute ones say more about the machine.
+//! `ticketctl bench`: figures as ratios or errors within one run, because absolute ones say more about the machine.
 
 /// Paid bookings, against what pgbench sells.
 pub mod booking;
+/// How exact the fault proxy is.
+pub mod toxiproxy;
+/// The two ends of a measured connection.
+mod peers;
 
 use std::process::ExitCode;
 
 use clap::Subcommand;
 
-/// Measure, as ratios within one run.
+/// Measure parts of the program on this machine.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     #[command(subcommand)]
-    command: Command,
+    part: Part,
 }
 
 #[derive(Debug, Subcommand)]
-enum Command {
+enum Part {
     Booking(booking::Args),
+    Toxiproxy(toxiproxy::Args),
 }
 
-/// Runs the command.
+/// Runs the benchmark.
 pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
-    match args.command {
-        Command::Booking(args) => booking::run(args).await,
+    match args.part {
+        Part::Booking(args) => booking::run(args).await,
+        Part::Toxiproxy(args) => toxiproxy::run(args).await,
     }
 }

@@ -67,6 +67,7 @@ impl Site {
             seed: 7,
             proxy_metrics: true,
             allow_remote: false,
+            runtime_metrics: false,
         };
         let toxiproxy = toxiproxy::start(settings).await.unwrap();
         let proxies = ProxyControl::connect(&toxiproxy.url()).await.unwrap();

@@ -172,6 +172,7 @@ async fn start_proxies(
         seed: plan.seed,
         proxy_metrics: true,
         allow_remote: false,
+        runtime_metrics: false,
     })
     .await
     .context("the built-in fault proxy could not be started")?;

@@ -12,7 +12,7 @@ use axum::routing::{MethodFilter, MethodRouter, any, on};
 use rand::distr::{Alphanumeric, SampleString};
 use tower_http::timeout::TimeoutLayer;
 
-use crate::toxiproxy::metrics::Metrics;
+use crate::toxiproxy::metrics::Shown;
 use crate::toxiproxy::registry::Registry;
 
 mod answer;
@@ -34,7 +34,7 @@ const DELETE: MethodFilter = MethodFilter::DELETE;
 const CHANGE: MethodFilter = MethodFilter::POST.or(MethodFilter::PATCH);
 
 /// The API of one server; `/metrics` exists only when there is something to show.
-pub fn router(registry: Arc<Registry>, shown: Option<Metrics>) -> Router {
+pub fn router(registry: Arc<Registry>, shown: Shown) -> Router {
     let mut router = Router::new()
         .route("/version", guarded(on(GET, version)))
         .route("/reset", guarded(on(POST, proxies::reset)))
@@ -49,9 +49,9 @@ pub fn router(registry: Arc<Registry>, shown: Option<Metrics>) -> Router {
             "/proxies/{proxy}/toxics/{toxic}",
             guarded(on(GET, toxics::get).on(CHANGE, toxics::update).on(DELETE, toxics::delete)),
         );
-    if let Some(metrics) = shown {
-        let render = move || async move {
-            ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], metrics.render())
+    if !shown.is_empty() {
+        let render = async move || {
+            ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], shown.render())
         };
         router = router.route("/metrics", any(render).layer(middleware::from_fn(guard)));
     }

@@ -45,6 +45,16 @@ async fn queued_chunks_share_their_delay_and_keep_their_order() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_burst_larger_than_every_buffer_comes_out_whole() {
+    let rig = Rig::new().await;
+    let listen = rig.proxy("db").await;
+    rig.add("db", r#"{"type":"latency","attributes":{"latency":50}}"#).await;
+    rig.add("db", r#"{"type":"latency","stream":"upstream","attributes":{"latency":50}}"#).await;
+    let took = bulk(&mut connect(&listen).await, 5_000_000).await;
+    assert!((100..400).contains(&took.as_millis()), "{took:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn removing_or_changing_latency_releases_what_it_holds() {
     let rig = Rig::new().await;
     let listen = rig.proxy("db").await;

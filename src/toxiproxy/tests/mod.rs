@@ -53,6 +53,7 @@ impl Rig {
             port: 0,
             seed,
             proxy_metrics: true,
+            runtime_metrics: false,
             allow_remote: false,
         };
         let running = start(settings).await.unwrap();

@@ -8,11 +8,14 @@ use crate::toxiproxy::toxics::{Attribute, Kind, ONE_READ, Pipe, Stage, dial_at_o
 
 pub const RATE: Attribute = Attribute::zero("rate", "kB/s of 1000 bytes; 0 lets nothing through");
 
+/// The next slice has to be there when one leaves, or every late wake-up would slow the rate down.
+pub const READ_AHEAD: usize = 4 * ONE_READ;
+
 pub const KIND: Kind = Kind {
     name: "bandwidth",
     summary: "limits each connection to `rate`",
     attributes: &[RATE],
-    capacity: ONE_READ,
+    capacity: READ_AHEAD,
     stages: || Box::new(|| Box::new(Bandwidth::new(Arc::default()))),
     dial_delay: dial_at_once,
 };

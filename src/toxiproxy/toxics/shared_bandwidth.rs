@@ -3,14 +3,14 @@
 
 use std::sync::Arc;
 
-use crate::toxiproxy::toxics::bandwidth::{Bandwidth, RATE};
-use crate::toxiproxy::toxics::{Kind, ONE_READ, dial_at_once};
+use crate::toxiproxy::toxics::bandwidth::{Bandwidth, RATE, READ_AHEAD};
+use crate::toxiproxy::toxics::{Kind, dial_at_once};
 
 pub const KIND: Kind = Kind {
     name: "shared_bandwidth",
     summary: "limits all connections of the proxy together to `rate` (ticketctl only)",
     attributes: &[RATE],
-    capacity: ONE_READ,
+    capacity: READ_AHEAD,
     stages: || {
         let pace = Arc::default();
         Box::new(move || Box::new(Bandwidth::new(Arc::clone(&pace))))
