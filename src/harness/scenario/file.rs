@@ -103,6 +103,8 @@ fn document(table: &DeTable<'_>, name: &str, problems: &Problems, reader: &Reade
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use proptest::prelude::*;
 
     use super::*;
@@ -116,20 +118,19 @@ mod tests {
 
     #[test]
     fn the_short_form_changes_what_it_names_and_nothing_else() {
-        let full = parse_text(SHIPPED, &Overrides::default()).unwrap();
-        let quick = Overrides { form: Form::Quick, ..Overrides::default() };
-        let short = parse_text(SHIPPED, &quick).unwrap();
-        assert!(short.load_duration() < full.load_duration());
-        assert!(short.faults[0].duration < full.faults[0].duration);
-        assert_ne!(short.target.env, full.target.env);
-        let same = Plan {
-            loads: full.loads.clone(),
-            faults: full.faults.clone(),
-            thresholds: full.thresholds.clone(),
-            target: full.target.clone(),
-            ..short
-        };
-        assert_eq!(same, full);
+        let quick = "[quick.target.env]\nLOCK_TTL_MS = \"7\"\n[[quick.faults]]\nname = \"server-1 frozen\"\nduration = \"9ms\"\n";
+        let without = SHIPPED.split("\n[quick.").next().unwrap();
+        let text = format!("{without}\n{quick}");
+        let full = parse_text(&text, &Overrides::default()).unwrap();
+        let short =
+            parse_text(&text, &Overrides { form: Form::Quick, ..Overrides::default() }).unwrap();
+        let mut expected = full.clone();
+        expected.target.env.insert("LOCK_TTL_MS".to_owned(), "7".to_owned());
+        let frozen =
+            expected.faults.iter_mut().find(|fault| fault.name == "server-1 frozen").unwrap();
+        frozen.duration = Duration::from_millis(9);
+        assert_eq!(short, expected);
+        assert_ne!(short, full);
     }
 
     #[test]
