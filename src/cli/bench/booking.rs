@@ -173,7 +173,7 @@ fn plan(args: &Args) -> Plan {
             events: 1,
             seats: SEATS,
             price_cents: 5000,
-            hold_ttl: Duration::from_secs(60),
+            hold_ttl: Duration::from_mins(1),
         },
         payments: Payments { decline: 0.0, latency: Duration::ZERO, drop_reply: 0.0 },
         generator: GeneratorLimits { max_dropped: 0, max_lag_p99: Duration::from_secs(1) },
