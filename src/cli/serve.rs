@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use axum::serve::ListenerExt as _;
-use clap::builder::PossibleValuesParser;
+use clap::builder::{PossibleValue, PossibleValuesParser};
 use jsonwebtoken::DecodingKey;
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use tokio::net::TcpListener;
@@ -55,7 +55,7 @@ pub struct Args {
     name: String,
     /// How concurrent claims on seats are serialised.
     #[arg(long, env = "STRATEGY", default_value = "row_lock", value_name = "STRATEGY",
-          value_parser = PossibleValuesParser::new(strategies::names()))]
+          value_parser = PossibleValuesParser::new(strategy_values()))]
     strategy: String,
     /// The database, as postgres://user:password@host:port/name.
     #[arg(long, env = "DATABASE_URL", hide_env_values = true, value_name = "URL")]
@@ -94,7 +94,7 @@ pub struct Args {
 struct PaymentArgs {
     /// Payment provider.
     #[arg(long = "payments", env = "PAYMENTS", default_value = "mock", value_name = "PROVIDER",
-          value_parser = PossibleValuesParser::new(PROVIDERS.iter().map(|provider| provider.name)))]
+          value_parser = PossibleValuesParser::new(PROVIDERS.iter().map(|provider| PossibleValue::new(provider.name).help(provider.summary))))]
     provider: String,
     /// Where the provider is, for those that are somewhere.
     #[arg(long = "payments-url", env = "PAYMENTS_URL", value_name = "URL")]
@@ -141,6 +141,13 @@ struct JobArgs {
     /// Between two rounds of forgetting old answers.
     #[arg(long, env = "CLEANUP_EVERY", default_value = "1m", value_parser = positive_duration)]
     cleanup_every: Duration,
+}
+
+fn strategy_values() -> Vec<PossibleValue> {
+    let value = |strategy: &&'static dyn Strategy| {
+        PossibleValue::new(strategy.name()).help(strategy.summary())
+    };
+    strategies::STRATEGIES.iter().map(value).collect()
 }
 
 fn hold_ttl(text: &str) -> Result<HoldTtl, String> {

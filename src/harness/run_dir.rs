@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
 use serde::Serialize;
+use serde::de::DeserializeOwned;
 use time::OffsetDateTime;
 use time::macros::format_description;
 
@@ -13,6 +14,7 @@ use super::reports::REPORTS;
 use super::reports::summary::Summary;
 use super::scenario::Plan;
 use crate::storage::audit::Audit;
+use crate::wire::Charge;
 
 /// Runs of one scenario and seed that may begin within the same second.
 const COLLISIONS_MAX: u32 = 1000;
@@ -92,11 +94,6 @@ impl RunDir {
         self.path.join("ledger.json")
     }
 
-    /// The summary.
-    pub fn summary(&self) -> PathBuf {
-        self.path.join("summary.json")
-    }
-
     /// What every process said.
     pub fn logs(&self) -> PathBuf {
         self.path.join("logs")
@@ -114,6 +111,16 @@ impl RunDir {
         let text =
             fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
         toml::from_str(&text).with_context(|| format!("{} is no plan", path.display()))
+    }
+
+    /// Reads the audit back.
+    pub fn read_audit(&self) -> anyhow::Result<Audit> {
+        read_json(&self.audit())
+    }
+
+    /// Reads the payment provider's ledger back.
+    pub fn read_ledger(&self) -> anyhow::Result<Vec<Charge>> {
+        read_json(&self.ledger())
     }
 
     /// Writes the audit.
@@ -149,6 +156,13 @@ impl RunDir {
         }
         Ok(())
     }
+}
+
+fn read_json<T: DeserializeOwned>(path: &Path) -> anyhow::Result<T> {
+    let text =
+        fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
+    serde_json::from_str(&text)
+        .with_context(|| format!("{} is not what a run writes", path.display()))
 }
 
 /// Writes a value as JSON to a file of the run.

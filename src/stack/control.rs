@@ -50,6 +50,7 @@ impl Stack {
         self.process(name)?.lock().await.restart().await
     }
 
+    #[cfg(test)]
     /// Whether a process has not ended; a paused one is alive.
     ///
     /// # Errors
@@ -58,6 +59,7 @@ impl Stack {
         Ok(self.process(name)?.lock().await.is_alive())
     }
 
+    #[cfg(test)]
     /// Its process id, the last one if it has ended.
     ///
     /// # Errors

@@ -86,8 +86,6 @@ struct Stores {
     database_url: String,
     redis_urls: Vec<String>,
     processes: BTreeMap<String, Mutex<Process>>,
-    is_own_database: bool,
-    is_own_redis: bool,
 }
 
 impl Stack {
@@ -174,9 +172,10 @@ impl Stack {
         &self.payments
     }
 
+    #[cfg(test)]
     /// Whether all stores are this stack's own, so that nothing in them is worth keeping.
     pub fn is_throwaway(&self) -> bool {
-        self.stores.is_own_database && self.stores.is_own_redis
+        self.stores.has_name("postgres") && self.stores.has_name("redis-1")
     }
 
     /// The process that takes the stack down; SIGTERM makes it do so, also after [`Stack::keep`].
@@ -233,8 +232,6 @@ async fn start_parts(site: &Site, spec: &StackSpec) -> anyhow::Result<(Stores, P
             .into_iter()
             .map(|(name, process)| (name, Mutex::new(process)))
             .collect(),
-        is_own_database: spec.database_url.is_none(),
-        is_own_redis: spec.redis_urls.is_empty(),
     };
     Ok((stores, payments))
 }

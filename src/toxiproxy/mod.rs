@@ -130,6 +130,7 @@ pub fn describe_toxics() -> String {
 }
 
 impl Running {
+    #[cfg(test)]
     /// Where the control API listens.
     pub fn addr(&self) -> SocketAddr {
         self.addr

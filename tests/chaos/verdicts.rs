@@ -140,6 +140,20 @@ fn several_files_give_one_list_the_worst_code_and_every_report_asked_for() {
 }
 
 #[test]
+fn a_recorded_run_is_judged_again_without_a_stack_and_damage_to_it_is_seen() {
+    let place = Place::new();
+    let file =
+        place.scenario("good.toml", NOBODY_TALKS_TO_REDIS_3.split("[[faults]]").next().unwrap());
+    place.chaos(&file, &["--run-dir", "kept"]).expect(0);
+    assert_eq!(place.output(&["chaos", "analyze", "kept"]).status.code(), Some(0));
+    let ledger = place.out.path().join("kept/ledger.json");
+    fs::write(&ledger, "[]").unwrap();
+    let again = place.output(&["chaos", "analyze", "kept"]);
+    assert_eq!(again.status.code(), Some(1));
+    assert!(String::from_utf8(again.stdout).unwrap().contains("broke  ledger"));
+}
+
+#[test]
 fn the_summary_has_what_other_programs_read() {
     let place = Place::new();
     let run = place.chaos(&scenario("latency-baseline"), &[]);

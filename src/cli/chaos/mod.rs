@@ -1,5 +1,6 @@
 //! `ticketctl chaos`: prove that no seat is sold twice. Only dispatches.
 
+pub mod analyze;
 pub mod list;
 pub mod run;
 pub mod validate;
@@ -29,6 +30,7 @@ pub struct Args {
 #[derive(Debug, Subcommand)]
 enum Command {
     Run(run::Args),
+    Analyze(analyze::Args),
     Validate(validate::Args),
     List(list::Args),
 }
@@ -37,6 +39,7 @@ enum Command {
 pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
     match args.command {
         Command::Run(args) => run::run(args).await,
+        Command::Analyze(args) => analyze::run(&args),
         Command::Validate(args) => Ok(validate::run(&args)),
         Command::List(args) => Ok(list::run(&args)),
     }

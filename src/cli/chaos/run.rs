@@ -4,7 +4,6 @@ use std::fs::File;
 use std::io::{BufWriter, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::time::Duration;
 
 use anyhow::Context as _;
 
@@ -16,7 +15,6 @@ use crate::harness::progress::{Audience, Progress};
 use crate::harness::reports::{REPORTS, Report as _, Summary, json, table, worst_exit_code};
 use crate::harness::run::{self, Afterwards, Place};
 use crate::harness::run_dir::{self, RunDir};
-use crate::harness::scenario::plan::Load;
 use crate::harness::scenario::{self, Form, Known, Overrides, Plan};
 
 /// Run scenarios and judge what happened.
@@ -186,7 +184,7 @@ async fn run_one(file: &Path, plan: &Plan, place: &Place, args: &Args) -> anyhow
         None => run_dir::Place::Within(Path::new("runs")),
     };
     let run_dir = RunDir::create(dir, plan, clock::now_utc())?;
-    let mut progress = Progress::new(audience(args), length(plan));
+    let mut progress = Progress::new(audience(args), plan.load_duration());
     progress
         .phase(&format!("{}: seed {}, strategy {}", plan.title, plan.seed, plan.target.strategy));
     let ran = run::run(plan, place, &run_dir, &mut progress, &repeat(file, plan, args)).await;
@@ -222,11 +220,6 @@ fn audience(args: &Args) -> Audience {
     } else {
         Audience::Lines(Box::new(|line| output::note(line)))
     }
-}
-
-/// How long the loads take.
-fn length(plan: &Plan) -> Duration {
-    plan.loads.iter().map(Load::end).max().unwrap_or_default()
 }
 
 fn style() -> table::Style {

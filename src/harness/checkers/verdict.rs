@@ -32,6 +32,17 @@ pub enum CheckVerdict {
     Fail,
 }
 
+impl CheckVerdict {
+    /// The word in reports.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Pass => "held",
+            Self::Unknown => "unknown",
+            Self::Fail => "broke",
+        }
+    }
+}
+
 /// One checker's finding.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CheckResult {

@@ -90,6 +90,7 @@ impl Schedule {
         Some(Duration::from_secs_f64(piece.began_s + piece.time_of(number - piece.before)))
     }
 
+    #[cfg(test)]
     /// How long the schedule lasts.
     pub fn duration(&self) -> Duration {
         self.duration

@@ -14,7 +14,7 @@ use std::time::Duration;
 use anyhow::Context as _;
 use tokio_util::sync::CancellationToken;
 
-use super::checkers::{self, Evidence};
+use super::checkers::{self, CheckResult, Evidence};
 use super::faults::{self, World};
 use super::load::{self, LoadOutcome};
 use super::progress::{self, Progress, Reading};
@@ -116,6 +116,18 @@ pub async fn run(
     let summary = judge::summarise(plan, &record, results, run_dir, repeat);
     run_dir.write_summary(&summary)?;
     Ok(Ran { summary, kept })
+}
+
+/// Judges a recorded run again, by what is in its folder.
+///
+/// # Errors
+/// The folder does not hold a whole run.
+pub fn analyze(run_dir: &RunDir) -> anyhow::Result<Vec<CheckResult>> {
+    let plan = run_dir.read_plan()?;
+    let history = history::read(&run_dir.history())?;
+    let (audit, ledger) = (run_dir.read_audit()?, run_dir.read_ledger()?);
+    let evidence = Evidence { plan: &plan, history: &history, audit: &audit, ledger: &ledger };
+    Ok(checkers::run(&evidence))
 }
 
 /// From the load to everything that judging needs, all of it on disk.

@@ -53,6 +53,7 @@ pub struct Ground {
     houses: Vec<(Uuid, Vec<i64>)>,
     http: reqwest::Client,
     built_in_proxies: Option<toxiproxy::Running>,
+    links: Vec<Link>,
 }
 
 /// Provisions everything the plan needs.
@@ -96,7 +97,7 @@ pub async fn provision(plan: &Plan, place: &Place, progress: &Progress) -> anyho
     };
     let http = reqwest::Client::builder().no_proxy().timeout(REQUEST_TIMEOUT).build()?;
     let houses = read_houses(&http, &direct, &events).await?;
-    Ok(Ground { stack, proxies, servers, direct, houses, http, built_in_proxies })
+    Ok(Ground { stack, proxies, servers, direct, houses, http, built_in_proxies, links })
 }
 
 /// Runs a command of our own program on the stack's database and returns what it printed.
@@ -417,8 +418,15 @@ impl Ground {
 
     /// Ends everything and waits for it.
     pub async fn tear_down(self) -> anyhow::Result<()> {
-        if let Some(running) = self.built_in_proxies {
-            running.shutdown().await;
+        match (self.built_in_proxies, &self.proxies) {
+            (Some(running), _) => running.shutdown().await,
+            // A Toxiproxy that was given keeps none of our proxies.
+            (None, Some(control)) => {
+                for link in &self.links {
+                    control.delete_proxy(&link.to_string()).await?;
+                }
+            }
+            (None, None) => {}
         }
         self.stack.stop().await
     }

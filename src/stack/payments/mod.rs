@@ -24,6 +24,7 @@ use uuid::Uuid;
 use crate::wire::Charge;
 
 pub use behaviour::PaymentBehaviour;
+#[cfg(test)]
 pub use ledger::Counts;
 use ledger::Ledger;
 
@@ -94,6 +95,7 @@ impl PaymentSimulator {
         lock(&self.state).ledger.charges()
     }
 
+    #[cfg(test)]
     /// What was asked so far.
     pub fn counts(&self) -> Counts {
         lock(&self.state).ledger.counts
