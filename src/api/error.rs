@@ -1,4 +1,4 @@
-//! Errors and their status codes. Use cases return [`BookingError`], whose variants a caller acts on; this file alone
+//! Errors and their status codes. Use cases return `BookingError`, whose variants a caller acts on; this file alone
 //! decides how each looks from outside. Causes inside the server are logged once, here, and never sent.
 
 use axum::extract::rejection::{JsonRejection, PathRejection, QueryRejection};

@@ -42,7 +42,7 @@ pub struct Args {
     /// Server processes, 1 to 8, instead of the scenario's.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=8))]
     pub instances: Option<u32>,
-    /// Run the short form: the scenario with its [quick] table laid over it.
+    /// Run the short form: the scenario with its `[quick]` table laid over it.
     #[arg(long)]
     pub quick: bool,
     /// Write a report to a file as well; may be repeated. Formats: json, junit, text.

@@ -12,7 +12,7 @@ use crate::harness::scenario::{self, Form, Known, Overrides, Plan, ScenarioError
 
 /// Check scenario files without starting anything.
 ///
-/// Both forms of a scenario are checked: as written, and with its [quick] table laid over it.
+/// Both forms of a scenario are checked: as written, and with its `[quick]` table laid over it.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
