@@ -175,7 +175,7 @@ impl Stack {
     #[cfg(test)]
     /// Whether all stores are this stack's own, so that nothing in them is worth keeping.
     pub fn is_throwaway(&self) -> bool {
-        self.stores.has_name("postgres") && self.stores.has_name("redis-1")
+        ["postgres", "redis-1"].iter().all(|name| self.stores.processes.contains_key(*name))
     }
 
     /// The process that takes the stack down; SIGTERM makes it do so, also after [`Stack::keep`].
