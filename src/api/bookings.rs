@@ -1,4 +1,4 @@
-//! Paying for a reservation, and reading what was bought.
+//! Paying for a reservation, or for seats in one step; reading what was bought; giving it back.
 
 use std::sync::Arc;
 
@@ -8,43 +8,113 @@ use axum::response::Response;
 use uuid::Uuid;
 
 use super::error::ApiError;
-use super::extract::{Caller, Keyed};
-use super::{App, layers, render};
-use crate::booking::confirm;
+use super::extract::Keyed;
+use super::guard::Caller;
+use super::query::Asked;
+use super::reservations::{PageQuery, wanted};
+use super::{App, cursor, layers, render};
 use crate::booking::confirm::ConfirmOrder;
-use crate::domain::{Booking, BookingId, Refusal, ReservationId};
-use crate::storage::bookings;
+use crate::booking::purchase::{self, PurchaseOrder};
+use crate::booking::{confirm, refund};
+use crate::domain::{Booking, BookingId, EventId, Refusal, ReservationId, UserId};
+use crate::storage::bookings::{self, By};
 use crate::wire;
 
 /// Longest token of a payment method, in characters.
 const METHOD_LENGTH_MAX: usize = 200;
 
-/// `POST /api/v1/bookings/confirm`: 201 with the booking.
+/// Pay for a reservation.
+#[utoipa::path(post, path = "/api/v1/bookings/confirm", tag = "bookings",
+    params(("idempotency-key" = String, Header, description = "Names this operation; a retry carries the same", min_length = 1, max_length = 255)),
+    request_body = wire::ConfirmBooking,
+    responses((status = 201, description = "The booking", body = wire::Success<wire::Booking>)))]
 pub async fn confirm(
     State(app): State<App>,
     keyed: Keyed<wire::ConfirmBooking>,
 ) -> Result<Response, ApiError> {
     let Keyed { body, request } = keyed;
-    if body.payment_method.is_empty() || body.payment_method.chars().count() > METHOD_LENGTH_MAX {
-        let message = format!("a payment method is 1 to {METHOD_LENGTH_MAX} characters");
-        return Err(ApiError::Invalid { field: "payment_method", message });
-    }
-    if body.payment_method.contains('\0') {
-        let message = "a payment method has no NUL character".to_owned();
-        return Err(ApiError::Invalid { field: "payment_method", message });
-    }
-    let order = ConfirmOrder {
-        reservation: ReservationId(body.reservation_id),
-        method: body.payment_method,
-        request,
-    };
+    let reservation = ReservationId(body.reservation_id);
+    let order = ConfirmOrder { reservation, method: method(body.payment_method)?, request };
     let desk = Arc::clone(&app.desk);
     let answer =
         layers::to_its_end(&app, async move { confirm::confirm(&desk, &order).await }).await??;
     Ok(render::answer(answer))
 }
 
-/// `GET /api/v1/bookings/{id}`: its owner's, and an admin's.
+/// Hold seats and pay for them in one step.
+#[utoipa::path(post, path = "/api/v1/bookings", tag = "bookings",
+    params(("idempotency-key" = String, Header, description = "Names this operation; a retry carries the same", min_length = 1, max_length = 255)),
+    request_body = wire::CreateBooking,
+    responses((status = 201, description = "The booking", body = wire::Success<wire::Booking>)))]
+pub async fn create(
+    State(app): State<App>,
+    keyed: Keyed<wire::CreateBooking>,
+) -> Result<Response, ApiError> {
+    let Keyed { body, request } = keyed;
+    let order = PurchaseOrder {
+        event: EventId(body.event_id),
+        wanted: wanted(body.seat_ids, body.quantity)?,
+        ttl: app.hold_ttl,
+        method: method(body.payment_method)?,
+        request,
+    };
+    let desk = Arc::clone(&app.desk);
+    let answer =
+        layers::to_its_end(&app, async move { purchase::purchase(&desk, &order).await }).await??;
+    Ok(render::answer(answer))
+}
+
+fn method(method: String) -> Result<String, ApiError> {
+    let invalid = |message| ApiError::Invalid { field: "payment_method", message };
+    if !(1..=METHOD_LENGTH_MAX).contains(&method.chars().count()) {
+        return Err(invalid(format!("a payment method is 1 to {METHOD_LENGTH_MAX} characters")));
+    }
+    if method.chars().any(char::is_control) {
+        return Err(invalid("a payment method has no control characters".to_owned()));
+    }
+    Ok(method)
+}
+
+/// List the caller's bookings, newest first.
+#[utoipa::path(get, path = "/api/v1/bookings", tag = "bookings", params(PageQuery),
+    responses((status = 200, description = "A page of bookings", body = wire::Success<Vec<wire::Booking>>)))]
+pub async fn list(
+    State(app): State<App>,
+    caller: Caller,
+    Asked(page): Asked<PageQuery>,
+) -> Result<Response, ApiError> {
+    page_of(&app, caller.user, &page).await
+}
+
+/// List a user's bookings, newest first.
+#[utoipa::path(get, path = "/api/v1/bookings/user/{user_id}", tag = "bookings",
+    params(("user_id" = Uuid, Path), PageQuery),
+    responses((status = 200, description = "A page of bookings", body = wire::Success<Vec<wire::Booking>>)))]
+pub async fn list_of_user(
+    State(app): State<App>,
+    caller: Caller,
+    user: Result<Path<Uuid>, PathRejection>,
+    Asked(page): Asked<PageQuery>,
+) -> Result<Response, ApiError> {
+    let Path(user) = user?;
+    if !caller.may_use(UserId(user)) {
+        return Err(ApiError::Refused(Refusal::NotOwner("list")));
+    }
+    page_of(&app, UserId(user), &page).await
+}
+
+async fn page_of(app: &App, user: UserId, page: &PageQuery) -> Result<Response, ApiError> {
+    let (after, limit) = page.read()?;
+    let mut connection = app.desk.storage.connection().await?;
+    let rows = bookings::list_of_user(&mut connection, user, after, limit).await?;
+    let next = render::next_cursor(&rows, limit, |(time, row)| cursor::write(*time, row.id.0));
+    let page: Vec<_> = rows.iter().map(|(_, row)| wire::Booking::from(row)).collect();
+    Ok(render::page(page, next))
+}
+
+/// Read a booking.
+#[utoipa::path(get, path = "/api/v1/bookings/{id}", tag = "bookings", params(("id" = Uuid, Path)),
+    responses((status = 200, description = "The booking", body = wire::Success<wire::Booking>)))]
 pub async fn show(
     State(app): State<App>,
     caller: Caller,
@@ -52,10 +122,13 @@ pub async fn show(
 ) -> Result<Response, ApiError> {
     let Path(id) = id?;
     let mut connection = app.desk.storage.connection().await?;
-    shown(&caller, bookings::find(&mut connection, BookingId(id)).await?)
+    shown(caller, bookings::find(&mut connection, By::Id(BookingId(id))).await?)
 }
 
-/// `GET /api/v1/bookings/reference/{reference}`: its owner's, and an admin's.
+/// Read a booking by the reference its owner quotes.
+#[utoipa::path(get, path = "/api/v1/bookings/reference/{reference}", tag = "bookings",
+    params(("reference" = String, Path)),
+    responses((status = 200, description = "The booking", body = wire::Success<wire::Booking>)))]
 pub async fn show_by_reference(
     State(app): State<App>,
     caller: Caller,
@@ -66,13 +139,30 @@ pub async fn show_by_reference(
         return Err(ApiError::Refused(Refusal::NotFound("booking")));
     }
     let mut connection = app.desk.storage.connection().await?;
-    shown(&caller, bookings::find_by_reference(&mut connection, &reference).await?)
+    shown(caller, bookings::find(&mut connection, By::Reference(&reference)).await?)
 }
 
-fn shown(caller: &Caller, found: Option<Booking>) -> Result<Response, ApiError> {
+fn shown(caller: Caller, found: Option<Booking>) -> Result<Response, ApiError> {
     let booking = found.ok_or(ApiError::Refused(Refusal::NotFound("booking")))?;
-    if !caller.may_read(booking.user) {
+    if !caller.may_use(booking.user) {
         return Err(ApiError::Refused(Refusal::NotOwner("booking")));
     }
     Ok(render::ok(wire::Booking::from(&booking), "ok"))
+}
+
+/// Give a booking back: its seats are free again, and its money goes back. Asking again changes nothing.
+#[utoipa::path(patch, path = "/api/v1/bookings/{id}/cancel", tag = "bookings", params(("id" = Uuid, Path)),
+    responses((status = 200, description = "The cancelled booking", body = wire::Success<wire::Booking>)))]
+pub async fn cancel(
+    State(app): State<App>,
+    caller: Caller,
+    id: Result<Path<Uuid>, PathRejection>,
+) -> Result<Response, ApiError> {
+    let Path(id) = id?;
+    let desk = Arc::clone(&app.desk);
+    let cancelled = layers::to_its_end(&app, async move {
+        refund::cancel(&desk, (caller.user, caller.role), BookingId(id)).await
+    })
+    .await??;
+    Ok(render::ok(wire::Booking::from(&cancelled), "booking cancelled, its money goes back"))
 }

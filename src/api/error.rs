@@ -32,6 +32,10 @@ pub enum ApiError {
     MethodNotAllowed,
     /// 413: a body larger than the limit.
     TooLarge,
+    /// 415: a body of another kind than the route takes.
+    UnsupportedMediaType(&'static str),
+    /// 428: a change that doesn't say which version it was made from.
+    PreconditionRequired,
     /// 422: a body that can be read and makes no sense.
     Invalid {
         /// Which field.
@@ -52,12 +56,26 @@ pub fn status_of(refusal: &Refusal) -> StatusCode {
     match refusal {
         Refusal::SeatsUnavailable(_)
         | Refusal::Contended
+        | Refusal::NotEnoughLeft(_)
+        | Refusal::NotOnSale(_)
+        | Refusal::TicketLimit(_)
+        | Refusal::NoSuchStep(..)
+        | Refusal::NotDraft(_)
+        | Refusal::OnSale
+        | Refusal::NoSeats
+        | Refusal::AlreadyExtended
+        | Refusal::BookingEnded(_)
+        | Refusal::TicketUsed(_)
+        | Refusal::TicketCancelled
         | Refusal::AlreadyPaying
         | Refusal::InProgress => StatusCode::CONFLICT,
-        Refusal::UnknownSeats(_) | Refusal::KeyReused => StatusCode::UNPROCESSABLE_ENTITY,
+        Refusal::UnknownSeats(_) | Refusal::SeatsHavePlaces | Refusal::KeyReused => {
+            StatusCode::UNPROCESSABLE_ENTITY
+        }
         Refusal::NotFound(_) => StatusCode::NOT_FOUND,
-        Refusal::NotOwner(_) => StatusCode::FORBIDDEN,
+        Refusal::NotOwner(_) | Refusal::RoleNotAllowed(_) => StatusCode::FORBIDDEN,
         Refusal::ReservationEnded(_) | Refusal::RefundedAfterLoss => StatusCode::GONE,
+        Refusal::Changed => StatusCode::PRECONDITION_FAILED,
         Refusal::PaymentDeclined => StatusCode::PAYMENT_REQUIRED,
     }
 }
@@ -68,9 +86,22 @@ pub fn reason_of(refusal: &Refusal) -> &'static str {
         Refusal::SeatsUnavailable(_) => "seat_unavailable",
         Refusal::Contended => "seat_contended",
         Refusal::UnknownSeats(_) => "seat_ids",
+        Refusal::NotEnoughLeft(_) => "sold_out",
+        Refusal::SeatsHavePlaces => "quantity",
+        Refusal::NotOnSale(_) => "not_on_sale",
+        Refusal::TicketLimit(_) => "ticket_limit",
+        Refusal::Changed => "if_match",
+        Refusal::NoSuchStep(..) | Refusal::OnSale => "status",
+        Refusal::NotDraft(_) => "not_draft",
+        Refusal::NoSeats => "no_seats",
         Refusal::NotFound(_) => "not_found",
         Refusal::NotOwner(_) => "not_owner",
+        Refusal::RoleNotAllowed(_) => "role",
         Refusal::ReservationEnded(_) => "reservation_ended",
+        Refusal::AlreadyExtended => "already_extended",
+        Refusal::BookingEnded(_) => "booking_ended",
+        Refusal::TicketUsed(_) => "ticket_used",
+        Refusal::TicketCancelled => "ticket_cancelled",
         Refusal::AlreadyPaying => "already_paying",
         Refusal::PaymentDeclined => "payment_declined",
         Refusal::RefundedAfterLoss => "refunded",
@@ -101,6 +132,14 @@ impl IntoResponse for ApiError {
                 StatusCode::PAYLOAD_TOO_LARGE,
                 "the body is larger than this server takes".to_owned(),
                 Vec::new(),
+            ),
+            Self::UnsupportedMediaType(wanted) => {
+                (StatusCode::UNSUPPORTED_MEDIA_TYPE, format!("send {wanted}, in UTF-8"), Vec::new())
+            }
+            Self::PreconditionRequired => (
+                StatusCode::PRECONDITION_REQUIRED,
+                "say which version you change: send its ETag as If-Match".to_owned(),
+                one("if_match", "missing".to_owned()),
             ),
             Self::Invalid { field, message } => {
                 (StatusCode::UNPROCESSABLE_ENTITY, message.clone(), one(field, message))

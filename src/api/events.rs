@@ -1,89 +1,345 @@
-//! Reads of events, seats and availability: open to everybody, calculated for each answer.
+//! Events: found and read by everybody, prepared by their organizers.
 
-use axum::extract::rejection::{PathRejection, QueryRejection};
-use axum::extract::{Path, Query, State};
+use std::sync::Arc;
+
+use axum::body::Bytes;
+use axum::extract::rejection::PathRejection;
+use axum::extract::{Path, State};
+use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::Response;
 use serde::Deserialize;
+use time::OffsetDateTime;
+use utoipa::IntoParams;
 use uuid::Uuid;
 
 use super::error::ApiError;
-use super::{App, render};
-use crate::domain::{EventId, Refusal};
-use crate::storage::{events, seats};
+use super::guard::Caller;
+use super::query::{Asked, Body};
+use super::{App, cursor, etag, layers, render};
+use crate::booking::events::{self as editing, Change, Editor, GeneralAdmission, NewEvent};
+use crate::booking::seat_map;
+use crate::domain::event::{GENERAL_ADMISSION_MAX, PRICE_CENTS_MAX};
+use crate::domain::{EventId, EventStatus, Refusal, Role, Text, TicketLimit};
+use crate::locks::availability::Counts;
+use crate::storage::events::{self, Event, EventFilter};
+use crate::storage::seats;
 use crate::wire;
 
-const EVENTS_PER_PAGE: i64 = 100;
+const EVENTS_PER_PAGE_MAX: u32 = 100;
 const SEATS_PER_PAGE: i64 = 1000;
+const SEARCH_LENGTH_MAX: usize = 200;
 
-/// `?cursor=`, as the last page's `meta.next_cursor` had it.
-#[derive(Debug, Deserialize)]
-pub struct After<C> {
-    cursor: Option<C>,
+/// Which events, and which page of them.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct EventQuery {
+    /// `published` unless given; `draft` lists the caller's own.
+    status: Option<wire::EventStatus>,
+    /// Starting then or later, RFC 3339.
+    #[serde(default, with = "time::serde::rfc3339::option")]
+    from: Option<OffsetDateTime>,
+    /// Starting before, RFC 3339.
+    #[serde(default, with = "time::serde::rfc3339::option")]
+    to: Option<OffsetDateTime>,
+    /// At this venue, in any case.
+    #[param(max_length = 200)]
+    venue: Option<String>,
+    /// With a seat at this price or above, in cents.
+    #[param(minimum = 0)]
+    price_min: Option<i64>,
+    /// With a seat at this price or below, in cents.
+    #[param(minimum = 0)]
+    price_max: Option<i64>,
+    /// Words in title or venue, as in a search box.
+    #[param(max_length = 200)]
+    q: Option<String>,
+    /// Events in one page, 1 to 100.
+    #[param(minimum = 1, maximum = 100)]
+    limit: Option<u32>,
+    /// `meta.next_cursor` of the page before.
+    cursor: Option<String>,
 }
 
-/// `GET /api/v1/events`.
+/// Find events, in the order of their start.
+#[utoipa::path(get, path = "/api/v1/events", tag = "events", params(EventQuery), responses(
+    (status = 200, description = "A page of events", body = wire::Success<Vec<wire::Event>>)))]
 pub async fn list(
     State(app): State<App>,
-    after: Result<Query<After<Uuid>>, QueryRejection>,
+    caller: Option<Caller>,
+    Asked(asked): Asked<EventQuery>,
 ) -> Result<Response, ApiError> {
-    let Query(after) = after?;
+    let filter = filter(asked, caller)?;
     let mut connection = app.desk.storage.connection().await?;
-    let rows = events::list(&mut connection, after.cursor, EVENTS_PER_PAGE).await?;
-    let next = next_cursor(&rows, EVENTS_PER_PAGE, |row| row.id.to_string());
-    let page: Vec<wire::Event> = rows.into_iter().map(wire::Event::from).collect();
+    let found = events::list(&mut connection, &filter).await?;
+    let next = render::next_cursor(&found, filter.limit, |event| {
+        cursor::write(event.starts_at, event.id.0)
+    });
+    let page: Vec<wire::Event> = found.iter().map(wire::Event::from).collect();
     Ok(render::page(page, next))
 }
 
-/// `GET /api/v1/events/{id}`.
+fn filter(asked: EventQuery, caller: Option<Caller>) -> Result<EventFilter, ApiError> {
+    let status = asked.status.map_or(EventStatus::Published, EventStatus::from);
+    let organizer = match (status, caller) {
+        (EventStatus::Draft, None) => {
+            return Err(ApiError::Unauthenticated("send an access token to see your drafts"));
+        }
+        (EventStatus::Draft, Some(caller)) if caller.role != Role::Admin => Some(caller.user),
+        _ => None,
+    };
+    Ok(EventFilter {
+        status,
+        organizer,
+        from: asked.from,
+        to: asked.to,
+        venue: search_text("venue", asked.venue)?,
+        price_min: asked.price_min,
+        price_max: asked.price_max,
+        text: search_text("q", asked.q)?,
+        after: asked.cursor.as_deref().map(cursor::read).transpose()?,
+        limit: render::page_limit(asked.limit, EVENTS_PER_PAGE_MAX)?,
+    })
+}
+
+fn search_text(field: &'static str, text: Option<String>) -> Result<Option<String>, ApiError> {
+    let parsed = text.map(|text| Text::<SEARCH_LENGTH_MAX>::parse_optional(&text)).transpose();
+    let parsed =
+        parsed.map_err(|error| ApiError::Malformed { field, message: error.to_string() })?;
+    Ok(parsed.map(|text| text.as_str().to_owned()).filter(|text| !text.is_empty()))
+}
+
+/// Read an event.
+#[utoipa::path(get, path = "/api/v1/events/{id}", tag = "events", params(("id" = Uuid, Path)), responses(
+    (status = 200, description = "The event, with its version as ETag", body = wire::Success<wire::Event>)))]
 pub async fn show(
     State(app): State<App>,
+    caller: Option<Caller>,
     id: Result<Path<Uuid>, PathRejection>,
 ) -> Result<Response, ApiError> {
     let Path(id) = id?;
-    let mut connection = app.desk.storage.connection().await?;
-    let found = events::find(&mut connection, EventId(id)).await?;
-    let event = found.ok_or(ApiError::Refused(Refusal::NotFound("event")))?;
-    Ok(render::ok(wire::Event::from(event), "ok"))
+    let event = visible(&app, caller, EventId(id)).await?;
+    Ok(shown(&event, "ok"))
 }
 
-/// `GET /api/v1/events/{id}/seats`.
+/// The event, if this caller may know of it: a draft is its organizer's own.
+async fn visible(app: &App, caller: Option<Caller>, id: EventId) -> Result<Event, ApiError> {
+    let mut connection = app.desk.storage.connection().await?;
+    let found = events::find(&mut connection, id).await?;
+    let knows = |event: &Event| {
+        event.status != EventStatus::Draft
+            || caller.is_some_and(|caller| {
+                caller.role == Role::Admin || event.organizer == Some(caller.user)
+            })
+    };
+    found.filter(knows).ok_or(ApiError::Refused(Refusal::NotFound("event")))
+}
+
+fn shown(event: &Event, message: &str) -> Response {
+    etag::with_etag(render::ok(wire::Event::from(event), message), event.version)
+}
+
+/// `?cursor=` of a list of seats.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct SeatQuery {
+    /// `meta.next_cursor` of the page before.
+    cursor: Option<i64>,
+}
+
+/// List an event's seats and what can be done with them, 1,000 a page.
+#[utoipa::path(get, path = "/api/v1/events/{id}/seats", tag = "events", params(("id" = Uuid, Path), SeatQuery),
+    responses((status = 200, description = "A page of seats", body = wire::Success<Vec<wire::Seat>>)))]
 pub async fn seats(
     State(app): State<App>,
+    caller: Option<Caller>,
     id: Result<Path<Uuid>, PathRejection>,
-    after: Result<Query<After<i64>>, QueryRejection>,
+    Asked(asked): Asked<SeatQuery>,
 ) -> Result<Response, ApiError> {
-    let (Path(id), Query(after)) = (id?, after?);
+    let Path(id) = id?;
+    let event = visible(&app, caller, EventId(id)).await?;
     let mut connection = app.desk.storage.connection().await?;
-    let rows = seats::list(&mut connection, EventId(id), after.cursor.unwrap_or(0), SEATS_PER_PAGE)
-        .await?;
-    let next = next_cursor(&rows, SEATS_PER_PAGE, |row| row.id.to_string());
+    let rows = seats::list(&mut connection, event.id, asked.cursor.unwrap_or(0), SEATS_PER_PAGE);
+    let rows = rows.await?;
+    let next = render::next_cursor(&rows, SEATS_PER_PAGE, |row| row.id.to_string());
     let page: Vec<wire::Seat> = rows.into_iter().map(wire::Seat::from).collect();
     Ok(render::page(page, next))
 }
 
-/// `GET /api/v1/events/{id}/availability`.
+/// Count what is left: calculated, at most five seconds old.
+#[utoipa::path(get, path = "/api/v1/events/{id}/availability", tag = "events", params(("id" = Uuid, Path)),
+    responses((status = 200, description = "The count", body = wire::Success<wire::Availability>)))]
 pub async fn availability(
     State(app): State<App>,
+    caller: Option<Caller>,
     id: Result<Path<Uuid>, PathRejection>,
 ) -> Result<Response, ApiError> {
     let Path(id) = id?;
-    let mut connection = app.desk.storage.connection().await?;
-    let counts = seats::count(&mut connection, EventId(id)).await?;
-    if counts.total == 0 && events::find(&mut connection, EventId(id)).await?.is_none() {
-        return Err(ApiError::Refused(Refusal::NotFound("event")));
-    }
-    let available = counts.total - counts.held - counts.sold;
-    let body = wire::Availability {
-        event_id: id,
-        total: counts.total,
-        available,
-        held: counts.held,
-        sold: counts.sold,
+    let event = visible(&app, caller, EventId(id)).await?.id;
+    let counts = match app.desk.availability.get(event).await {
+        Some(counts) => counts,
+        None => count(&app, event).await?,
     };
-    Ok(render::ok(body, "ok"))
+    let Counts { total, held, sold } = counts;
+    let available = total - held - sold;
+    Ok(render::ok(wire::Availability { event_id: id, total, available, held, sold }, "ok"))
 }
 
-fn next_cursor<R>(rows: &[R], per_page: i64, cursor: fn(&R) -> String) -> Option<String> {
-    let full = i64::try_from(rows.len()) == Ok(per_page);
-    rows.last().filter(|_| full).map(cursor)
+async fn count(app: &App, event: EventId) -> Result<Counts, ApiError> {
+    let counted = {
+        let mut connection = app.desk.storage.connection().await?;
+        seats::count(&mut connection, event).await?
+    };
+    let counts = Counts { total: counted.total, held: counted.held, sold: counted.sold };
+    app.desk.availability.put(event, counts).await;
+    Ok(counts)
+}
+
+/// Prepare an event: it begins as a draft, seen by its organizer alone.
+#[utoipa::path(post, path = "/api/v1/events", tag = "events", request_body = wire::CreateEvent, responses(
+    (status = 201, description = "The draft, with its version as ETag", body = wire::Success<wire::Event>)))]
+pub async fn create(
+    State(app): State<App>,
+    caller: Caller,
+    Body(body): Body<wire::CreateEvent>,
+) -> Result<Response, ApiError> {
+    let new = NewEvent {
+        title: text("title", &body.title)?,
+        venue: text("venue", &body.venue)?,
+        description: Text::parse_optional(&body.description)
+            .map_err(|error| invalid("description", error))?,
+        starts_at: body.starts_at,
+        tickets_per_user: limit_of_tickets(body.tickets_per_user_max)?,
+        general: body.general_admission.as_ref().map(general_admission).transpose()?,
+    };
+    let desk = Arc::clone(&app.desk);
+    let event =
+        layers::to_its_end(&app, async move { editing::create(&desk, editor(caller), &new).await })
+            .await??;
+    let mut response = shown(&event, "event created");
+    *response.status_mut() = StatusCode::CREATED;
+    Ok(response)
+}
+
+/// Change an event. `If-Match` names the version it was read at: somebody else's change in between is not overwritten.
+#[utoipa::path(patch, path = "/api/v1/events/{id}", tag = "events",
+    params(("id" = Uuid, Path), ("if-match" = String, Header, description = "ETag of the version that was read")),
+    request_body = wire::ChangeEvent,
+    responses((status = 200, description = "The event at its new version", body = wire::Success<wire::Event>)))]
+pub async fn change(
+    State(app): State<App>,
+    caller: Caller,
+    id: Result<Path<Uuid>, PathRejection>,
+    headers: HeaderMap,
+    Body(body): Body<wire::ChangeEvent>,
+) -> Result<Response, ApiError> {
+    let (Path(id), version) = (id?, etag::if_match(&headers)?);
+    let change = Change {
+        title: body.title.as_deref().map(|title| text("title", title)).transpose()?,
+        venue: body.venue.as_deref().map(|venue| text("venue", venue)).transpose()?,
+        description: body
+            .description
+            .as_deref()
+            .map(Text::parse_optional)
+            .transpose()
+            .map_err(|error| invalid("description", error))?,
+        starts_at: body.starts_at,
+        status: body.status.map(EventStatus::from),
+        tickets_per_user: limit_of_tickets(body.tickets_per_user_max)?,
+    };
+    let desk = Arc::clone(&app.desk);
+    let event = layers::to_its_end(&app, async move {
+        editing::change(&desk, editor(caller), EventId(id), version, &change).await
+    })
+    .await??;
+    Ok(shown(&event, "event changed"))
+}
+
+/// Delete an event that is not on sale. What was sold of it stays readable for its buyers.
+#[utoipa::path(delete, path = "/api/v1/events/{id}", tag = "events",
+    params(("id" = Uuid, Path), ("if-match" = String, Header, description = "ETag of the version that was read")),
+    responses((status = 200, description = "The event as it was", body = wire::Success<wire::Event>)))]
+pub async fn delete(
+    State(app): State<App>,
+    caller: Caller,
+    id: Result<Path<Uuid>, PathRejection>,
+    headers: HeaderMap,
+) -> Result<Response, ApiError> {
+    let (Path(id), version) = (id?, etag::if_match(&headers)?);
+    let desk = Arc::clone(&app.desk);
+    let event = layers::to_its_end(&app, async move {
+        editing::delete(&desk, editor(caller), EventId(id), version).await
+    })
+    .await??;
+    Ok(render::ok(wire::Event::from(&event), "event deleted"))
+}
+
+/// Upload a draft's seat map: CSV with the header `section,row,number,price`; it replaces the one before.
+#[utoipa::path(put, path = "/api/v1/events/{id}/seats", tag = "events",
+    params(("id" = Uuid, Path), ("if-match" = String, Header, description = "ETag of the version that was read")),
+    request_body(content = String, content_type = "text/csv"),
+    responses((status = 200, description = "How many seats it has now", body = wire::Success<wire::SeatMap>)))]
+pub async fn upload_seats(
+    State(app): State<App>,
+    caller: Caller,
+    id: Result<Path<Uuid>, PathRejection>,
+    headers: HeaderMap,
+    map: Bytes,
+) -> Result<Response, ApiError> {
+    let (Path(id), version) = (id?, etag::if_match(&headers)?);
+    let kind = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    if kind.is_some_and(|kind| !kind.to_ascii_lowercase().starts_with("text/csv")) {
+        return Err(ApiError::UnsupportedMediaType("text/csv"));
+    }
+    let places =
+        seat_map::read(&map[..]).map_err(|error| invalid("seat_map", error.to_string()))?;
+    let desk = Arc::clone(&app.desk);
+    let (event, seats) = layers::to_its_end(&app, async move {
+        editing::seat(&desk, editor(caller), EventId(id), version, &places).await
+    })
+    .await??;
+    let seats = i64::try_from(seats).unwrap_or(i64::MAX);
+    let body = wire::SeatMap { event_id: id, seats };
+    Ok(etag::with_etag(render::ok(body, "seat map stored"), event.version))
+}
+
+fn editor(caller: Caller) -> Editor {
+    Editor { user: caller.user, role: caller.role }
+}
+
+fn invalid(field: &'static str, error: impl std::fmt::Display) -> ApiError {
+    ApiError::Invalid { field, message: error.to_string() }
+}
+
+fn text<const MAX: usize>(field: &'static str, text: &str) -> Result<Text<MAX>, ApiError> {
+    Text::parse(text).map_err(|error| invalid(field, error))
+}
+
+fn limit_of_tickets(limit: Option<i32>) -> Result<Option<TicketLimit>, ApiError> {
+    limit.map(TicketLimit::new).transpose().map_err(|error| invalid("tickets_per_user_max", error))
+}
+
+fn general_admission(general: &wire::GeneralAdmission) -> Result<GeneralAdmission, ApiError> {
+    let wire::GeneralAdmission { quantity, price_cents } = *general;
+    if !(1..=GENERAL_ADMISSION_MAX).contains(&quantity) {
+        let message = format!("1 to {GENERAL_ADMISSION_MAX} tickets");
+        return Err(invalid("general_admission.quantity", message));
+    }
+    if !(1..=PRICE_CENTS_MAX).contains(&price_cents) {
+        let message = format!("1 to {PRICE_CENTS_MAX} cents");
+        return Err(invalid("general_admission.price_cents", message));
+    }
+    Ok(GeneralAdmission { quantity, price_cents })
+}
+
+impl From<wire::EventStatus> for EventStatus {
+    fn from(status: wire::EventStatus) -> Self {
+        match status {
+            wire::EventStatus::Draft => Self::Draft,
+            wire::EventStatus::Published => Self::Published,
+            wire::EventStatus::Cancelled => Self::Cancelled,
+            wire::EventStatus::Completed => Self::Completed,
+        }
+    }
 }

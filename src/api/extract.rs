@@ -1,87 +1,16 @@
-//! Who calls, and with which idempotency key: read from the request before a handler runs.
+//! JSON bodies, and the idempotency keys they are sent under: read from the request before a handler runs.
 
-use axum::body::Bytes;
-use axum::extract::{FromRequest, FromRequestParts, OptionalFromRequestParts, Request};
-use axum::http::request::Parts;
-use axum::http::{HeaderMap, StatusCode, header};
-use jsonwebtoken::{Algorithm, Validation};
+use axum::extract::{FromRequest, FromRequestParts, Request};
+use axum::http::HeaderMap;
 use serde::de::DeserializeOwned;
 use sha2::{Digest as _, Sha256};
 
-use super::App;
 use super::error::ApiError;
+use super::guard::Caller;
+use super::{App, query};
 use crate::booking::replay::KeyedRequest;
-use crate::domain::{IdempotencyKey, RequestHash, UserId};
-use crate::wire::{self, Claims};
-
-/// The caller, by a verified access token.
-#[derive(Debug, Clone)]
-pub struct Caller {
-    /// Who.
-    pub user: UserId,
-    /// In which role.
-    pub role: Role,
-}
-
-/// What a caller may be.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Role {
-    /// Buys.
-    Customer,
-    /// Runs events.
-    Organizer,
-    /// Runs the system, and may read what anybody owns.
-    Admin,
-}
-
-impl Caller {
-    /// Whether the caller may read what belongs to `owner`.
-    pub fn may_read(&self, owner: UserId) -> bool {
-        self.user == owner || self.role == Role::Admin
-    }
-}
-
-impl FromRequestParts<App> for Caller {
-    type Rejection = ApiError;
-
-    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, ApiError> {
-        let token =
-            bearer(&parts.headers).ok_or(ApiError::Unauthenticated("send an access token"))?;
-        let mut validation = Validation::new(Algorithm::HS256);
-        validation.set_issuer(&[wire::TOKEN_ISSUER]);
-        validation.set_required_spec_claims(&["exp", "iss", "sub"]);
-        validation.leeway = 0;
-        let refused = ApiError::Unauthenticated("the access token does not hold, log in again");
-        let Ok(token) = jsonwebtoken::decode::<Claims>(token, &app.token_key, &validation) else {
-            return Err(refused);
-        };
-        let role = match token.claims.role.as_str() {
-            "customer" => Role::Customer,
-            "organizer" => Role::Organizer,
-            "admin" => Role::Admin,
-            _ => return Err(refused),
-        };
-        Ok(Self { user: UserId(token.claims.sub), role })
-    }
-}
-
-impl OptionalFromRequestParts<App> for Caller {
-    type Rejection = ApiError;
-
-    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Option<Self>, ApiError> {
-        if parts.headers.contains_key(header::AUTHORIZATION) {
-            <Self as FromRequestParts<App>>::from_request_parts(parts, app).await.map(Some)
-        } else {
-            Ok(None)
-        }
-    }
-}
-
-fn bearer(headers: &HeaderMap) -> Option<&str> {
-    let value = headers.get(header::AUTHORIZATION)?.to_str().ok()?;
-    let (scheme, token) = value.split_once(' ')?;
-    scheme.eq_ignore_ascii_case("bearer").then_some(token.trim())
-}
+use crate::domain::{IdempotencyKey, RequestHash};
+use crate::wire;
 
 /// A JSON body sent under an idempotency key by a known caller.
 #[derive(Debug)]
@@ -104,24 +33,10 @@ impl<T: DeserializeOwned> FromRequest<App> for Keyed<T> {
         hasher.update(b" ");
         hasher.update(parts.uri.path());
         hasher.update(b"\n");
-        let bytes = Bytes::from_request(Request::from_parts(parts, body), app).await.map_err(
-            |rejection| {
-                if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE {
-                    ApiError::TooLarge
-                } else {
-                    ApiError::Malformed { field: "body", message: rejection.body_text() }
-                }
-            },
-        )?;
+        query::is_json(&parts.headers)?;
+        let bytes = query::bytes_of(Request::from_parts(parts, body), app).await?;
         hasher.update(&bytes);
-        let body = serde_json::from_slice(&bytes).map_err(|error| {
-            let message = error.to_string();
-            if error.is_data() {
-                ApiError::Invalid { field: "body", message }
-            } else {
-                ApiError::Malformed { field: "body", message }
-            }
-        })?;
+        let body = query::parse(&bytes)?;
         let hash = RequestHash(hasher.finalize().into());
         Ok(Self { body, request: KeyedRequest { user: caller.user, key, hash } })
     }

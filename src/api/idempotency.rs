@@ -5,7 +5,7 @@ use axum::extract::{Path, State};
 use axum::response::Response;
 
 use super::error::ApiError;
-use super::extract::Caller;
+use super::guard::Caller;
 use super::{App, render};
 use crate::domain::{IdempotencyKey, Refusal};
 use crate::storage::idempotency;

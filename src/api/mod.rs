@@ -1,17 +1,29 @@
 //! HTTP: routes, who may call them, and how answers and errors look. Decides nothing; `booking` does.
 
+/// Every route, and who may call it.
+pub mod routes;
+/// Who calls, and whether the route is open to them.
+pub mod guard;
 /// Errors and their status codes.
 pub mod error;
-/// Who calls, with which key.
+/// Bodies under an idempotency key.
 pub mod extract;
+/// Queries and bodies without one.
+pub mod query;
+/// Where the next page begins.
+pub mod cursor;
+/// Versions and who may overwrite them.
+pub mod etag;
 /// How answers look.
 pub mod render;
-/// Reads of events, seats and availability.
+/// Finding, reading and preparing events.
 pub mod events;
 /// Holding seats and giving them up.
 pub mod reservations;
-/// Paying for them.
+/// Paying for them, reading what was bought, giving it back.
 pub mod bookings;
+/// Tickets, and the door.
+pub mod tickets;
 /// What became of a key.
 pub mod idempotency;
 /// Is it alive, is it ready, what has it counted.
@@ -24,7 +36,6 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
-use axum::routing::{delete, get, post};
 use jsonwebtoken::DecodingKey;
 use metrics_exporter_prometheus::PrometheusHandle;
 use tokio_util::task::TaskTracker;
@@ -55,26 +66,9 @@ pub struct App {
     pub metrics: PrometheusHandle,
 }
 
-/// Every route.
+/// The whole server: every route, and what surrounds it.
 pub fn router(app: App) -> Router {
-    let v1 = Router::new()
-        .route("/events", get(events::list))
-        .route("/events/{id}", get(events::show))
-        .route("/events/{id}/seats", get(events::seats))
-        .route("/events/{id}/availability", get(events::availability))
-        .route("/reservations", post(reservations::create))
-        .route("/reservations/{id}", get(reservations::show))
-        .route("/reservations/{id}", delete(reservations::cancel))
-        .route("/bookings/confirm", post(bookings::confirm))
-        .route("/bookings/{id}", get(bookings::show))
-        .route("/bookings/reference/{reference}", get(bookings::show_by_reference))
-        .route("/idempotency/{key}", get(idempotency::show))
-        .fallback(error::no_such_route);
-    let routes = Router::new()
-        .nest("/api/v1", v1)
-        .route("/health/live", get(health::live))
-        .route("/health/ready", get(health::ready))
-        .route("/metrics", get(health::metrics))
+    let routes = routes::router(&app)
         .fallback(error::no_such_route)
         .method_not_allowed_fallback(error::method_not_allowed)
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX));

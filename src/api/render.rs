@@ -4,10 +4,12 @@ use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 
-use super::error::{reason_of, status_of};
+use super::error::{ApiError, reason_of, status_of};
 use crate::booking::{Answer, Render};
-use crate::domain::{Booking, Refusal, Reservation, StoredResponse};
-use crate::storage::events::EventRow;
+use crate::domain::{
+    Admission, Booking, EventStatus, Refusal, Reservation, StoredResponse, TicketLimit,
+};
+use crate::storage::events::Event;
 use crate::storage::seats::SeatRow;
 use crate::wire::{self, FieldError, Meta, SeatStatus, Success};
 
@@ -73,6 +75,23 @@ pub fn page<T: Serialize>(data: T, next_cursor: Option<String>) -> Response {
     with_json(StatusCode::OK, json(&body))
 }
 
+/// Rows of a page: what was asked for, within 1 and `most`; `most` unless asked.
+pub fn page_limit(asked: Option<u32>, most: u32) -> Result<i64, ApiError> {
+    match asked {
+        None => Ok(i64::from(most)),
+        Some(rows) if (1..=most).contains(&rows) => Ok(i64::from(rows)),
+        Some(_) => {
+            Err(ApiError::Malformed { field: "limit", message: format!("ask for 1 to {most}") })
+        }
+    }
+}
+
+/// Where the next page begins, when this one is full.
+pub fn next_cursor<R>(rows: &[R], per_page: i64, cursor: impl Fn(&R) -> String) -> Option<String> {
+    let full = i64::try_from(rows.len()) == Ok(per_page);
+    rows.last().filter(|_| full).map(cursor)
+}
+
 /// A failure in its envelope.
 pub fn failure(status: StatusCode, message: &str, errors: Vec<FieldError>) -> Response {
     with_json(status, json(&wire::Failure { success: false, message: message.to_owned(), errors }))
@@ -135,9 +154,27 @@ impl From<&Booking> for wire::Booking {
     }
 }
 
-impl From<EventRow> for wire::Event {
-    fn from(row: EventRow) -> Self {
-        Self { id: row.id, title: row.title, venue: row.venue, starts_at: row.starts_at }
+impl From<&Event> for wire::Event {
+    fn from(event: &Event) -> Self {
+        Self {
+            id: event.id.0,
+            title: event.title.clone(),
+            venue: event.venue.clone(),
+            description: event.description.clone(),
+            starts_at: event.starts_at,
+            admission: match event.admission {
+                Admission::Seated => wire::Admission::Seated,
+                Admission::General => wire::Admission::General,
+            },
+            status: match event.status {
+                EventStatus::Draft => wire::EventStatus::Draft,
+                EventStatus::Published => wire::EventStatus::Published,
+                EventStatus::Cancelled => wire::EventStatus::Cancelled,
+                EventStatus::Completed => wire::EventStatus::Completed,
+            },
+            tickets_per_user_max: event.tickets_per_user.map(TicketLimit::get),
+            version: event.version,
+        }
     }
 }
 

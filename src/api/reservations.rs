@@ -1,43 +1,89 @@
-//! Holding seats and giving them up.
+//! Holding seats, keeping them a little longer, and giving them up.
 
 use std::sync::Arc;
 
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
 use axum::response::Response;
+use serde::Deserialize;
+use utoipa::IntoParams;
 use uuid::Uuid;
 
 use super::error::ApiError;
-use super::extract::{Caller, Keyed};
-use super::{App, layers, render};
-use crate::booking::hold::HoldOrder;
-use crate::booking::{cancel as cancelling, hold};
-use crate::domain::{EventId, HoldTtl, Refusal, ReservationId, SeatSet};
+use super::extract::Keyed;
+use super::guard::Caller;
+use super::query::Asked;
+use super::{App, cursor, layers, render};
+use crate::booking::hold::HoldRequest;
+use crate::booking::{cancel as cancelling, extend as extending, hold};
+use crate::domain::{EventId, HoldTtl, Quantity, Refusal, ReservationId, SeatSet, UserId, Wanted};
 use crate::storage::reservations;
 use crate::wire;
 
-/// `POST /api/v1/reservations`: 201 with the reservation.
+const ROWS_PER_PAGE_MAX: u32 = 100;
+
+/// Which page of a list.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct PageQuery {
+    /// Rows in one page, 1 to 100.
+    #[param(minimum = 1, maximum = 100)]
+    limit: Option<u32>,
+    /// `meta.next_cursor` of the page before.
+    cursor: Option<String>,
+}
+
+impl PageQuery {
+    /// Where the page begins, and how long it is.
+    pub fn read(&self) -> Result<(Option<(time::OffsetDateTime, Uuid)>, i64), ApiError> {
+        let after = self.cursor.as_deref().map(cursor::read).transpose()?;
+        Ok((after, render::page_limit(self.limit, ROWS_PER_PAGE_MAX)?))
+    }
+}
+
+/// Hold seats: all of them or none, until `expires_at`.
+#[utoipa::path(post, path = "/api/v1/reservations", tag = "reservations",
+    params(("idempotency-key" = String, Header, description = "Names this operation; a retry carries the same", min_length = 1, max_length = 255)),
+    request_body = wire::CreateReservation,
+    responses((status = 201, description = "The reservation", body = wire::Success<wire::Reservation>)))]
 pub async fn create(
     State(app): State<App>,
     keyed: Keyed<wire::CreateReservation>,
 ) -> Result<Response, ApiError> {
     let Keyed { body, request } = keyed;
-    let invalid = |field, message| ApiError::Invalid { field, message };
-    let seats =
-        SeatSet::parse(body.seat_ids).map_err(|error| invalid("seat_ids", error.to_string()))?;
+    let wanted = wanted(body.seat_ids, body.quantity)?;
     let ttl = match body.ttl_seconds {
-        Some(seconds) => HoldTtl::from_seconds(seconds)
-            .map_err(|error| invalid("ttl_seconds", error.to_string()))?,
+        Some(seconds) => HoldTtl::from_seconds(seconds).map_err(|error| ApiError::Invalid {
+            field: "ttl_seconds",
+            message: error.to_string(),
+        })?,
         None => app.hold_ttl,
     };
     let id = ReservationId(app.desk.entropy.uuid());
-    let order = HoldOrder { id, event: EventId(body.event_id), seats, ttl, request };
+    let wish = HoldRequest { id, event: EventId(body.event_id), wanted, ttl, request };
     let desk = Arc::clone(&app.desk);
-    let answer = layers::to_its_end(&app, async move { hold::hold(&desk, &order).await }).await??;
+    let answer = layers::to_its_end(&app, async move { hold::hold(&desk, &wish).await }).await??;
     Ok(render::answer(answer))
 }
 
-/// `GET /api/v1/reservations/{id}`: its owner's, and an admin's.
+/// What is asked for: seats or a quantity, one of the two.
+pub fn wanted(seat_ids: Vec<i64>, quantity: Option<u32>) -> Result<Wanted, ApiError> {
+    let invalid = |field, message| ApiError::Invalid { field, message };
+    match quantity {
+        None => SeatSet::parse(seat_ids)
+            .map(Wanted::Seats)
+            .map_err(|error| invalid("seat_ids", error.to_string())),
+        Some(quantity) if seat_ids.is_empty() => Quantity::new(quantity)
+            .map(Wanted::Any)
+            .map_err(|error| invalid("quantity", error.to_string())),
+        Some(_) => Err(invalid("quantity", "name seats or a quantity, not both".to_owned())),
+    }
+}
+
+/// Read a reservation.
+#[utoipa::path(get, path = "/api/v1/reservations/{id}", tag = "reservations", params(("id" = Uuid, Path)),
+    responses((status = 200, description = "The reservation", body = wire::Success<wire::Reservation>)))]
 pub async fn show(
     State(app): State<App>,
     caller: Caller,
@@ -47,13 +93,55 @@ pub async fn show(
     let mut connection = app.desk.storage.connection().await?;
     let found = reservations::find(&mut connection, ReservationId(id)).await?;
     let reservation = found.ok_or(ApiError::Refused(Refusal::NotFound("reservation")))?;
-    if !caller.may_read(reservation.user) {
+    if !caller.may_use(reservation.user) {
         return Err(ApiError::Refused(Refusal::NotOwner("reservation")));
     }
     Ok(render::ok(wire::Reservation::from(&reservation), "ok"))
 }
 
-/// `DELETE /api/v1/reservations/{id}`: 200 with the cancelled reservation, also when it was cancelled before.
+/// List a user's reservations, newest first.
+#[utoipa::path(get, path = "/api/v1/reservations/user/{user_id}", tag = "reservations",
+    params(("user_id" = Uuid, Path), PageQuery),
+    responses((status = 200, description = "A page of reservations", body = wire::Success<Vec<wire::Reservation>>)))]
+pub async fn list_of_user(
+    State(app): State<App>,
+    caller: Caller,
+    user: Result<Path<Uuid>, PathRejection>,
+    Asked(page): Asked<PageQuery>,
+) -> Result<Response, ApiError> {
+    let Path(user) = user?;
+    let user = UserId(user);
+    if !caller.may_use(user) {
+        return Err(ApiError::Refused(Refusal::NotOwner("list")));
+    }
+    let (after, limit) = page.read()?;
+    let mut connection = app.desk.storage.connection().await?;
+    let rows = reservations::list_of_user(&mut connection, user, after, limit).await?;
+    let next = render::next_cursor(&rows, limit, |(time, row)| cursor::write(*time, row.id.0));
+    let page: Vec<_> = rows.iter().map(|(_, row)| wire::Reservation::from(row)).collect();
+    Ok(render::page(page, next))
+}
+
+/// Keep a hold for as long again as the server's holds last. Once.
+#[utoipa::path(post, path = "/api/v1/reservations/{id}/extend", tag = "reservations", params(("id" = Uuid, Path)),
+    responses((status = 200, description = "The reservation with its later end", body = wire::Success<wire::Reservation>)))]
+pub async fn extend(
+    State(app): State<App>,
+    caller: Caller,
+    id: Result<Path<Uuid>, PathRejection>,
+) -> Result<Response, ApiError> {
+    let Path(id) = id?;
+    let (desk, ttl) = (Arc::clone(&app.desk), app.hold_ttl);
+    let extended = layers::to_its_end(&app, async move {
+        extending::extend(&desk, caller.user, ReservationId(id), ttl).await
+    })
+    .await??;
+    Ok(render::ok(wire::Reservation::from(&extended), "reservation extended"))
+}
+
+/// Give a hold up. Asking again changes nothing.
+#[utoipa::path(delete, path = "/api/v1/reservations/{id}", tag = "reservations", params(("id" = Uuid, Path)),
+    responses((status = 200, description = "The cancelled reservation", body = wire::Success<wire::Reservation>)))]
 pub async fn cancel(
     State(app): State<App>,
     caller: Caller,

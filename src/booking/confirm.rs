@@ -8,16 +8,18 @@
 //!
 //! When 3 finds the hold gone: record the refund, give the money back, store the refusal.
 
+use sqlx::PgConnection;
+
 use super::replay::{self, KeyedRequest};
 use super::{Answer, BookingError, Desk};
 use crate::domain::{
-    Booking, BookingId, BookingState, PaymentId, Reference, Refusal, Reservation, ReservationId,
-    ReservationState, StoredResponse, Ticket, TicketNumber,
+    Booking, BookingId, BookingState, EventStatus, PaymentId, Reference, Refusal, Reservation,
+    ReservationId, ReservationState, StoredResponse, Ticket, TicketNumber,
 };
 use crate::payments::{ChargeOutcome, RefundOutcome};
 use crate::storage::bookings::Sale;
 use crate::storage::payments::{NewPayment, Payment, Step};
-use crate::storage::{StorageError, Tx, bookings, idempotency, payments, reservations};
+use crate::storage::{StorageError, Tx, bookings, events, idempotency, payments, reservations};
 
 /// What is asked for.
 #[derive(Debug, Clone)]
@@ -35,14 +37,14 @@ pub async fn confirm(desk: &Desk, order: &ConfirmOrder) -> Result<Answer, Bookin
     if let Some(answer) = replay::cached(desk, &order.request).await? {
         return Ok(answer);
     }
-    let answer = match begin(desk, order).await? {
+    let (answer, changed) = match begin(desk, order).await? {
         Begun::New(payment) => {
             let outcome = desk.provider.charge(payment.id, payment.amount, &payment.method).await;
-            Answer::new(conclude(desk, &payment, outcome).await?)
+            (Answer::new(conclude(desk, &payment, outcome).await?), Some(payment.event))
         }
-        Begun::Before(answer) => answer,
+        Begun::Before(answer) => (answer, None),
     };
-    replay::remember(desk, &order.request, &answer).await;
+    replay::remember(desk, &order.request, &answer, changed).await;
     Ok(answer)
 }
 
@@ -89,11 +91,22 @@ async fn why_not(desk: &Desk, order: &ConfirmOrder) -> Result<Refusal, BookingEr
     Ok(match reservations::find(&mut connection, order.reservation).await? {
         None => Refusal::NotFound("reservation"),
         Some(found) if found.user != order.request.user => Refusal::NotOwner("reservation"),
+        Some(found) if is_called_off(&mut connection, &found).await? => {
+            Refusal::NotOnSale(EventStatus::Cancelled)
+        }
         // It was live a moment ago and is now, or the key was: somebody else was at work in between.
         Some(Reservation { state: ReservationState::Held, .. }) => Refusal::InProgress,
         Some(Reservation { state: ReservationState::Confirmed, .. }) => Refusal::AlreadyPaying,
         Some(found) => Refusal::ReservationEnded(found.state),
     })
+}
+
+async fn is_called_off(
+    connection: &mut PgConnection,
+    reservation: &Reservation,
+) -> Result<bool, StorageError> {
+    let event = events::find(connection, reservation.event).await?;
+    Ok(event.is_some_and(|event| event.status == EventStatus::Cancelled))
 }
 
 /// Takes the saga from the charge's outcome to its end; returns the stored answer.
@@ -150,9 +163,8 @@ fn booking_of(desk: &Desk, payment: &Payment) -> Booking {
 pub async fn give_back(desk: &Desk, payment: &Payment) -> Result<StoredResponse, BookingError> {
     let began = desk
         .storage
-        .transaction("begin refund", async |mut tx: Tx| {
-            let began = payments::begin_refund(&mut tx, payment.id).await?;
-            Ok::<_, BookingError>((tx, began))
+        .statement("begin refund", async |mut connection| {
+            payments::begin_refund(&mut connection, payment.id).await
         })
         .await?;
     if !began && payment.step == Step::Charging {
@@ -192,21 +204,17 @@ pub async fn end_without_charge(
     answer_of_record(desk, payment).await
 }
 
-/// Ends the request's record without a sale.
+/// Ends the request's record without a sale. One that ended before keeps its answer: the cleanup ended it, long after its
+/// request was left behind, or it was a sale, and its booking was given back since.
 async fn fail(
     tx: &mut Tx,
     payment: &Payment,
     response: &StoredResponse,
 ) -> Result<(), StorageError> {
     if !idempotency::fail(tx, payment.user, &payment.key, response).await? {
-        warn_ended_before(payment);
+        tracing::debug!(payment = %payment.id.0, "the request's record had ended before its payment");
     }
     Ok(())
-}
-
-/// A record may have been ended by the cleanup, long after its request was left behind: its answer stands then.
-fn warn_ended_before(payment: &Payment) {
-    tracing::warn!(payment = %payment.id.0, "the request's record had ended before its payment");
 }
 
 async fn answer_of_record(desk: &Desk, payment: &Payment) -> Result<StoredResponse, BookingError> {

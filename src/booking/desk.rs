@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::strategies::Strategy;
 use crate::domain::{Booking, Refusal, Reservation, StoredResponse};
 use crate::entropy::Entropy;
-use crate::locks::{AnswerCache, Redlock};
+use crate::locks::{AnswerCache, AvailabilityCache, Redlock};
 use crate::payments::PaymentProvider;
 use crate::storage::Storage;
 
@@ -18,6 +18,8 @@ pub struct Desk {
     pub locks: Redlock,
     /// Answers kept close.
     pub answers: AnswerCache,
+    /// Counts kept close.
+    pub availability: AvailabilityCache,
     /// Who takes the money.
     pub provider: Arc<dyn PaymentProvider>,
     /// How claims on seats are serialised.

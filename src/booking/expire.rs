@@ -1,28 +1,37 @@
 //! Ending what ran out: holds past their time, answers past their keep. In bounded batches, on any number of instances
 //! at once.
 
-use crate::domain::StoredResponse;
+use crate::domain::{EventId, StoredResponse};
 use crate::storage::{Storage, StorageError, Tx, idempotency, reservations};
 
 /// Batches of one round at most, so that a round ends.
 const BATCHES_MAX: u32 = 1000;
 
-/// Expires holds whose time is over, `batch` at a time, until none is left; returns how many.
-pub async fn expire_holds(storage: &Storage, batch: u32) -> Result<u64, StorageError> {
-    let mut expired = 0;
+/// What a round of expiring came to.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Expired {
+    /// Holds expired.
+    pub holds: u64,
+    /// The events that have seats again.
+    pub events: Vec<EventId>,
+}
+
+/// Expires holds whose time is over, `batch` at a time, until none is left.
+pub async fn expire_holds(storage: &Storage, batch: u32) -> Result<Expired, StorageError> {
+    let mut expired = Expired::default();
     for _ in 0..BATCHES_MAX {
-        let done = storage
-            .transaction("expire holds", async |mut tx: Tx| {
-                let done = reservations::expire_due(&mut tx, i64::from(batch)).await?;
-                Ok::<_, StorageError>((tx, done))
+        let (holds, events) = storage
+            .statement("expire holds", async |mut connection| {
+                reservations::expire_due(&mut connection, i64::from(batch)).await
             })
             .await?;
-        expired += done;
-        if done < u64::from(batch) {
+        expired.holds += holds;
+        expired.events.extend(events);
+        if holds < u64::from(batch) {
             break;
         }
     }
-    metrics::counter!("ticketctl_expired_holds_total").increment(expired);
+    metrics::counter!("ticketctl_expired_holds_total").increment(expired.holds);
     Ok(expired)
 }
 

@@ -5,12 +5,14 @@ use time::OffsetDateTime;
 use super::replay::{self, KeyedRequest};
 use super::{Answer, BookingError, Desk};
 use crate::domain::{
-    Cents, EventId, HoldTtl, Refusal, Reservation, ReservationId, ReservationState, SeatId, SeatSet,
+    Admission, Cents, EventId, EventStatus, HoldTtl, Quantity, Refusal, Reservation, ReservationId,
+    ReservationState, SeatId, SeatSet, StoredResponse, TicketLimit, Wanted,
 };
+use crate::storage::reservations::Recorded;
 use crate::storage::seats::SeatFacts;
-use crate::storage::{StorageError, Tx, reservations};
+use crate::storage::{StorageError, Tx, events, reservations, seating};
 
-/// What is asked for.
+/// What a strategy is asked for.
 #[derive(Debug, Clone)]
 pub struct HoldOrder {
     /// A fresh id for the reservation.
@@ -25,26 +27,95 @@ pub struct HoldOrder {
     pub request: KeyedRequest,
 }
 
+/// What a buyer asks for, before anybody knows which seats it comes to.
+#[derive(Debug, Clone)]
+pub struct HoldRequest {
+    /// A fresh id for the reservation.
+    pub id: ReservationId,
+    /// The event.
+    pub event: EventId,
+    /// Seats, or a number of tickets.
+    pub wanted: Wanted,
+    /// How long to hold them.
+    pub ttl: HoldTtl,
+    /// Who asks, under which key.
+    pub request: KeyedRequest,
+}
+
+impl HoldRequest {
+    fn for_seats(&self, seats: SeatSet) -> HoldOrder {
+        let Self { id, event, ttl, ref request, .. } = *self;
+        HoldOrder { id, event, seats, ttl, request: request.clone() }
+    }
+}
+
+/// How often tickets without a place are looked for: others may be quicker each time.
+const PICKS_MAX: u32 = 8;
+
 /// Holds the seats, or says why not.
 ///
 /// The key is not looked up in the database first. A first request has no record, and a repeated one can't get past
 /// its own seats or past the record's primary key; so only a request that fails asks whether it succeeded before.
-pub async fn hold(desk: &Desk, order: &HoldOrder) -> Result<Answer, BookingError> {
-    if let Some(answer) = replay::cached(desk, &order.request).await? {
+pub async fn hold(desk: &Desk, wish: &HoldRequest) -> Result<Answer, BookingError> {
+    if let Some(answer) = replay::cached(desk, &wish.request).await? {
         return Ok(answer);
     }
-    let answer = match desk.strategy.hold(desk, order).await {
+    let held = match &wish.wanted {
+        Wanted::Seats(seats) => desk.strategy.hold(desk, &wish.for_seats(seats.clone())).await,
+        Wanted::Any(quantity) => hold_any(desk, wish, *quantity).await,
+    };
+    let answer = match held {
         Ok(response) => Answer::new(response),
         Err(BookingError::KeyUsed) => {
-            replay::recorded(desk, &order.request).await?.ok_or(Refusal::InProgress)?
+            replay::recorded(desk, &wish.request).await?.ok_or(Refusal::InProgress)?
         }
         Err(BookingError::Refused(refusal)) => {
-            replay::recorded(desk, &order.request).await?.ok_or(refusal)?
+            replay::recorded(desk, &wish.request).await?.ok_or(refusal)?
         }
         Err(error) => return Err(error),
     };
-    replay::remember(desk, &order.request, &answer).await;
+    replay::remember(desk, &wish.request, &answer, Some(wish.event)).await;
     Ok(answer)
+}
+
+/// Holds tickets without a place: picks free ones and has the strategy claim them, again when others were quicker. Which
+/// ones are picked decides nothing; the claim does.
+async fn hold_any(
+    desk: &Desk,
+    wish: &HoldRequest,
+    quantity: Quantity,
+) -> Result<StoredResponse, BookingError> {
+    for _ in 0..PICKS_MAX {
+        let picked = {
+            let mut connection = desk.storage.connection().await?;
+            let fraction = desk.entropy.fraction();
+            seating::pick_general(&mut connection, wish.event, quantity, fraction).await?
+        };
+        let enough = u32::try_from(picked.len()) == Ok(quantity.get());
+        if !enough {
+            return Err(why_too_few(desk, wish.event, picked.len()).await?.into());
+        }
+        let seats = SeatSet::parse(picked)
+            .map_err(|_repeated| StorageError::Impossible("pick of tickets"))?;
+        match desk.strategy.hold(desk, &wish.for_seats(seats)).await {
+            Err(BookingError::Refused(Refusal::SeatsUnavailable(_) | Refusal::Contended)) => {
+                metrics::counter!("ticketctl_tickets_picked_again_total").increment(1);
+            }
+            end => return end,
+        }
+    }
+    Err(Refusal::Contended.into())
+}
+
+async fn why_too_few(desk: &Desk, event: EventId, left: usize) -> Result<Refusal, BookingError> {
+    let mut connection = desk.storage.connection().await?;
+    Ok(match events::find(&mut connection, event).await? {
+        None => Refusal::NotFound("event"),
+        Some(event) if event.status == EventStatus::Draft => Refusal::NotFound("event"),
+        Some(event) if event.status != EventStatus::Published => Refusal::NotOnSale(event.status),
+        Some(event) if event.admission == Admission::Seated => Refusal::SeatsHavePlaces,
+        Some(_) => Refusal::NotEnoughLeft(left),
+    })
 }
 
 /// Refuses seats that are not the event's, and seats that are taken; returns the sum of the prices.
@@ -74,7 +145,7 @@ pub async fn record(
     order: &HoldOrder,
     total: Cents,
     expires_at: OffsetDateTime,
-) -> Result<crate::domain::StoredResponse, BookingError> {
+) -> Result<StoredResponse, BookingError> {
     let KeyedRequest { user, ref key, hash } = order.request;
     let reservation = Reservation {
         id: order.id,
@@ -86,9 +157,32 @@ pub async fn record(
         expires_at,
     };
     let response = (desk.render.reservation)(&reservation);
-    if reservations::insert(tx, &reservation, (key, hash), &response).await? {
-        Ok(response)
-    } else {
-        Err(BookingError::KeyUsed)
+    let recorded = reservations::insert(tx, &reservation, (key, hash), &response).await?;
+    match recorded {
+        Recorded::Done { limit: None } => Ok(response),
+        Recorded::Done { limit: Some(limit) } => {
+            keep_to_limit(tx, order, limit).await?;
+            Ok(response)
+        }
+        Recorded::KeyUsed => Err(BookingError::KeyUsed),
+        // Of an event that was never on sale, nobody is told.
+        Recorded::NotOnSale(EventStatus::Draft) => Err(Refusal::NotFound("event").into()),
+        Recorded::NotOnSale(status) => Err(Refusal::NotOnSale(status).into()),
+        Recorded::NoEvent => Err(Refusal::NotFound("event").into()),
     }
+}
+
+/// Refuses a hold that takes its user past the event's limit. The user's holds of the event take turns from here to their
+/// commits, so that each counts all before it; the lock is the last that a hold takes, so it can't be part of a deadlock.
+async fn keep_to_limit(
+    tx: &mut Tx,
+    order: &HoldOrder,
+    limit: TicketLimit,
+) -> Result<(), BookingError> {
+    reservations::lock_user_of_event(tx, order.request.user, order.event).await?;
+    let tickets = reservations::count_tickets(tx, order.request.user, order.event).await?;
+    if tickets > i64::from(limit.get()) {
+        return Err(Refusal::TicketLimit(limit).into());
+    }
+    Ok(())
 }

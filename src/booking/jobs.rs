@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use super::{Desk, expire, recover};
+use super::{Desk, expire, recover, refund};
 use crate::domain::StoredResponse;
 
 /// Rows changed in one transaction.
@@ -32,19 +32,25 @@ pub fn start(
     stop: &CancellationToken,
 ) -> JoinSet<()> {
     let mut jobs = JoinSet::new();
-    let (one, two, three) = (Arc::clone(desk), Arc::clone(desk), Arc::clone(desk));
+    let (one, two, three, four) =
+        (Arc::clone(desk), Arc::clone(desk), Arc::clone(desk), Arc::clone(desk));
     jobs.spawn(every(schedule.holds, stop.clone(), "expire holds", move || {
         let desk = Arc::clone(&one);
         async move {
-            expire::expire_holds(&desk.storage, BATCH)
+            let expired = expire::expire_holds(&desk.storage, BATCH)
                 .await
-                .map(|_| ())
-                .map_err(|error| error.to_string())
+                .map_err(|error| error.to_string())?;
+            desk.availability.forget(&expired.events).await;
+            Ok(())
         }
     }));
     jobs.spawn(every(schedule.payments, stop.clone(), "recover payments", move || {
         let desk = Arc::clone(&two);
         async move { recover::recover(&desk).await.map(|_| ()).map_err(|error| error.to_string()) }
+    }));
+    jobs.spawn(every(schedule.payments, stop.clone(), "refund called off", move || {
+        let desk = Arc::clone(&four);
+        async move { refund::called_off(&desk).await.map(|_| ()).map_err(|error| error.to_string()) }
     }));
     jobs.spawn(every(schedule.answers, stop.clone(), "cleanup idempotency", move || {
         let (desk, left_behind) = (Arc::clone(&three), left_behind.clone());

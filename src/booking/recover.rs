@@ -7,7 +7,7 @@ use crate::domain::Refusal;
 use crate::domain::ReservationState;
 use crate::payments::{ChargeOutcome, LookUpOutcome};
 use crate::storage::payments::{self, Payment, Step};
-use crate::storage::{Tx, reservations};
+use crate::storage::reservations;
 
 /// Payments taken on at once.
 const BATCH: i64 = 50;
@@ -26,9 +26,8 @@ pub async fn recover(desk: &Desk) -> Result<Recovered, BookingError> {
     let idle_seconds = desk.settings.recovery_idle.as_secs_f64();
     let batch = desk
         .storage
-        .transaction("take on unfinished", async |mut tx: Tx| {
-            let batch = payments::take_on_unfinished(&mut tx, idle_seconds, BATCH).await?;
-            Ok::<_, BookingError>((tx, batch))
+        .statement("take on unfinished", async |mut connection| {
+            payments::take_on_unfinished(&mut connection, idle_seconds, BATCH).await
         })
         .await?;
     let mut round = Recovered::default();

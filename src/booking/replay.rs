@@ -1,7 +1,7 @@
 //! Answers to repeated requests: from Redis where it is quick, from PostgreSQL where it matters.
 
 use super::{Answer, BookingError, Desk};
-use crate::domain::{IdempotencyKey, Refusal, RequestHash, UserId};
+use crate::domain::{EventId, IdempotencyKey, Refusal, RequestHash, UserId};
 use crate::storage::idempotency;
 
 /// What a key was used for, as one request sees it.
@@ -39,7 +39,13 @@ pub async fn recorded(desk: &Desk, request: &KeyedRequest) -> Result<Option<Answ
     }
 }
 
-/// Keeps an answer close for the next time.
-pub async fn remember(desk: &Desk, request: &KeyedRequest, answer: &Answer) {
-    desk.answers.put(request.user, &request.key, request.hash, &answer.response).await;
+/// Keeps an answer close for the next time; `changed` is the event of which it left fewer or more seats.
+pub async fn remember(
+    desk: &Desk,
+    request: &KeyedRequest,
+    answer: &Answer,
+    changed: Option<EventId>,
+) {
+    let key = (request.user, &request.key);
+    desk.answers.put(key, request.hash, &answer.response, changed).await;
 }

@@ -34,7 +34,7 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
     let json = args.repeat.json;
     repeat::run(&args.repeat, async |storage, round| {
         let holds = match round {
-            Round::Change(batch) => expire::expire_holds(&storage, batch).await?,
+            Round::Change(batch) => expire::expire_holds(&storage, batch).await?.holds,
             Round::Count => expire::count_due_holds(&storage).await?,
         };
         let dry_run = round == Round::Count;

@@ -25,7 +25,7 @@ use crate::booking::strategies::{self, Strategy};
 use crate::booking::{Desk, DeskSettings};
 use crate::domain::HoldTtl;
 use crate::entropy::Entropy;
-use crate::locks::{AnswerCache, Node, Redlock, RedlockSettings};
+use crate::locks::{AnswerCache, AvailabilityCache, Node, Redlock, RedlockSettings};
 use crate::payments::{PROVIDERS, ProviderSettings};
 use crate::storage::{Storage, StorageSettings, migrations, throwaway};
 
@@ -319,6 +319,7 @@ fn open_desk(
         storage,
         locks: Redlock::new(Arc::clone(nodes), locks),
         answers: AnswerCache::new(Arc::clone(nodes)),
+        availability: AvailabilityCache::new(Arc::clone(nodes)),
         provider,
         strategy,
         render: render::RENDER,

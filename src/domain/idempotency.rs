@@ -20,6 +20,12 @@ impl IdempotencyKey {
         if fits { Ok(Self(text.to_owned())) } else { Err(IdempotencyKeyError) }
     }
 
+    /// A key that the server makes from another by its digest, in hexadecimal.
+    pub fn of_digest(hexadecimal: &str) -> Self {
+        let digits = hexadecimal.chars().filter(char::is_ascii_hexdigit).take(64);
+        Self(format!("one-step.{}", digits.collect::<String>()))
+    }
+
     /// The key.
     pub fn as_str(&self) -> &str {
         &self.0

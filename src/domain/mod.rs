@@ -4,6 +4,10 @@
 pub mod ids;
 /// Sums of money in cents.
 pub mod money;
+/// Text that people wrote.
+pub mod text;
+/// Events and their states.
+pub mod event;
 /// Seats and sets of them.
 pub mod seat;
 /// Holds with an end.
@@ -12,13 +16,18 @@ pub mod reservation;
 pub mod booking;
 /// One key, one effect.
 pub mod idempotency;
+/// What a user may be.
+pub mod role;
 /// Why a request is refused.
 pub mod refusal;
 
 pub use booking::{Booking, BookingState, Reference, Ticket, TicketNumber};
+pub use event::{Admission, EventStatus, TicketLimit};
 pub use idempotency::{IdempotencyKey, RecordState, RequestHash, StoredResponse};
 pub use ids::{BookingId, EventId, PaymentId, ReservationId, SeatId, UserId};
 pub use money::Cents;
 pub use refusal::Refusal;
 pub use reservation::{HoldTtl, Reservation, ReservationState};
-pub use seat::SeatSet;
+pub use role::Role;
+pub use seat::{Quantity, SeatSet, Wanted};
+pub use text::Text;

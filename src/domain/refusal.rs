@@ -1,6 +1,6 @@
 //! Why a request is refused: a definite answer, after which nothing has changed.
 
-use super::{ReservationState, SeatId};
+use super::{BookingState, EventStatus, ReservationState, Role, SeatId, TicketLimit};
 
 /// A refusal. Everything here is certain; what is unknown is never one of these.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -14,15 +14,57 @@ pub enum Refusal {
     /// These seats are not seats of that event.
     #[error("{}", seats_unknown(.0))]
     UnknownSeats(Vec<SeatId>),
+    /// Fewer tickets are left than were asked for.
+    #[error("{}", tickets_left(.0))]
+    NotEnoughLeft(usize),
+    /// Its seats have places, and the order named none.
+    #[error("seats of this event are chosen, name the ones you want in seat_ids")]
+    SeatsHavePlaces,
+    /// The event is not on sale.
+    #[error("the event is {}, nothing of it is on sale", .0.name())]
+    NotOnSale(EventStatus),
+    /// The user would have more tickets than one user may.
+    #[error("one user may have {} tickets of this event", .0.get())]
+    TicketLimit(TicketLimit),
+    /// Somebody else changed the event meanwhile.
+    #[error("the event was changed by somebody else, read it again and use its new ETag")]
+    Changed,
+    /// An event can't go from here to there.
+    #[error("an event that is {} can't become {}", .0.name(), .1.name())]
+    NoSuchStep(EventStatus, EventStatus),
+    /// Only a draft can be changed in this way.
+    #[error("{0} can be changed only while the event is a draft")]
+    NotDraft(&'static str),
+    /// An event on sale has to be cancelled before it is deleted.
+    #[error("the event is on sale, cancel it before you delete it")]
+    OnSale,
+    /// An event without seats can't be put on sale.
+    #[error("the event has no seats, upload its seat map first")]
+    NoSeats,
     /// No such thing.
     #[error("there is no such {0}")]
     NotFound(&'static str),
     /// It belongs to somebody else.
     #[error("this {0} belongs to somebody else")]
     NotOwner(&'static str),
+    /// The caller's role may not do this.
+    #[error("a user in the role {} may not do this", .0.name())]
+    RoleNotAllowed(Role),
     /// The reservation ended before it could be used.
     #[error("the reservation is {}, hold the seats again", .0.name())]
     ReservationEnded(ReservationState),
+    /// The hold was extended before.
+    #[error("a reservation can be extended once, and this one was")]
+    AlreadyExtended,
+    /// The booking is not one that can be cancelled.
+    #[error("the booking is {}", .0.name())]
+    BookingEnded(BookingState),
+    /// The ticket let somebody in.
+    #[error("the ticket was used at {0}")]
+    TicketUsed(String),
+    /// The ticket belongs to a booking that was given back.
+    #[error("the ticket was cancelled")]
+    TicketCancelled,
     /// A payment for the reservation is under way or done under another key.
     #[error("the reservation is being paid for already, ask for its booking")]
     AlreadyPaying,
@@ -42,6 +84,14 @@ pub enum Refusal {
 
 fn seats_taken(seats: &[SeatId]) -> String {
     format!("{} not available", numbered(seats))
+}
+
+fn tickets_left(left: &usize) -> String {
+    match left {
+        0 => "no tickets are left".to_owned(),
+        1 => "only 1 ticket is left".to_owned(),
+        left => format!("only {left} tickets are left"),
+    }
 }
 
 fn seats_unknown(seats: &[SeatId]) -> String {

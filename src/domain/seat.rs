@@ -57,9 +57,47 @@ impl SeatSet {
     }
 }
 
+/// Tickets without a place: 1 to [`SEATS_PER_ORDER_MAX`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Quantity(u32);
+
+/// None, or more than one request may ask for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("ask for 1 to {SEATS_PER_ORDER_MAX} tickets, not {0}")]
+pub struct QuantityError(u32);
+
+impl Quantity {
+    /// Refuses 0 and more than [`SEATS_PER_ORDER_MAX`].
+    pub fn new(tickets: u32) -> Result<Self, QuantityError> {
+        let fits = usize::try_from(tickets).is_ok_and(|n| (1..=SEATS_PER_ORDER_MAX).contains(&n));
+        if fits { Ok(Self(tickets)) } else { Err(QuantityError(tickets)) }
+    }
+
+    /// How many.
+    pub fn get(self) -> u32 {
+        self.0
+    }
+}
+
+/// What a buyer asks for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Wanted {
+    /// These seats.
+    Seats(SeatSet),
+    /// So many tickets, wherever.
+    Any(Quantity),
+}
+
 #[cfg(test)]
 mod tests {
-    use super::{SEATS_PER_ORDER_MAX, SeatId, SeatSet, SeatSetError};
+    use super::{Quantity, SEATS_PER_ORDER_MAX, SeatId, SeatSet, SeatSetError};
+
+    #[test]
+    fn a_quantity_of_none_or_of_everything_is_refused() {
+        assert!(Quantity::new(0).is_err());
+        assert!(Quantity::new(51).is_err());
+        assert_eq!(Quantity::new(50).map(Quantity::get), Ok(50));
+    }
 
     #[test]
     fn seats_are_sorted_whatever_order_they_are_named_in() {

@@ -7,7 +7,10 @@ pub mod node;
 pub mod redlock;
 /// Stored answers in front of the database's.
 pub mod answers;
+/// Counts of what is left, for visitors.
+pub mod availability;
 
 pub use answers::AnswerCache;
+pub use availability::AvailabilityCache;
 pub use node::Node;
 pub use redlock::{Acquired, Lease, Redlock, RedlockSettings};

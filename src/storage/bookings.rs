@@ -1,12 +1,13 @@
 //! Bookings and their tickets.
 
 use sqlx::PgConnection;
+use time::OffsetDateTime;
 use uuid::Uuid;
 
 use super::payments::Payment;
 use super::{StorageError, idempotency};
 use crate::domain::{
-    Booking, BookingId, BookingState, Cents, EventId, Reference, ReservationId, SeatId,
+    Booking, BookingId, BookingState, Cents, EventId, PaymentId, Reference, ReservationId, SeatId,
     StoredResponse, Ticket, TicketNumber, UserId,
 };
 
@@ -72,7 +73,9 @@ pub async fn sell(connection: &mut PgConnection, sale: &Sale<'_>) -> Result<bool
                select id from payments where id = $1 and step = 'charging' for update),
            hold as (
                select reservations.id from reservations, charging
-               where reservations.id = $4 and state = 'held' and expires_at > now() for update of reservations),
+               where reservations.id = $4 and state = 'held' and expires_at > now()
+                 and not exists (select from events where events.id = event_id and status = 'cancelled')
+               for update of reservations),
            theirs as materialized (
                select seats.id, price_cents from seats, hold
                where seats.id = any($8) and reservation_id = $4 and booking_id is null
@@ -125,40 +128,147 @@ pub fn tickets(booking: &Booking) -> (Vec<i64>, Vec<String>) {
     booking.tickets.iter().map(pair).unzip()
 }
 
-/// The booking of this id, if there is one.
+/// What a booking is found by.
+#[derive(Debug, Clone, Copy)]
+pub enum By<'a> {
+    /// Its id.
+    Id(BookingId),
+    /// Its reference.
+    Reference(&'a str),
+}
+
+/// The booking, if there is one.
 pub async fn find(
     connection: &mut PgConnection,
-    id: BookingId,
+    by: By<'_>,
 ) -> Result<Option<Booking>, StorageError> {
+    let (id, reference) = match by {
+        By::Id(id) => (Some(id.0), None),
+        By::Reference(reference) => (None, Some(reference)),
+    };
     let row = sqlx::query_as!(
         Row,
         r#"select bookings.id, reference, reservation_id, event_id, user_id, state::text as "state!", total_cents,
                   array_agg(seat_id order by seat_id) as "seat_ids!",
                   array_agg(ticket_number order by seat_id) as "ticket_numbers!"
            from bookings join booking_seats on booking_id = bookings.id
-           where bookings.id = $1 group by bookings.id"#,
-        id.0
+           where bookings.id = (
+               select id from bookings where id = $1
+               union all select id from bookings where reference = $2)
+           group by bookings.id"#,
+        id,
+        reference
     )
     .fetch_optional(connection)
     .await?;
     row.map(Booking::try_from).transpose()
 }
 
-/// The booking of this reference, if there is one.
-pub async fn find_by_reference(
+/// A user's bookings with the time each was made, newest first; `after` is where the last page ended.
+pub async fn list_of_user(
     connection: &mut PgConnection,
-    reference: &str,
-) -> Result<Option<Booking>, StorageError> {
-    let row = sqlx::query_as!(
-        Row,
-        r#"select bookings.id, reference, reservation_id, event_id, user_id, state::text as "state!", total_cents,
-                  array_agg(seat_id order by seat_id) as "seat_ids!",
-                  array_agg(ticket_number order by seat_id) as "ticket_numbers!"
-           from bookings join booking_seats on booking_id = bookings.id
-           where reference = $1 group by bookings.id"#,
-        reference
+    user: UserId,
+    after: Option<(OffsetDateTime, Uuid)>,
+    limit: i64,
+) -> Result<Vec<(OffsetDateTime, Booking)>, StorageError> {
+    let (after_time, after_id) = after.unzip();
+    let rows = sqlx::query!(
+        r#"select id, reference, reservation_id, event_id, user_id, state::text as "state!", total_cents, created_at,
+                  array(select seat_id from booking_seats where booking_id = bookings.id order by seat_id)
+                      as "seat_ids!",
+                  array(select ticket_number from booking_seats where booking_id = bookings.id order by seat_id)
+                      as "ticket_numbers!"
+           from bookings
+           where user_id = $1 and ($2::timestamptz is null or (created_at, id) < ($2, $3::uuid))
+           order by created_at desc, id desc limit $4"#,
+        user.0,
+        after_time,
+        after_id,
+        limit
+    )
+    .fetch_all(connection)
+    .await?;
+    rows.into_iter()
+        .map(|row| {
+            let booking = Row {
+                id: row.id,
+                reference: row.reference,
+                reservation_id: row.reservation_id,
+                event_id: row.event_id,
+                user_id: row.user_id,
+                state: row.state,
+                total_cents: row.total_cents,
+                seat_ids: row.seat_ids,
+                ticket_numbers: row.ticket_numbers,
+            };
+            Ok((row.created_at, booking.try_into()?))
+        })
+        .collect()
+}
+
+/// Whether tickets that were used stand in the way of a cancellation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum UsedTickets {
+    /// A visitor who was let in has had what was paid for.
+    Keep,
+    /// The event was called off: everything goes back.
+    GiveBack,
+}
+
+/// Cancels a confirmed booking in one statement: its tickets no longer let anybody in, its seats are free, and its payment
+/// is at the recovery point of a refund, whose id is returned. `None`, and nothing written, when the booking is not
+/// confirmed, or one of its tickets was used and `used` says to keep those.
+pub async fn cancel(
+    connection: &mut PgConnection,
+    id: BookingId,
+    used: UsedTickets,
+) -> Result<Option<PaymentId>, StorageError> {
+    let payment = sqlx::query_scalar!(
+        r#"with booking as (
+               select id, reservation_id from bookings where id = $1 and state = 'confirmed' for update),
+           tickets as materialized (
+               select seat_id, checked_in_at from booking_seats
+               where booking_id = $1 order by seat_id for update),
+           allowed as (
+               select booking.id, reservation_id from booking
+               where $2 or not exists (select from tickets where checked_in_at is not null)),
+           paid as (
+               select payments.id from payments, allowed
+               where payments.reservation_id = allowed.reservation_id and state = 'captured' and step = 'done'
+               for update of payments),
+           theirs as materialized (
+               select seats.id from seats join tickets on tickets.seat_id = seats.id, allowed
+               where seats.booking_id = allowed.id
+               order by seats.id for update of seats),
+           gone as (
+               update bookings set state = 'cancelled', cancelled_at = now() from allowed
+               where bookings.id = allowed.id),
+           unlinked as (
+               update booking_seats set live = false from allowed where booking_id = allowed.id),
+           freed as (
+               update seats set booking_id = null, reservation_id = null, held_until = null, version = version + 1
+               from theirs where seats.id = theirs.id)
+           update payments set step = 'refunding', worked_at = now() from paid where payments.id = paid.id
+           returning payments.id"#,
+        id.0,
+        used == UsedTickets::GiveBack
     )
     .fetch_optional(connection)
     .await?;
-    row.map(Booking::try_from).transpose()
+    Ok(payment.map(PaymentId))
+}
+
+/// Confirmed bookings of events that were called off, at most `limit`.
+pub async fn called_off(
+    connection: &mut PgConnection,
+    limit: i64,
+) -> Result<Vec<BookingId>, StorageError> {
+    let ids = sqlx::query_scalar!(
+        "select bookings.id from events join bookings on event_id = events.id
+         where status = 'cancelled' and state = 'confirmed' limit $1",
+        limit
+    )
+    .fetch_all(connection)
+    .await?;
+    Ok(ids.into_iter().map(BookingId).collect())
 }

@@ -19,6 +19,10 @@ pub mod bookings;
 pub mod payments;
 /// Idempotency records.
 pub mod idempotency;
+/// Seats as they are made and picked.
+pub mod seating;
+/// Tickets at the door.
+pub mod tickets;
 /// Rows in bulk.
 pub mod seeding;
 /// Databases that may be broken on purpose.

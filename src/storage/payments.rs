@@ -71,7 +71,8 @@ pub async fn begin(
     let row = sqlx::query!(
         "with hold as (
              select id, event_id, seat_ids, total_cents from reservations
-             where id = $2 and user_id = $3 and state = 'held' and expires_at > now()),
+             where id = $2 and user_id = $3 and state = 'held' and expires_at > now()
+               and not exists (select from events where events.id = event_id and status = 'cancelled')),
          record as (
              insert into idempotency_records (user_id, key, request_sha256, state, expires_at)
              select $3, $4, $5, 'IN_PROGRESS', now() + make_interval(secs => $7) from hold

@@ -7,8 +7,8 @@ use uuid::Uuid;
 
 use super::{StorageError, idempotency};
 use crate::domain::{
-    Cents, EventId, IdempotencyKey, RequestHash, Reservation, ReservationId, ReservationState,
-    SeatSet, StoredResponse, UserId,
+    Cents, EventId, EventStatus, IdempotencyKey, RequestHash, Reservation, ReservationId,
+    ReservationState, SeatSet, StoredResponse, TicketLimit, UserId,
 };
 
 struct Row {
@@ -39,24 +39,42 @@ impl TryFrom<Row> for Reservation {
     }
 }
 
-/// Writes a new reservation and the end of the request that asked for it, in one statement. False when the key was used
-/// before: nothing may be committed then. Waits for another transaction that is using the key right now.
+/// What came of recording a hold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Recorded {
+    /// It is recorded; its user may have so many tickets of the event.
+    Done {
+        /// None where there is no limit.
+        limit: Option<TicketLimit>,
+    },
+    /// The key was used before; nothing was written.
+    KeyUsed,
+    /// The event is in this status; nothing was written.
+    NotOnSale(EventStatus),
+    /// There is no such event; nothing was written.
+    NoEvent,
+}
+
+/// Writes a held reservation and the end of its request in one statement, if the event is on sale and the key is new.
 pub async fn insert(
     connection: &mut PgConnection,
     reservation: &Reservation,
     (key, hash): (&IdempotencyKey, RequestHash),
     response: &StoredResponse,
-) -> Result<bool, StorageError> {
-    let recorded = sqlx::query_scalar!(
-        r#"with record as (
+) -> Result<Recorded, StorageError> {
+    let row = sqlx::query!(
+        r#"with event as (
+               select status::text as status, tickets_per_user_max from events where id = $2 and deleted_at is null),
+           record as (
                insert into idempotency_records (user_id, key, request_sha256, state, status_code, response, expires_at)
-               values ($3, $7, $8, 'SUCCESS', $9, $10, now() + make_interval(secs => $11))
+               select $3, $7, $8, 'SUCCESS', $9, $10, now() + make_interval(secs => $11)
+               from event where status = 'published'
                on conflict (user_id, key) do nothing returning key),
            reservation as (
                insert into reservations (id, event_id, user_id, seat_ids, state, total_cents, expires_at,
                                          idempotency_key)
                select $1, $2, $3, $4, 'held', $5, $6, key from record)
-           select count(*) as "recorded!" from record"#,
+           select status as "status!", tickets_per_user_max, (select count(*) from record) as "recorded!" from event"#,
         reservation.id.0,
         reservation.event.0,
         reservation.user.0,
@@ -69,9 +87,146 @@ pub async fn insert(
         response.body,
         idempotency::ENDED_TTL_SECONDS
     )
+    .fetch_optional(connection)
+    .await?;
+    let Some(row) = row else { return Ok(Recorded::NoEvent) };
+    let status = EventStatus::parse(&row.status).ok_or(StorageError::Impossible("event status"))?;
+    let limit = row.tickets_per_user_max.map(TicketLimit::new).transpose();
+    let limit = limit.map_err(|_range| StorageError::Impossible("ticket limit"))?;
+    Ok(match (status, row.recorded) {
+        (EventStatus::Published, 1) => Recorded::Done { limit },
+        (EventStatus::Published, _) => Recorded::KeyUsed,
+        (status, _) => Recorded::NotOnSale(status),
+    })
+}
+
+/// Waits until no other transaction counts or adds tickets of this user for this event; held until the transaction ends.
+pub async fn lock_user_of_event(
+    connection: &mut PgConnection,
+    user: UserId,
+    event: EventId,
+) -> Result<(), StorageError> {
+    sqlx::query!(
+        "select pg_advisory_xact_lock(hashtextextended($1::uuid::text || $2::uuid::text, 0))",
+        user.0,
+        event.0
+    )
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+/// Tickets of the event that the user has, held or bought.
+pub async fn count_tickets(
+    connection: &mut PgConnection,
+    user: UserId,
+    event: EventId,
+) -> Result<i64, StorageError> {
+    let tickets = sqlx::query_scalar!(
+        r#"select coalesce(sum(cardinality(seat_ids)), 0) as "tickets!"
+           from reservations left join bookings on bookings.reservation_id = reservations.id
+           where reservations.user_id = $1 and reservations.event_id = $2
+             and (bookings.state = 'confirmed' or (reservations.state = 'held' and expires_at > now()))"#,
+        user.0,
+        event.0
+    )
     .fetch_one(connection)
     .await?;
-    Ok(recorded == 1)
+    Ok(tickets)
+}
+
+/// A user's reservations, newest first; `after` is where the last page ended.
+pub async fn list_of_user(
+    connection: &mut PgConnection,
+    user: UserId,
+    after: Option<(OffsetDateTime, Uuid)>,
+    limit: i64,
+) -> Result<Vec<(OffsetDateTime, Reservation)>, StorageError> {
+    let (after_time, after_id) = after.unzip();
+    let rows = sqlx::query!(
+        r#"select id, event_id, user_id, seat_ids,
+                  (case when state = 'held' and expires_at <= now() then 'expired' else state end)::text as "state!",
+                  total_cents, expires_at, created_at
+           from reservations
+           where user_id = $1 and ($2::timestamptz is null or (created_at, id) < ($2, $3::uuid))
+           order by created_at desc, id desc limit $4"#,
+        user.0,
+        after_time,
+        after_id,
+        limit
+    )
+    .fetch_all(connection)
+    .await?;
+    rows.into_iter()
+        .map(|row| {
+            let reservation = Row {
+                id: row.id,
+                event_id: row.event_id,
+                user_id: row.user_id,
+                seat_ids: row.seat_ids,
+                state: row.state,
+                total_cents: row.total_cents,
+                expires_at: row.expires_at,
+            };
+            Ok((row.created_at, reservation.try_into()?))
+        })
+        .collect()
+}
+
+/// Makes a live hold last `seconds` longer, once; false when it ended or was extended before.
+pub async fn extend(
+    connection: &mut PgConnection,
+    id: ReservationId,
+    seconds: f64,
+) -> Result<bool, StorageError> {
+    let extended = sqlx::query_scalar!(
+        r#"with longer as (
+               update reservations
+               set expires_at = expires_at + make_interval(secs => $2), extended_at = now()
+               where id = $1 and state = 'held' and expires_at > now() and extended_at is null
+               returning id, seat_ids, expires_at),
+           theirs as (
+               select seats.id, longer.expires_at from seats, longer
+               where seats.id = any(longer.seat_ids) and reservation_id = longer.id and booking_id is null
+               order by seats.id for update of seats),
+           held as (
+               update seats set held_until = theirs.expires_at from theirs where seats.id = theirs.id)
+           select count(*) as "extended!" from longer"#,
+        id.0,
+        seconds
+    )
+    .fetch_one(connection)
+    .await?;
+    Ok(extended == 1)
+}
+
+/// Cancels at most `limit` live holds of events that were called off, and frees their seats; returns how many.
+pub async fn cancel_called_off(
+    connection: &mut PgConnection,
+    limit: i64,
+) -> Result<u64, StorageError> {
+    let cancelled = sqlx::query_scalar!(
+        r#"with off as (
+               select reservations.id from reservations join events on events.id = event_id
+               where state = 'held' and status = 'cancelled'
+               order by expires_at limit $1 for update of reservations skip locked),
+           gone as (
+               update reservations set state = 'cancelled' from off where reservations.id = off.id
+               returning reservations.id, seat_ids),
+           pairs as (select gone.id as reservation_id, unnest(seat_ids) as seat_id from gone),
+           theirs as (
+               select seats.id from seats join pairs on seats.id = pairs.seat_id
+                   and seats.reservation_id = pairs.reservation_id
+               where booking_id is null
+               order by seats.id for update of seats),
+           freed as (
+               update seats set reservation_id = null, held_until = null from theirs where seats.id = theirs.id)
+           select count(*) as "cancelled!" from gone"#,
+        limit
+    )
+    .fetch_one(connection)
+    .await?;
+    Ok(cancelled.unsigned_abs())
 }
 
 /// The reservation, if there is one. A hold whose time is over reads as expired, swept or not.
@@ -115,16 +270,19 @@ pub async fn cancel(
     Ok(cancelled == 1)
 }
 
-/// Expires at most `limit` holds whose time is over and frees the seats they still have; returns how many. Holds that
-/// another instance is expiring are left to it.
-pub async fn expire_due(connection: &mut PgConnection, limit: i64) -> Result<u64, StorageError> {
-    let expired = sqlx::query_scalar!(
+/// Expires at most `limit` holds whose time is over and frees the seats they still have; returns how many, and of which
+/// events. Holds that another instance is expiring are left to it.
+pub async fn expire_due(
+    connection: &mut PgConnection,
+    limit: i64,
+) -> Result<(u64, Vec<EventId>), StorageError> {
+    let row = sqlx::query!(
         r#"with due as (
                select id from reservations where state = 'held' and expires_at <= now()
                order by expires_at limit $1 for update skip locked),
            gone as (
                update reservations set state = 'expired' from due where reservations.id = due.id
-               returning reservations.id, seat_ids),
+               returning reservations.id, event_id, seat_ids),
            pairs as (select gone.id as reservation_id, unnest(seat_ids) as seat_id from gone),
            theirs as (
                select seats.id from seats join pairs on seats.id = pairs.seat_id
@@ -133,12 +291,12 @@ pub async fn expire_due(connection: &mut PgConnection, limit: i64) -> Result<u64
                order by seats.id for update of seats),
            freed as (
                update seats set reservation_id = null, held_until = null from theirs where seats.id = theirs.id)
-           select count(*) as "expired!" from gone"#,
+           select count(*) as "expired!", coalesce(array_agg(distinct event_id), '{}') as "events!" from gone"#,
         limit
     )
     .fetch_one(connection)
     .await?;
-    Ok(expired.unsigned_abs())
+    Ok((row.expired.unsigned_abs(), row.events.into_iter().map(EventId).collect()))
 }
 
 /// Holds whose time is over and that nobody has expired yet.

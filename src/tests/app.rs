@@ -21,13 +21,13 @@ use crate::booking::desk::WhenLocksUnreachable;
 use crate::booking::strategies;
 use crate::booking::{Desk, DeskSettings};
 use crate::clock;
-use crate::domain::{EventId, HoldTtl};
+use crate::domain::{Admission, EventId, EventStatus, HoldTtl};
 use crate::entropy::Entropy;
-use crate::locks::{AnswerCache, Node, Redlock, RedlockSettings};
+use crate::locks::{AnswerCache, AvailabilityCache, Node, Redlock, RedlockSettings};
 use crate::payments::{PROVIDERS, ProviderSettings};
 use crate::stack::{Stack, StackSpec};
 use crate::storage::audit::{self, Audit};
-use crate::storage::events::{self, EventRow};
+use crate::storage::events::{self, Event};
 use crate::storage::seeding::{self, CopyInto, NewSeat};
 use crate::storage::{Storage, StorageError, StorageSettings, Tx, migrations, throwaway};
 use crate::wire::{self, Claims};
@@ -262,11 +262,17 @@ async fn seed(storage: &Storage) -> (Uuid, Vec<i64>) {
     let id = Uuid::new_v4();
     storage
         .transaction("seed", async |mut tx: Tx| {
-            let event = EventRow {
-                id,
+            let event = Event {
+                id: EventId(id),
                 title: "Test".to_owned(),
                 venue: "House".to_owned(),
+                description: String::new(),
                 starts_at: OffsetDateTime::UNIX_EPOCH,
+                organizer: None,
+                admission: Admission::Seated,
+                status: EventStatus::Published,
+                tickets_per_user: None,
+                version: 1,
             };
             events::upsert(&mut tx, "test", &event).await?;
             let seats = (1..=SEATS).map(|number| NewSeat {
@@ -310,7 +316,8 @@ async fn open_desk(setup: &Setup, stack: &Stack, storage: Storage) -> Desk {
     Desk {
         storage,
         locks: Redlock::new(Arc::clone(&nodes), locks),
-        answers: AnswerCache::new(nodes),
+        answers: AnswerCache::new(Arc::clone(&nodes)),
+        availability: AvailabilityCache::new(nodes),
         provider: provider.open(&provider_settings).unwrap(),
         strategy,
         render: render::RENDER,

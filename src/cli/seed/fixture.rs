@@ -10,10 +10,8 @@ use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
 use super::{House, Seed};
+use crate::booking::seat_map::{self, check_name};
 use crate::storage::seeding::NewSeat;
-
-/// Longest name of an event, a section or a row, in characters.
-const NAME_LENGTH_MAX: usize = 200;
 
 /// Why a fixture is refused, with file and line where there is one.
 #[derive(Debug, thiserror::Error)]
@@ -38,15 +36,6 @@ struct Event {
     venue: String,
     starts_at: String,
     seat_map: PathBuf,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Place {
-    section: String,
-    row: String,
-    number: i32,
-    price: String,
 }
 
 /// Reads fixture files; no slug may come twice.
@@ -106,89 +95,19 @@ fn seed(
         None => maps.entry(map.clone()).or_insert(seat_map(&map)?).clone(),
     };
     let Event { slug, title, venue, .. } = event;
-    Ok(Seed { slug, title, venue, starts_at, house: House::Mapped(seats) })
+    Ok(Seed { slug, title, venue, starts_at, house: House::Mapped(seats), tickets_per_user: None })
 }
 
-/// Reads a seat map; no two seats may share a place.
 fn seat_map(path: &Path) -> Result<Vec<NewSeat>, FixtureError> {
-    let mut reader = csv::Reader::from_path(path).map_err(|error| at(path, error))?;
-    let mut seats = Vec::new();
-    let mut seen = HashMap::new();
-    for record in reader.deserialize::<Place>() {
-        let place = record.map_err(|error| {
-            let line = error.position().map_or(1, csv::Position::line);
-            FixtureError { place: format!("{}:{line}", path.display()), reason: reason_of(&error) }
-        })?;
-        let line = seats.len() + 2;
-        let refuse =
-            |reason: String| FixtureError { place: format!("{}:{line}", path.display()), reason };
-        let key = (place.section.clone(), place.row.clone(), place.number);
-        if let Some(first) = seen.insert(key, line) {
-            let Place { section, row, number, .. } = place;
-            return Err(refuse(format!(
-                "seat {section} {row} {number} stands on line {first} already, remove one"
-            )));
-        }
-        seats.push(new_seat(place).map_err(refuse)?);
-    }
-    if seats.is_empty() {
-        return Err(at(path, "the seat map has no seats"));
-    }
-    Ok(seats)
-}
-
-fn new_seat(place: Place) -> Result<NewSeat, String> {
-    check_name("section", &place.section)?;
-    check_name("row", &place.row)?;
-    if place.number < 1 {
-        return Err(format!("number {} is not 1 or more", place.number));
-    }
-    let price_cents = cents(&place.price).ok_or_else(|| {
-        format!("price {:?} is not an amount above 0, write 45 or 45.50", place.price)
-    })?;
-    Ok(NewSeat { section: place.section, row_label: place.row, number: place.number, price_cents })
-}
-
-fn check_name(field: &str, text: &str) -> Result<(), String> {
-    let fits =
-        (1..=NAME_LENGTH_MAX).contains(&text.chars().count()) && !text.contains(char::is_control);
-    if fits {
-        Ok(())
-    } else {
-        Err(format!(
-            "{field} must be 1 to {NAME_LENGTH_MAX} characters, none of them control characters"
-        ))
-    }
-}
-
-/// An amount such as `45` or `45.50`, in cents, without a float on the way.
-fn cents(text: &str) -> Option<i64> {
-    let (whole, fraction) = text.split_once('.').unwrap_or((text, "0"));
-    let digits = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
-    if !digits(whole) || !digits(fraction) || fraction.len() > 2 {
-        return None;
-    }
-    let tenfold = if fraction.len() == 1 { 10 } else { 1 };
-    let cents = whole
-        .parse::<i64>()
-        .ok()?
-        .checked_mul(100)?
-        .checked_add(fraction.parse::<i64>().ok()? * tenfold)?;
-    (cents > 0).then_some(cents)
+    let map = fs::File::open(path).map_err(|error| at(path, error))?;
+    seat_map::read(map).map_err(|error| FixtureError {
+        place: format!("{}:{}", path.display(), error.line),
+        reason: error.reason,
+    })
 }
 
 fn at(path: &Path, reason: impl std::fmt::Display) -> FixtureError {
     FixtureError { place: path.display().to_string(), reason: format!("{reason}") }
-}
-
-fn reason_of(error: &csv::Error) -> String {
-    match error.kind() {
-        csv::ErrorKind::Deserialize { err, .. } => err.to_string(),
-        csv::ErrorKind::UnequalLengths { expected_len, len, .. } => {
-            format!("{len} columns where the header has {expected_len}")
-        }
-        _ => error.to_string(),
-    }
 }
 
 #[cfg(test)]
@@ -196,7 +115,7 @@ mod tests {
     use std::fs;
     use std::path::PathBuf;
 
-    use super::{cents, read_all, seat_map};
+    use super::{read_all, seat_map};
 
     fn refusal_of(map: &str) -> String {
         let dir = tempfile::tempdir().unwrap();
@@ -206,27 +125,11 @@ mod tests {
     }
 
     #[test]
-    fn prices_are_read_exactly() {
-        for (text, expected) in [("45", 4500), ("45.5", 4550), ("45.05", 4505), ("0.01", 1)] {
-            assert_eq!(cents(text), Some(expected), "{text}");
-        }
-        for text in ["", "0", "-1", "1.234", "1,50", ".5", "5.", "1e3", "99999999999999999999"] {
-            assert_eq!(cents(text), None, "{text}");
-        }
-    }
-
-    #[test]
     fn a_bad_seat_map_is_refused_with_its_line() {
         assert_eq!(
             refusal_of("section,row,number,price\nA,1,1,10\nA,1,2,10\nA,1,1,12\n"),
             ":4: seat A 1 1 stands on line 2 already, remove one"
         );
-        assert_eq!(refusal_of("section,row,number,price\n"), ": the seat map has no seats");
-        assert!(refusal_of("section,row,number,price\nA,1,0,10\n").starts_with(":2: number 0"));
-        assert!(
-            refusal_of("section,row,number,price\nA,1,1,free\n").starts_with(":2: price \"free\"")
-        );
-        assert!(refusal_of("section,row,number,price\nA,1,1\n").starts_with(":2: 3 columns"));
         assert!(refusal_of("section,row,price\nA,1,1\n").contains("number"));
     }
 

@@ -18,8 +18,8 @@ use uuid::Uuid;
 use super::shared::Database;
 use super::{BadInput, output};
 use crate::clock;
-use crate::domain::EventId;
-use crate::storage::events::{self, EventRow};
+use crate::domain::{Admission, EventId, EventStatus, TicketLimit};
+use crate::storage::events::{self, Event};
 use crate::storage::seeding::{self, CopyInto, NewSeat};
 use crate::storage::{Storage, StorageError, Tx};
 
@@ -28,6 +28,7 @@ Examples:
   ticketctl seed fixtures/grand-theatre.toml
   ticketctl seed --events 10 --seats 5000
   ticketctl seed --events 1 --seats 1000000
+  ticketctl seed --events 1 --general-admission 5000 --tickets-per-user 4
 
 Seeding the same again adds nothing. A seat map is CSV with the header section,row,number,price.";
 
@@ -41,12 +42,18 @@ pub struct Args {
     #[arg(required_unless_present = "events", value_name = "FILE")]
     fixtures: Vec<PathBuf>,
     /// Make up this many events instead.
-    #[arg(long, requires = "seats", conflicts_with = "fixtures", value_name = "N",
+    #[arg(long, requires = "house", conflicts_with = "fixtures", value_name = "N",
           value_parser = clap::value_parser!(u32).range(1..=10_000))]
     events: Option<u32>,
     /// Seats of each made-up event.
-    #[arg(long, requires = "events", value_name = "M", value_parser = clap::value_parser!(u32).range(1..=10_000_000))]
+    #[arg(long, requires = "events", group = "house", value_name = "M", value_parser = clap::value_parser!(u32).range(1..=10_000_000))]
     seats: Option<u32>,
+    /// Tickets of each made-up event, without a place: general admission.
+    #[arg(long, requires = "events", group = "house", value_name = "M", value_parser = clap::value_parser!(u32).range(1..=10_000_000))]
+    general_admission: Option<u32>,
+    /// Tickets one user may have of each made-up event; not limited unless given.
+    #[arg(long, requires = "events", value_name = "MAX", value_parser = tickets_per_user)]
+    tickets_per_user: Option<TicketLimit>,
     /// Price of each made-up seat, in cents.
     #[arg(long, default_value_t = 5000, value_name = "CENTS", value_parser = clap::value_parser!(i64).range(1..))]
     price_cents: i64,
@@ -56,6 +63,19 @@ pub struct Args {
     /// Print JSON.
     #[arg(long)]
     json: bool,
+}
+
+fn tickets_per_user(text: &str) -> Result<TicketLimit, String> {
+    let tickets = text.parse().map_err(|_digits| "must be a whole number".to_owned())?;
+    TicketLimit::new(tickets).map_err(|error| error.to_string())
+}
+
+impl Args {
+    fn house(&self) -> Option<House> {
+        let price_cents = self.price_cents;
+        let seated = self.seats.map(|count| House::Synthetic { count, price_cents });
+        seated.or(self.general_admission.map(|count| House::General { count, price_cents }))
+    }
 }
 
 /// An event to seed.
@@ -70,6 +90,8 @@ pub struct Seed {
     pub starts_at: OffsetDateTime,
     /// Its seats.
     pub house: House,
+    /// Tickets one user may have.
+    pub tickets_per_user: Option<TicketLimit>,
 }
 
 /// Where an event's seats come from.
@@ -84,13 +106,27 @@ pub enum House {
         /// Price of each, in cents.
         price_cents: i64,
     },
+    /// This many tickets without a place.
+    General {
+        /// Tickets.
+        count: u32,
+        /// Price of each, in cents.
+        price_cents: i64,
+    },
 }
 
 impl House {
     fn len(&self) -> u64 {
         match self {
             Self::Mapped(seats) => seats.len() as u64,
-            Self::Synthetic { count, .. } => u64::from(*count),
+            Self::Synthetic { count, .. } | Self::General { count, .. } => u64::from(*count),
+        }
+    }
+
+    fn admission(&self) -> Admission {
+        match self {
+            Self::Mapped(_) | Self::Synthetic { .. } => Admission::Seated,
+            Self::General { .. } => Admission::General,
         }
     }
 
@@ -99,6 +135,9 @@ impl House {
             Self::Mapped(seats) => Box::new(seats.iter().cloned()),
             Self::Synthetic { count, price_cents } => {
                 Box::new(synthetic::seats(*count, *price_cents))
+            }
+            Self::General { count, price_cents } => {
+                Box::new(synthetic::tickets(*count, *price_cents))
             }
         }
     }
@@ -121,10 +160,14 @@ struct Seeded {
 
 /// Seeds everything; each event in one transaction. Input is read and checked before anything is written.
 pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
-    let seeds = match (args.events, args.seats) {
-        (Some(events), Some(seats)) => {
-            let house = House::Synthetic { count: seats, price_cents: args.price_cents };
-            synthetic::events(events, &args.label, &house, clock::now_utc())
+    let seeds = match (args.events, args.house()) {
+        (Some(events), Some(house)) => {
+            let recipe = synthetic::Recipe {
+                label: &args.label,
+                house: &house,
+                tickets_per_user: args.tickets_per_user,
+            };
+            synthetic::events(events, &recipe, clock::now_utc())
         }
         _ => fixture::read_all(&args.fixtures).map_err(|error| BadInput(error.to_string()))?,
     };
@@ -163,20 +206,28 @@ async fn put_in(
 ) -> Result<Seeded, StorageError> {
     storage
         .transaction("seed", async |mut tx: Tx| {
-            let event = EventRow {
-                id: Uuid::new_v5(
-                    &Uuid::NAMESPACE_URL,
-                    format!("ticketctl:event:{}", seed.slug).as_bytes(),
-                ),
-                title: seed.title.clone(),
-                venue: seed.venue.clone(),
-                starts_at: seed.starts_at,
-            };
-            let (id, new) = events::upsert(&mut tx, &seed.slug, &event).await?;
+            let (id, new) = events::upsert(&mut tx, &seed.slug, &event_of(seed)).await?;
             let seats_added = fill(&mut tx, id, new, &seed.house, progress).await?;
             Ok((tx, Seeded { slug: seed.slug.clone(), id: id.0, new, seats_added }))
         })
         .await
+}
+
+/// The event, on sale, under an id made from its slug.
+fn event_of(seed: &Seed) -> Event {
+    let name = format!("ticketctl:event:{}", seed.slug);
+    Event {
+        id: EventId(Uuid::new_v5(&Uuid::NAMESPACE_URL, name.as_bytes())),
+        title: seed.title.clone(),
+        venue: seed.venue.clone(),
+        description: String::new(),
+        starts_at: seed.starts_at,
+        organizer: None,
+        admission: seed.house.admission(),
+        status: EventStatus::Published,
+        tickets_per_user: seed.tickets_per_user,
+        version: 1,
+    }
 }
 
 /// A new event's seats go straight in; an old one's go through a staging table, and only those it lacks go on.

@@ -4,21 +4,38 @@ use time::OffsetDateTime;
 use time::macros::time;
 
 use super::{House, Seed};
+use crate::domain::TicketLimit;
+use crate::storage::seating::GENERAL_SECTION;
 use crate::storage::seeding::NewSeat;
 
 const SEATS_PER_ROW: u32 = 50;
 const ROWS_PER_SECTION: u32 = 20;
 
-/// `count` events with such a house, a month from `now`. The same label, number and house make the same slug.
-pub fn events(count: u32, label: &str, house: &House, now: OffsetDateTime) -> Vec<Seed> {
+/// What made-up events have in common.
+pub struct Recipe<'a> {
+    /// Begins their slugs.
+    pub label: &'a str,
+    /// Their seats.
+    pub house: &'a House,
+    /// Tickets one user may have of each.
+    pub tickets_per_user: Option<TicketLimit>,
+}
+
+/// `count` events of this recipe, a month from `now`. The same label, number and house make the same slug.
+pub fn events(count: u32, recipe: &Recipe<'_>, now: OffsetDateTime) -> Vec<Seed> {
     let starts_at = (now + time::Duration::days(30)).replace_time(time!(20:00));
-    let seats = house.len();
+    let &Recipe { label, house, tickets_per_user } = recipe;
+    let size = match house {
+        House::General { count, .. } => format!("{count}-tickets"),
+        seated => format!("{}-seats", seated.len()),
+    };
     let event = |number| Seed {
-        slug: format!("{label}-{number}-of-{seats}-seats"),
+        slug: format!("{label}-{number}-of-{size}"),
         title: format!("Synthetic event {number}"),
         venue: "Synthetic hall".to_owned(),
         starts_at,
         house: house.clone(),
+        tickets_per_user,
     };
     (1..=count).map(event).collect()
 }
@@ -33,6 +50,16 @@ pub fn seats(count: u32, price_cents: i64) -> impl Iterator<Item = NewSeat> + Se
             number: i32::try_from(index % SEATS_PER_ROW + 1).unwrap_or(i32::MAX),
             price_cents,
         }
+    })
+}
+
+/// `count` tickets without a place.
+pub fn tickets(count: u32, price_cents: i64) -> impl Iterator<Item = NewSeat> + Send {
+    (1..=count).map(move |number| NewSeat {
+        section: GENERAL_SECTION.to_owned(),
+        row_label: String::new(),
+        number: i32::try_from(number).unwrap_or(i32::MAX),
+        price_cents,
     })
 }
 

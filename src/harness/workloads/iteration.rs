@@ -96,6 +96,7 @@ impl Iteration {
         CreateReservation {
             event_id: self.site.houses[house].event(),
             seat_ids: seats,
+            quantity: None,
             ttl_seconds: Some(ttl_seconds),
         }
     }

@@ -1,0 +1,115 @@
+//! Who may call a route: every route of the table goes through here, and what its rule does not allow is refused before
+//! the handler sees it. Whose a single reservation or booking is, the handler asks.
+
+use axum::extract::{FromRequestParts, OptionalFromRequestParts, Request, State};
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, header};
+use axum::middleware::Next;
+use axum::response::{IntoResponse as _, Response};
+use jsonwebtoken::{Algorithm, Validation};
+
+use super::App;
+use super::error::ApiError;
+use super::routes::Route;
+use crate::domain::{Refusal, Role, UserId};
+use crate::wire::{self, Claims};
+
+/// The rule of a route.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Access {
+    /// Anybody, with or without a token.
+    Anyone,
+    /// Any user.
+    SignedIn,
+    /// Any user, who is then refused what belongs to somebody else; an admin is not.
+    Owner,
+    /// Users in one of these roles.
+    Only(&'static [Role]),
+}
+
+/// The caller, by a verified access token.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Caller {
+    /// Who.
+    pub user: UserId,
+    /// In which role.
+    pub role: Role,
+}
+
+impl Caller {
+    /// Whether the caller may use what belongs to `owner`.
+    pub fn may_use(&self, owner: UserId) -> bool {
+        self.user == owner || self.role == Role::Admin
+    }
+}
+
+/// Lets a request through to its handler when the route's rule allows its caller, and the limits do.
+pub async fn guard(
+    State((app, route)): State<(App, &'static Route)>,
+    mut request: Request,
+    next: Next,
+) -> Response {
+    let caller = match admit(&app, route.access, request.headers()) {
+        Ok(caller) => caller,
+        Err(refused) => return refused.into_response(),
+    };
+    if let Some(caller) = caller {
+        request.extensions_mut().insert(caller);
+    }
+    next.run(request).await
+}
+
+/// The caller, where there is one; an error where the rule asks for another.
+fn admit(app: &App, access: Access, headers: &HeaderMap) -> Result<Option<Caller>, ApiError> {
+    let caller = match (access, bearer(headers)) {
+        (Access::Anyone, None) => None,
+        // Who may come without a token may come with one that has run out.
+        (Access::Anyone, Some(token)) => verify(app, token).ok(),
+        (_, None) => return Err(ApiError::Unauthenticated("send an access token")),
+        (_, Some(token)) => Some(verify(app, token)?),
+    };
+    match (access, caller) {
+        (Access::Only(roles), Some(caller)) if !roles.contains(&caller.role) => {
+            Err(ApiError::Refused(Refusal::RoleNotAllowed(caller.role)))
+        }
+        _ => Ok(caller),
+    }
+}
+
+fn verify(app: &App, token: &str) -> Result<Caller, ApiError> {
+    let mut validation = Validation::new(Algorithm::HS256);
+    validation.set_issuer(&[wire::TOKEN_ISSUER]);
+    validation.set_required_spec_claims(&["exp", "iss", "sub"]);
+    validation.leeway = 0;
+    let refused = || ApiError::Unauthenticated("the access token does not hold, log in again");
+    let token = jsonwebtoken::decode::<Claims>(token, &app.token_key, &validation)
+        .map_err(|_error| refused())?;
+    let role = Role::parse(&token.claims.role).ok_or_else(refused)?;
+    Ok(Caller { user: UserId(token.claims.sub), role })
+}
+
+fn bearer(headers: &HeaderMap) -> Option<&str> {
+    let value = headers.get(header::AUTHORIZATION)?;
+    let Some((scheme, token)) = value.to_str().ok().and_then(|value| value.split_once(' ')) else {
+        // A header that is no token is one that does not hold.
+        return Some("");
+    };
+    Some(if scheme.eq_ignore_ascii_case("bearer") { token.trim() } else { "" })
+}
+
+impl FromRequestParts<App> for Caller {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, _app: &App) -> Result<Self, ApiError> {
+        let caller = parts.extensions.get::<Self>().copied();
+        caller.ok_or(ApiError::Unauthenticated("send an access token"))
+    }
+}
+
+impl OptionalFromRequestParts<App> for Caller {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, _app: &App) -> Result<Option<Self>, ApiError> {
+        Ok(parts.extensions.get::<Self>().copied())
+    }
+}

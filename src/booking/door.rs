@@ -1,0 +1,29 @@
+//! The door: a ticket lets its bearer in exactly once, however many doors there are.
+
+use time::OffsetDateTime;
+
+use super::{BookingError, Desk};
+use crate::domain::Refusal;
+use crate::storage::StorageError;
+use crate::storage::tickets::{self, Ticket};
+
+/// Uses the ticket up, or says when it was or that it was given back.
+pub async fn check_in(desk: &Desk, ticket: &Ticket) -> Result<OffsetDateTime, BookingError> {
+    let number = ticket.number.as_str();
+    let used = desk
+        .storage
+        .statement("check in", async |mut connection| {
+            tickets::check_in(&mut connection, number).await.map_err(BookingError::from)
+        })
+        .await?;
+    if let Some(at) = used {
+        return Ok(at);
+    }
+    let mut connection = desk.storage.connection().await?;
+    let now = tickets::find(&mut connection, number).await?;
+    Err(match now.ok_or(StorageError::Impossible("ticket"))? {
+        Ticket { live: false, .. } => Refusal::TicketCancelled.into(),
+        Ticket { checked_in_at: Some(at), .. } => Refusal::TicketUsed(at.to_string()).into(),
+        Ticket { .. } => StorageError::Impossible("ticket").into(),
+    })
+}

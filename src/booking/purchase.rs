@@ -1,0 +1,74 @@
+//! Holding and paying in one step: a hold under a key of its own, made from the buyer's, and then the saga under the
+//! buyer's. Whatever the process dies at, the same request sent again finds the same hold and the same payment.
+
+use sha2::{Digest as _, Sha256};
+use uuid::Uuid;
+
+use super::confirm::{self, ConfirmOrder};
+use super::hold::{self, HoldRequest};
+use super::replay::{self, KeyedRequest};
+use super::{Answer, BookingError, Desk};
+use crate::domain::{EventId, HoldTtl, IdempotencyKey, ReservationId, Wanted};
+use crate::storage::reservations;
+
+/// What is asked for.
+#[derive(Debug, Clone)]
+pub struct PurchaseOrder {
+    /// The event.
+    pub event: EventId,
+    /// Seats, or a number of tickets.
+    pub wanted: Wanted,
+    /// How long the seats are held for the payment.
+    pub ttl: HoldTtl,
+    /// The provider's token of the payment method.
+    pub method: String,
+    /// Who asks, under which key.
+    pub request: KeyedRequest,
+}
+
+/// Statuses from here on are refusals.
+const REFUSED_FROM: u16 = 400;
+
+/// Holds and pays, or says why not; where the payment is refused, the hold goes with it.
+pub async fn purchase(desk: &Desk, order: &PurchaseOrder) -> Result<Answer, BookingError> {
+    if let Some(answer) = replay::cached(desk, &order.request).await? {
+        return Ok(answer);
+    }
+    if let Some(answer) = replay::recorded(desk, &order.request).await? {
+        return Ok(answer);
+    }
+    let reservation = reservation_of(&order.request);
+    let wish = HoldRequest {
+        id: reservation,
+        event: order.event,
+        wanted: order.wanted.clone(),
+        ttl: order.ttl,
+        request: KeyedRequest { key: key_of_hold(&order.request), ..order.request.clone() },
+    };
+    hold::hold(desk, &wish).await?;
+    let payment =
+        ConfirmOrder { reservation, method: order.method.clone(), request: order.request.clone() };
+    let answer = confirm::confirm(desk, &payment).await?;
+    if answer.response.status >= REFUSED_FROM {
+        desk.storage
+            .statement("let go", async |mut connection| {
+                reservations::cancel(&mut connection, reservation).await.map_err(BookingError::from)
+            })
+            .await?;
+        desk.availability.forget(&[order.event]).await;
+    }
+    Ok(answer)
+}
+
+/// The reservation's id is made from the request, so that a repetition finds it.
+fn reservation_of(request: &KeyedRequest) -> ReservationId {
+    ReservationId(Uuid::new_v5(&request.user.0, request.key.as_str().as_bytes()))
+}
+
+/// The hold's own key: a digest, which fits however long the buyer's key is. A buyer who sends such a key by hand meets
+/// nobody's holds but their own.
+fn key_of_hold(request: &KeyedRequest) -> IdempotencyKey {
+    let digest = Sha256::digest(request.key.as_str());
+    let digits: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
+    IdempotencyKey::of_digest(&digits)
+}

@@ -1,0 +1,122 @@
+//! Giving bookings back: one, because its owner asks, or all of an event that was called off. The statement that cancels
+//! writes the refund's recovery point with it; what a process then leaves behind, recovery finishes.
+
+use super::{BookingError, Desk};
+use crate::domain::{Booking, BookingId, BookingState, PaymentId, Refusal, Role, UserId};
+use crate::payments::RefundOutcome;
+use crate::storage::bookings::{self, By, UsedTickets};
+use crate::storage::{payments, reservations, tickets};
+
+/// Rows looked at in one go.
+const BATCH: i64 = 100;
+/// Rounds of one call at most, so that it ends.
+const ROUNDS_MAX: u32 = 1000;
+
+/// Cancels a booking of the caller's, or anybody's for an admin, and gives its money back. Cancelling again changes
+/// nothing and answers the same.
+pub async fn cancel(
+    desk: &Desk,
+    (user, role): (UserId, Role),
+    id: BookingId,
+) -> Result<Booking, BookingError> {
+    let booking = {
+        let mut connection = desk.storage.connection().await?;
+        bookings::find(&mut connection, By::Id(id)).await?.ok_or(Refusal::NotFound("booking"))?
+    };
+    if booking.user != user && role != Role::Admin {
+        return Err(Refusal::NotOwner("booking").into());
+    }
+    let payment = give_up(desk, id, UsedTickets::Keep).await?;
+    let Some(payment) = payment else { return as_it_stands(desk, booking).await };
+    pay_back(desk, payment).await?;
+    desk.availability.forget(&[booking.event]).await;
+    Ok(Booking { state: BookingState::Cancelled, ..booking })
+}
+
+/// The booking was not cancelled by this call: because it was before, or because it can't be.
+async fn as_it_stands(desk: &Desk, booking: Booking) -> Result<Booking, BookingError> {
+    let mut connection = desk.storage.connection().await?;
+    let now = bookings::find(&mut connection, By::Id(booking.id)).await?.unwrap_or(booking);
+    if now.state == BookingState::Cancelled {
+        return Ok(now);
+    }
+    for ticket in &now.tickets {
+        let ticket = tickets::find(&mut connection, ticket.number.as_str()).await?;
+        if let Some(at) = ticket.and_then(|ticket| ticket.checked_in_at) {
+            return Err(Refusal::TicketUsed(at.to_string()).into());
+        }
+    }
+    Err(Refusal::BookingEnded(now.state).into())
+}
+
+async fn give_up(
+    desk: &Desk,
+    id: BookingId,
+    used: UsedTickets,
+) -> Result<Option<PaymentId>, BookingError> {
+    desk.storage
+        .statement("cancel booking", async |mut connection| {
+            bookings::cancel(&mut connection, id, used).await.map_err(BookingError::from)
+        })
+        .await
+}
+
+/// Gives the money back, or leaves that to recovery when the provider doesn't answer: the booking is cancelled either way.
+async fn pay_back(desk: &Desk, payment: PaymentId) -> Result<(), BookingError> {
+    match desk.provider.refund(payment).await {
+        RefundOutcome::Refunded => {
+            desk.storage
+                .statement("finish refund", async |mut connection| {
+                    payments::finish_refund(&mut connection, payment)
+                        .await
+                        .map_err(BookingError::from)
+                })
+                .await?;
+        }
+        RefundOutcome::Unknown(reason) => {
+            tracing::warn!(payment = %payment.0, reason, "a refund is left to recovery");
+        }
+    }
+    Ok(())
+}
+
+/// What giving back came to.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct GivenBack {
+    /// Bookings cancelled.
+    pub bookings: u64,
+    /// Holds cancelled.
+    pub holds: u64,
+}
+
+/// Cancels every hold and every booking of events that were called off, and gives the money back. Safe on any number of
+/// instances: each booking is cancelled by one of them.
+pub async fn called_off(desk: &Desk) -> Result<GivenBack, BookingError> {
+    let mut done = GivenBack::default();
+    for _ in 0..ROUNDS_MAX {
+        let holds = desk
+            .storage
+            .statement("cancel holds called off", async |mut connection| {
+                reservations::cancel_called_off(&mut connection, BATCH)
+                    .await
+                    .map_err(BookingError::from)
+            })
+            .await?;
+        let batch = {
+            let mut connection = desk.storage.connection().await?;
+            bookings::called_off(&mut connection, BATCH).await?
+        };
+        if holds == 0 && batch.is_empty() {
+            break;
+        }
+        done.holds += holds;
+        for id in batch {
+            if let Some(payment) = give_up(desk, id, UsedTickets::GiveBack).await? {
+                pay_back(desk, payment).await?;
+                done.bookings += 1;
+            }
+        }
+    }
+    metrics::counter!("ticketctl_bookings_called_off_total").increment(done.bookings);
+    Ok(done)
+}

@@ -1,0 +1,88 @@
+//! JSON bodies of the HTTP API, shared by the server and the harness so that the two cannot drift apart.
+//! Knows nothing of how either side works.
+
+/// Who somebody is.
+pub mod accounts;
+/// What is for sale.
+pub mod events;
+/// Seats held for a while.
+pub mod reservations;
+/// Sales.
+pub mod bookings;
+/// The payment simulator's side.
+pub mod payments;
+
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+pub use accounts::{Claims, Credentials, RefreshToken, TOKEN_ISSUER, Tokens};
+pub use bookings::{Booking, CheckIn, ConfirmBooking, CreateBooking, Ticket};
+pub use events::{
+    Admission, Availability, ChangeEvent, CreateEvent, Event, EventStatus, GeneralAdmission, Seat,
+    SeatMap, SeatStatus,
+};
+pub use payments::{Charge, ChargeRequest, ChargeState};
+pub use reservations::{CreateReservation, Reservation};
+
+/// Request header that names one logical operation; a retry carries the same value.
+/// Source: IETF draft-ietf-httpapi-idempotency-key-header.
+pub const IDEMPOTENCY_KEY: &str = "idempotency-key";
+/// Response header set to `true` on an answer that was stored earlier and is being replayed.
+pub const IDEMPOTENT_REPLAYED: &str = "idempotent-replayed";
+
+/// Envelope of every successful answer.
+#[expect(clippy::struct_field_names, reason = "the names are the interface")]
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct Success<T> {
+    /// Always `true`.
+    pub success: bool,
+    /// The answer itself.
+    pub data: T,
+    /// One sentence for a human.
+    pub message: String,
+    /// Pagination, where the answer is a page.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub meta: Option<Meta>,
+}
+
+/// Pagination of a list.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct Meta {
+    /// Pass as `?cursor=` to get the next page; null on the last one.
+    pub next_cursor: Option<String>,
+}
+
+/// Envelope of every refusal or failure.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct Failure {
+    /// Always `false`.
+    pub success: bool,
+    /// What went wrong, for a human.
+    pub message: String,
+    /// Which part of the request, where that is known.
+    #[serde(default)]
+    pub errors: Vec<FieldError>,
+}
+
+/// One refused field.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct FieldError {
+    /// Path of the field, or a machine-readable reason such as `seat_unavailable`.
+    pub field: String,
+    /// Why it was refused.
+    pub message: String,
+}
+
+/// `GET /api/v1/idempotency/{key}`: what became of the caller's operation with this key.
+/// 404 means that no effect of it exists.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct IdempotencyStatus {
+    /// The key.
+    pub key: String,
+    /// `IN_PROGRESS`, `SUCCESS` or `FAILED`.
+    pub state: String,
+    /// Status code of the stored answer; absent while in progress.
+    pub status_code: Option<u16>,
+    /// The stored answer's body, as it was sent.
+    pub response: Option<serde_json::Value>,
+}
