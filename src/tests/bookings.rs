@@ -263,3 +263,47 @@ async fn lists_show_a_user_what_is_theirs_newest_first_page_by_page() {
     let admin = app.call(Method::GET, &path).role(other, Role::Admin).send().await;
     assert_eq!(admin.status, StatusCode::OK);
 }
+
+#[tokio::test]
+async fn a_booking_being_paid_for_is_pending_under_the_id_it_will_keep() {
+    let setup = Setup { payment_timeout: Duration::from_millis(300), ..Setup::default() };
+    let app = TestApp::start(setup).await;
+    let user = Uuid::new_v4();
+    let slow = PaymentBehaviour { latency_ms: 5000, ..PaymentBehaviour::default() };
+    app.stack.payments().set_behaviour(slow).unwrap();
+    for seat in &app.seats[..2] {
+        let order = json!({"event_id": app.event, "seat_ids": [seat]});
+        let unknown = app.buy(user, &key(), &order).await;
+        assert_eq!(unknown.status, StatusCode::SERVICE_UNAVAILABLE, "{}", unknown.body);
+    }
+    let list =
+        async || -> Vec<wire::Booking> { app.get("/api/v1/bookings", Some(user)).await.data() };
+    let pending = list().await;
+    assert_eq!(pending.len(), 2);
+    for booking in &pending {
+        assert_eq!((booking.state.as_str(), booking.tickets.len()), ("pending", 0));
+        let path = format!("/api/v1/bookings/{}", booking.id);
+        assert_eq!(&app.get(&path, Some(user)).await.data::<wire::Booking>(), booking);
+        assert_eq!(app.get(&path, Some(Uuid::new_v4())).await.status, StatusCode::FORBIDDEN);
+        let cancelled = give_back(&app, user, booking.id).await;
+        assert_eq!(cancelled.refusal(), (409, "booking_ended".to_owned()));
+    }
+    // One hold ends before anything is charged; the other is charged after all.
+    app.sql("update reservations set expires_at = now() where id = (select min(id::text)::uuid from reservations)").await;
+    crate::booking::expire::expire_holds(&app.desk.storage, 10).await.unwrap();
+    app.stack.payments().set_behaviour(PaymentBehaviour::default()).unwrap();
+    let deadline = crate::clock::monotonic() + Duration::from_secs(10);
+    while list().await.iter().any(|booking| booking.state == "pending") {
+        assert!(crate::clock::monotonic() < deadline, "{:?}", list().await);
+        crate::booking::recover::recover(&app.desk).await.unwrap();
+    }
+    let ended = list().await;
+    let ids = |bookings: &[wire::Booking]| {
+        bookings.iter().map(|booking| (booking.id, booking.reference.clone())).collect::<Vec<_>>()
+    };
+    assert_eq!(ids(&ended), ids(&pending), "an id or its place changed");
+    let mut states: Vec<&str> = ended.iter().map(|booking| booking.state.as_str()).collect();
+    states.sort_unstable();
+    assert_eq!(states, ["confirmed", "expired"]);
+    app.clean_audit().await;
+}
