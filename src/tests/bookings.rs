@@ -93,14 +93,8 @@ async fn the_last_general_admission_ticket_is_sold_exactly_once() {
         let event = app.general_event(Uuid::new_v4(), 7, None).await;
         let order = json!({"event_id": event.id, "quantity": 2});
         let buyers: Vec<(Uuid, String)> = (0..20).map(|_| (Uuid::new_v4(), key())).collect();
-        // A buyer who met others asks again, as told.
-        let buy = async |(user, key): &(Uuid, String)| loop {
-            let got = app.buy(*user, key, &order).await;
-            if got.status != StatusCode::CONFLICT || got.reason() != "seat_contended" {
-                return got;
-            }
-        };
-        let answers = join_all(buyers.iter().map(buy)).await;
+        let answers =
+            join_all(buyers.iter().map(|buyer| buy_when_there_is_room(&app, buyer, &order))).await;
         let sold = answers.iter().filter(|got| got.status == StatusCode::CREATED).count();
         assert_eq!(sold, 3, "{strategy}: of 7 tickets three pairs can be sold");
         for got in answers.iter().filter(|got| got.status != StatusCode::CREATED) {
@@ -119,20 +113,20 @@ async fn no_user_gets_more_tickets_than_the_event_allows_whatever_is_sent_at_onc
     let event = app.general_event(Uuid::new_v4(), 100, Some(4)).await;
     let user = Uuid::new_v4();
     let order = json!({"event_id": event.id, "quantity": 1});
-    let hold = |key: String| {
+    let try_hold = |key: String| {
         app.call(Method::POST, "/api/v1/reservations")
             .user(user)
             .header(wire::IDEMPOTENCY_KEY, &key)
             .json(&order)
             .send()
     };
-    let (held, bought) = tokio::join!(
-        join_all((0..10).map(|_| hold(key()))),
+    let (holds, sales) = tokio::join!(
+        join_all((0..10).map(|_| try_hold(key()))),
         join_all((0..10).map(|_| async { app.buy(user, &key(), &order).await }))
     );
-    let granted = held.iter().chain(&bought).filter(|got| got.status == StatusCode::CREATED);
+    let granted = holds.iter().chain(&sales).filter(|got| got.status == StatusCode::CREATED);
     assert_eq!(granted.count(), 4);
-    for got in held.iter().chain(&bought).filter(|got| got.status != StatusCode::CREATED) {
+    for got in holds.iter().chain(&sales).filter(|got| got.status != StatusCode::CREATED) {
         assert_eq!(got.refusal(), (409, "ticket_limit".to_owned()));
     }
     // Another user has a limit of their own, and what is given back can be had again.
@@ -141,11 +135,11 @@ async fn no_user_gets_more_tickets_than_the_event_allows_whatever_is_sent_at_onc
     assert_eq!(other.tickets.len(), 4);
     let five = app.buy(Uuid::new_v4(), &key(), &json!({"event_id": event.id, "quantity": 5})).await;
     assert_eq!(five.reason(), "ticket_limit");
-    for got in held.iter().filter(|got| got.status == StatusCode::CREATED) {
+    for got in holds.iter().filter(|got| got.status == StatusCode::CREATED) {
         let id = got.data::<wire::Reservation>().id;
         assert_eq!(app.cancel(user, id).await.status, StatusCode::OK);
     }
-    for got in bought.iter().filter(|got| got.status == StatusCode::CREATED) {
+    for got in sales.iter().filter(|got| got.status == StatusCode::CREATED) {
         let id = got.data::<wire::Booking>().id;
         assert_eq!(give_back(&app, user, id).await.status, StatusCode::OK);
     }
@@ -224,7 +218,7 @@ async fn a_hold_is_extended_once_while_it_lives() {
     let extended: Vec<_> = answers.iter().filter(|got| got.status == StatusCode::OK).collect();
     assert_eq!(extended.len(), 1, "{answers:?}");
     let longer: wire::Reservation = extended[0].data();
-    assert_eq!(longer.expires_at - held.expires_at, Duration::from_secs(60));
+    assert_eq!(longer.expires_at - held.expires_at, Duration::from_mins(1));
     assert_eq!(extend(user).await.refusal(), (409, "already_extended".to_owned()));
     // The seat is held as long as its reservation.
     app.sql("update reservations set expires_at = now()").await;
@@ -246,14 +240,7 @@ async fn lists_show_a_user_what_is_theirs_newest_first_page_by_page() {
     app.buy(other, &key(), &json!({"event_id": app.event, "seat_ids": [app.seats[9]]})).await;
     bought.reverse();
     for path in ["/api/v1/bookings".to_owned(), format!("/api/v1/bookings/user/{user}")] {
-        let (mut seen, mut cursor) = (Vec::new(), String::new());
-        loop {
-            let got = app.get(&format!("{path}?limit=2{cursor}"), Some(user)).await;
-            seen.extend(got.data::<Vec<wire::Booking>>().into_iter().map(|booking| booking.id));
-            let Some(next) = got.next_cursor() else { break };
-            cursor = format!("&cursor={next}");
-        }
-        assert_eq!(seen, bought, "{path}");
+        assert_eq!(all_pages(&app, user, &path).await, bought, "{path}");
     }
     let path = format!("/api/v1/reservations/user/{user}");
     let reservations: Vec<wire::Reservation> = app.get(&path, Some(user)).await.data();
@@ -306,4 +293,25 @@ async fn a_booking_being_paid_for_is_pending_under_the_id_it_will_keep() {
     states.sort_unstable();
     assert_eq!(states, ["confirmed", "expired"]);
     app.clean_audit().await;
+}
+
+/// The ids of all bookings of a list, two a page.
+async fn all_pages(app: &TestApp, user: Uuid, path: &str) -> Vec<Uuid> {
+    let (mut seen, mut cursor) = (Vec::new(), String::new());
+    loop {
+        let got = app.get(&format!("{path}?limit=2{cursor}"), Some(user)).await;
+        seen.extend(got.data::<Vec<wire::Booking>>().into_iter().map(|booking| booking.id));
+        let Some(next) = got.next_cursor() else { return seen };
+        cursor = format!("&cursor={next}");
+    }
+}
+
+/// Buys, and asks again as told while too many others are asking.
+async fn buy_when_there_is_room(app: &TestApp, buyer: &(Uuid, String), order: &Value) -> Got {
+    loop {
+        let got = app.buy(buyer.0, &buyer.1, order).await;
+        if got.status != StatusCode::CONFLICT || got.reason() != "seat_contended" {
+            return got;
+        }
+    }
 }
