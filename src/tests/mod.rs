@@ -10,6 +10,8 @@ mod queries;
 mod strategies;
 /// The routes, their refusals included.
 mod routes;
+/// Registering, logging in, and what a stolen token is worth.
+mod accounts;
 /// One key, one effect.
 mod idempotency;
 /// Money follows seats, whatever dies in between.
