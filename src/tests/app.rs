@@ -17,6 +17,7 @@ use tokio::task::JoinSet;
 use tokio_util::task::TaskTracker;
 use uuid::Uuid;
 
+use crate::accounts::{Accounts, Passwords, TokenTtls};
 use crate::api::{self, App, render};
 use crate::booking::desk::WhenLocksUnreachable;
 use crate::booking::strategies;
@@ -258,6 +259,12 @@ impl TestApp {
             .await
     }
 
+    /// A POST with this bearer token.
+    pub async fn post_with_token(&self, path: &str, token: &str, body: String) -> Got {
+        let request = self.http.post(format!("{}{path}", self.url)).bearer_auth(token).body(body);
+        got(request.send().await.unwrap()).await
+    }
+
     pub async fn get(&self, path: &str, user: Option<Uuid>) -> Got {
         self.send((Method::GET, path), user, None, None).await
     }
@@ -443,9 +450,20 @@ async fn open_desk(setup: &Setup, stack: &Stack, storage: Storage) -> Desk {
     }
 }
 
+fn open_accounts(storage: Storage) -> Accounts {
+    Accounts {
+        storage,
+        passwords: Passwords::new(2).unwrap(),
+        signing_key: EncodingKey::from_secret(SECRET),
+        entropy: Entropy::from_seed(2),
+        ttls: TokenTtls { access: Duration::from_mins(15), refresh: Duration::from_hours(168) },
+    }
+}
+
 async fn serve(desk: &Arc<Desk>) -> (String, JoinSet<()>) {
     let app = App {
         desk: Arc::clone(desk),
+        accounts: Arc::new(open_accounts(desk.storage.clone())),
         nodes: Arc::from([]),
         token_key: Arc::new(DecodingKey::from_secret(SECRET)),
         hold_ttl: HoldTtl::from_seconds(60).unwrap(),

@@ -22,6 +22,8 @@ mod tickets;
 mod openapi;
 /// Requests that mean harm.
 mod hostile;
+/// Registering, logging in, and what a stolen token is worth.
+mod accounts;
 /// One key, one effect.
 mod idempotency;
 /// Money follows seats, whatever dies in between.
