@@ -32,6 +32,11 @@ impl Entropy {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).random()
     }
 
+    /// 256 random bits: what a secret is made of.
+    pub fn secret(&self) -> [u8; 32] {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).random()
+    }
+
     /// A number in 0..1.
     pub fn fraction(&self) -> f64 {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).random()

@@ -7,6 +7,7 @@ mod domain;
 mod storage;
 mod locks;
 mod payments;
+mod accounts;
 mod booking;
 mod api;
 mod toxiproxy;

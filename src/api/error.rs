@@ -6,6 +6,7 @@ use axum::http::{HeaderName, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 
 use super::render;
+use crate::accounts::AccountError;
 use crate::booking::BookingError;
 use crate::domain::Refusal;
 use crate::storage::StorageError;
@@ -186,6 +187,22 @@ impl From<BookingError> for ApiError {
                 Self::Unavailable(error.to_string())
             }
             BookingError::KeyUsed => Self::Internal(error.to_string()),
+        }
+    }
+}
+
+impl From<AccountError> for ApiError {
+    fn from(error: AccountError) -> Self {
+        match error {
+            AccountError::WrongCredentials => {
+                Self::Unauthenticated("the address or the password is wrong")
+            }
+            AccountError::TokenRefused => {
+                Self::Unauthenticated("the refresh token does not hold, log in again")
+            }
+            AccountError::Busy => Self::Unavailable(error.to_string()),
+            AccountError::Storage(error) => error.into(),
+            AccountError::Broken(cause) => Self::Internal(cause),
         }
     }
 }

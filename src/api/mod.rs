@@ -16,6 +16,8 @@ pub mod cursor;
 pub mod etag;
 /// How answers look.
 pub mod render;
+/// Registering and logging in.
+pub mod accounts;
 /// Finding, reading and preparing events.
 pub mod events;
 /// Holding seats and giving them up.
@@ -42,6 +44,7 @@ use jsonwebtoken::DecodingKey;
 use metrics_exporter_prometheus::PrometheusHandle;
 use tokio_util::task::TaskTracker;
 
+use crate::accounts::Accounts;
 use crate::booking::Desk;
 use crate::domain::HoldTtl;
 use crate::locks::Node;
@@ -54,6 +57,8 @@ pub const BODY_BYTES_MAX: usize = 64 * 1024;
 pub struct App {
     /// The use cases' tools.
     pub desk: Arc<Desk>,
+    /// Who may sign in.
+    pub accounts: Arc<Accounts>,
     /// The Redis nodes, for readiness.
     pub nodes: Arc<[Node]>,
     /// Verifies access tokens.

@@ -14,7 +14,7 @@ use utoipa::openapi::{ContentBuilder, OpenApi, Ref, RefOr, ResponseBuilder};
 use super::error::ApiError;
 use super::guard::Access;
 use super::routes::{ROUTES, Route};
-use super::{bookings, events, health, idempotency, reservations, tickets};
+use super::{accounts, bookings, events, health, idempotency, reservations, tickets};
 use crate::wire;
 
 /// Where the description is.
@@ -36,6 +36,7 @@ const ASSET_LIFE: &str = "public, max-age=86400";
         license(name = "MIT", identifier = "MIT")
     ),
     paths(
+        accounts::register, accounts::login, accounts::refresh, accounts::logout,
         events::list, events::create, events::show, events::change, events::delete, events::seats, events::upload_seats,
         events::availability, reservations::create, reservations::show, reservations::list_of_user,
         reservations::extend, reservations::cancel, bookings::create, bookings::confirm, bookings::list,

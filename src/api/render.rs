@@ -68,6 +68,11 @@ pub fn ok<T: Serialize>(data: T, message: &str) -> Response {
     with_json(StatusCode::OK, json(&success(data, message)))
 }
 
+/// 202 with the data in the success envelope.
+pub fn accepted<T: Serialize>(data: T, message: &str) -> Response {
+    with_json(StatusCode::ACCEPTED, json(&success(data, message)))
+}
+
 /// 200 with a page of the data.
 pub fn page<T: Serialize>(data: T, next_cursor: Option<String>) -> Response {
     let meta = Some(Meta { next_cursor });

@@ -8,7 +8,7 @@ use axum::middleware;
 use axum::routing::{MethodRouter, delete, get, patch, post, put};
 
 use super::guard::{Access, guard};
-use super::{App, bookings, events, health, idempotency, openapi, reservations, tickets};
+use super::{App, accounts, bookings, events, health, idempotency, openapi, reservations, tickets};
 use crate::domain::Role;
 
 /// Largest seat map, in bytes.
@@ -59,11 +59,21 @@ const fn free(path: &'static str, handler: fn() -> MethodRouter<App>) -> Route {
     Route { method: Method::GET, path, access: Access::Anyone, budget: Budget::Unlimited, handler }
 }
 
+/// A route that takes a password or a refresh token.
+const fn credentials(path: &'static str, handler: fn() -> MethodRouter<App>) -> Route {
+    let (method, access, budget) = (Method::POST, Access::Anyone, Budget::Credentials);
+    Route { method, path, access, budget, handler }
+}
+
 /// Who runs events.
 const ORGANIZERS: Access = Access::Only(&[Role::Organizer, Role::Admin]);
 
 /// Every route.
 pub static ROUTES: &[Route] = &[
+    credentials("/api/v1/auth/register", || post(accounts::register)),
+    credentials("/api/v1/auth/login", || post(accounts::login)),
+    credentials("/api/v1/auth/refresh", || post(accounts::refresh)),
+    credentials("/api/v1/auth/logout", || post(accounts::logout)),
     route(Method::GET, "/api/v1/events", Access::Anyone, || get(events::list)),
     route(Method::POST, "/api/v1/events", ORGANIZERS, || post(events::create)),
     route(Method::GET, "/api/v1/events/{id}", Access::Anyone, || get(events::show)),

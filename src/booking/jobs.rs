@@ -63,7 +63,7 @@ pub fn start(
 }
 
 /// Runs a job every `period` until told to stop. A failed round is logged; the next one tries again.
-async fn every<F, Fut>(period: Duration, stop: CancellationToken, name: &'static str, job: F)
+pub async fn every<F, Fut>(period: Duration, stop: CancellationToken, name: &'static str, job: F)
 where
     F: Fn() -> Fut,
     Fut: Future<Output = Result<(), String>>,

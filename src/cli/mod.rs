@@ -13,6 +13,8 @@ pub mod serve;
 pub mod chaos;
 /// The schema.
 pub mod migrate;
+/// Who may sign in.
+pub mod user;
 /// Events and seats.
 pub mod seed;
 /// Holds whose time is over.
@@ -60,6 +62,7 @@ enum Command {
     Serve(serve::Args),
     Chaos(chaos::Args),
     Migrate(migrate::Args),
+    User(user::Args),
     Seed(seed::Args),
     ExpireHolds(expire_holds::Args),
     CleanupIdempotency(cleanup_idempotency::Args),
@@ -79,6 +82,7 @@ pub async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Serve(args) => serve::run(args).await,
         Command::Chaos(args) => chaos::run(args).await,
         Command::Migrate(args) => migrate::run(args).await,
+        Command::User(args) => user::run(args).await,
         Command::Seed(args) => seed::run(args).await,
         Command::ExpireHolds(args) => expire_holds::run(args).await,
         Command::CleanupIdempotency(args) => cleanup_idempotency::run(args).await,

@@ -8,7 +8,7 @@ use std::time::Duration;
 use anyhow::Context as _;
 use axum::serve::ListenerExt as _;
 use clap::builder::{PossibleValue, PossibleValuesParser};
-use jsonwebtoken::DecodingKey;
+use jsonwebtoken::{DecodingKey, EncodingKey};
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
@@ -18,6 +18,7 @@ use tokio_util::task::TaskTracker;
 
 use super::BadInput;
 use super::shared::{masked, positive_duration};
+use crate::accounts::{self, Accounts, Passwords, TokenTtls, password};
 use crate::api::{self, App, render};
 use crate::booking::desk::WhenLocksUnreachable;
 use crate::booking::jobs::{self, Schedule};
@@ -82,11 +83,27 @@ pub struct Args {
     #[arg(long, env = "HOLD_TTL", default_value = "5m", value_parser = hold_ttl)]
     hold_ttl: HoldTtl,
     #[command(flatten)]
+    accounts: AccountArgs,
+    #[command(flatten)]
     payments: PaymentArgs,
     #[command(flatten)]
     locks: LockArgs,
     #[command(flatten)]
     jobs: JobArgs,
+}
+
+#[derive(Debug, clap::Args)]
+#[command(next_help_heading = "Accounts")]
+struct AccountArgs {
+    /// How long an access token lasts; it cannot be taken back sooner.
+    #[arg(long, env = "ACCESS_TOKEN_TTL", default_value = "15m", value_parser = positive_duration)]
+    access_token_ttl: Duration,
+    /// How long a refresh token waits for its one use.
+    #[arg(long, env = "REFRESH_TOKEN_TTL", default_value = "7d", value_parser = positive_duration)]
+    refresh_token_ttl: Duration,
+    /// Passwords hashed at once; each takes a core and 19 MiB.
+    #[arg(long, env = "PASSWORDS_AT_ONCE", default_value_t = password::AT_ONCE, value_parser = passwords_at_once)]
+    passwords_at_once: usize,
 }
 
 #[derive(Debug, clap::Args)]
@@ -156,6 +173,13 @@ fn hold_ttl(text: &str) -> Result<HoldTtl, String> {
     HoldTtl::from_seconds(seconds).map_err(|error| error.to_string())
 }
 
+fn passwords_at_once(text: &str) -> Result<usize, String> {
+    match text.parse::<usize>() {
+        Ok(count) if (1..=256).contains(&count) => Ok(count),
+        _ => Err("must be a number from 1 to 256".to_owned()),
+    }
+}
+
 fn drift_factor(text: &str) -> Result<f64, String> {
     match text.parse::<f64>() {
         Ok(factor) if (0.0..=0.5).contains(&factor) => Ok(factor),
@@ -178,6 +202,7 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
     let metrics = install_metrics()?;
     let app = App {
         desk: Arc::clone(&desk),
+        accounts: Arc::new(open_accounts(&args, storage.clone())?),
         nodes,
         token_key: Arc::new(DecodingKey::from_secret(args.jwt_secret.as_bytes())),
         hold_ttl: args.hold_ttl,
@@ -192,6 +217,16 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
     let stop = CancellationToken::new();
     let mut background = jobs::start(&desk, &schedule(&args.jobs), render::left_behind(), &stop);
     background.spawn(keep_metrics_small(metrics, stop.clone()));
+    background.spawn(jobs::every(args.jobs.cleanup_every, stop.clone(), "forget tokens", {
+        let storage = storage.clone();
+        move || {
+            let storage = storage.clone();
+            async move {
+                let done = accounts::forget_expired(&storage).await;
+                done.map(|_| ()).map_err(|error| error.to_string())
+            }
+        }
+    }));
     let listener = listener.tap_io(|stream| {
         if let Err(error) = stream.set_nodelay(true) {
             tracing::debug!(%error, "TCP_NODELAY was refused");
@@ -328,6 +363,19 @@ fn open_desk(
             when_locks_unreachable: args.locks.when_locks_unreachable,
             in_progress_ttl: args.payments.recovery_idle * 2,
             recovery_idle: args.payments.recovery_idle,
+        },
+    })
+}
+
+fn open_accounts(args: &Args, storage: Storage) -> anyhow::Result<Accounts> {
+    Ok(Accounts {
+        storage,
+        passwords: Passwords::new(args.accounts.passwords_at_once)?,
+        signing_key: EncodingKey::from_secret(args.jwt_secret.as_bytes()),
+        entropy: Entropy::from_os(),
+        ttls: TokenTtls {
+            access: args.accounts.access_token_ttl,
+            refresh: args.accounts.refresh_token_ttl,
         },
     })
 }

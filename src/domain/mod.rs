@@ -18,9 +18,12 @@ pub mod booking;
 pub mod idempotency;
 /// What a user may be.
 pub mod role;
+/// Addresses and passwords.
+pub mod account;
 /// Why a request is refused.
 pub mod refusal;
 
+pub use account::{Email, Password};
 pub use booking::{Booking, BookingState, Reference, Ticket, TicketNumber};
 pub use event::{Admission, EventStatus, TicketLimit};
 pub use idempotency::{IdempotencyKey, RecordState, RequestHash, StoredResponse};

@@ -21,6 +21,8 @@ pub mod payments;
 pub mod idempotency;
 /// Seats as they are made and picked.
 pub mod seating;
+/// Users and their refresh tokens.
+pub mod accounts;
 /// Tickets at the door.
 pub mod tickets;
 /// Rows in bulk.

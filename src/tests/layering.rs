@@ -14,8 +14,9 @@ const MAY_NAME: &[(&str, &[&str])] = &[
     ("locks", &["domain"]),
     // The simulator's bodies are the stack's, too.
     ("payments", &["domain", "wire"]),
+    ("accounts", &["domain", "storage", "wire"]),
     ("booking", &["domain", "storage", "locks", "payments"]),
-    ("api", &["domain", "booking", "storage", "locks", "wire"]),
+    ("api", &["domain", "accounts", "booking", "storage", "locks", "wire"]),
     ("toxiproxy", &[]),
     ("stack", &["toxiproxy", "storage::migrations", "wire"]),
     ("harness", &["domain", "wire", "stack", "toxiproxy", "storage::audit"]),

@@ -53,6 +53,10 @@ impl std::fmt::Debug for RefreshToken {
     }
 }
 
+/// What there is to say where the message says it all: `{}`.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct Nothing {}
+
 /// What a login or a refresh gives.
 #[derive(Clone, Serialize, Deserialize, ToSchema)]
 pub struct Tokens {

@@ -15,7 +15,7 @@ pub mod payments;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-pub use accounts::{Claims, Credentials, RefreshToken, TOKEN_ISSUER, Tokens};
+pub use accounts::{Claims, Credentials, Nothing, RefreshToken, TOKEN_ISSUER, Tokens};
 pub use bookings::{Booking, CheckIn, ConfirmBooking, CreateBooking, Ticket};
 pub use events::{
     Admission, Availability, ChangeEvent, CreateEvent, Event, EventStatus, GeneralAdmission, Seat,

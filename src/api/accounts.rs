@@ -1,0 +1,71 @@
+//! Registering, logging in, refreshing and logging out. Says as little as it can to whoever isn't in yet.
+
+use axum::extract::State;
+use axum::response::Response;
+
+use super::error::ApiError;
+use super::query::Body;
+use super::{App, render};
+use crate::domain::{Email, Password};
+use crate::wire;
+
+/// Open an account.
+///
+/// The answer is the same whether the address was free or has an account already, in which case nothing changes. Otherwise
+/// this route would tell everybody who is a customer here.
+#[utoipa::path(post, path = "/api/v1/auth/register", tag = "accounts",
+    request_body = wire::Credentials,
+    responses((status = 202, description = "Taken in; log in to see whether the address was free", body = wire::Success<wire::Nothing>)))]
+pub async fn register(
+    State(app): State<App>,
+    Body(credentials): Body<wire::Credentials>,
+) -> Result<Response, ApiError> {
+    let (email, password) = parse(credentials)?;
+    app.accounts.register(&email, password).await?;
+    let message = "if the address was free, the account is yours: log in now";
+    Ok(render::accepted(wire::Nothing {}, message))
+}
+
+/// Log in.
+#[utoipa::path(post, path = "/api/v1/auth/login", tag = "accounts",
+    request_body = wire::Credentials,
+    responses((status = 200, description = "Tokens", body = wire::Success<wire::Tokens>)))]
+pub async fn login(
+    State(app): State<App>,
+    Body(credentials): Body<wire::Credentials>,
+) -> Result<Response, ApiError> {
+    let (email, password) = parse(credentials)?;
+    Ok(render::ok(app.accounts.login(&email, password).await?, "logged in"))
+}
+
+/// Trade a refresh token for new tokens; each is good for one trade.
+#[utoipa::path(post, path = "/api/v1/auth/refresh", tag = "accounts",
+    request_body = wire::RefreshToken,
+    responses((status = 200, description = "Tokens", body = wire::Success<wire::Tokens>)))]
+pub async fn refresh(
+    State(app): State<App>,
+    Body(given): Body<wire::RefreshToken>,
+) -> Result<Response, ApiError> {
+    Ok(render::ok(app.accounts.refresh(&given.refresh_token).await?, "refreshed"))
+}
+
+/// End the login that a refresh token belongs to. Access tokens given before end by themselves.
+#[utoipa::path(post, path = "/api/v1/auth/logout", tag = "accounts",
+    request_body = wire::RefreshToken,
+    responses((status = 200, description = "Logged out, if the token was one", body = wire::Success<wire::Nothing>)))]
+pub async fn logout(
+    State(app): State<App>,
+    Body(given): Body<wire::RefreshToken>,
+) -> Result<Response, ApiError> {
+    app.accounts.logout(&given.refresh_token).await?;
+    Ok(render::ok(wire::Nothing {}, "logged out"))
+}
+
+fn parse(credentials: wire::Credentials) -> Result<(Email, Password), ApiError> {
+    let wire::Credentials { email, password } = credentials;
+    let email = Email::parse(&email)
+        .map_err(|error| ApiError::Invalid { field: "email", message: error.to_string() })?;
+    let password = Password::parse(password)
+        .map_err(|error| ApiError::Invalid { field: "password", message: error.to_string() })?;
+    Ok((email, password))
+}
