@@ -22,14 +22,14 @@ pub struct Operation {
     pub key: Option<String>,
     /// SHA-256 (hex) of the request body; the same key with another body is another request.
     pub request_sha256: String,
-    /// Seats asked for (hold, book) or covered (confirm, cancel, cancel_booking); when ok, those the answer names, sorted.
+    /// Seats asked for (hold, book) or covered (confirm, both cancels); when ok, those the answer names, sorted.
     pub seats: Vec<i64>,
     /// Tickets asked for where they have no place (hold, book); `seats` is empty then until the answer names them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub quantity: Option<u32>,
-    /// Reservation used (confirm, cancel, cancel_booking) or obtained (hold, book, when ok).
+    /// Reservation used (confirm, both cancels) or obtained (hold, book, when ok).
     pub reservation: Option<Uuid>,
-    /// Booking given back (cancel_booking) or obtained (confirm, book, when ok).
+    /// Booking given back (cancel of a booking) or obtained (confirm, book, when ok).
     pub booking: Option<Uuid>,
     /// TTL asked for, milliseconds (hold).
     pub ttl_ms: Option<u64>,
@@ -65,14 +65,12 @@ impl Operation {
 
     /// Whether these seats, sorted, are what was asked for: the same ones, or as many.
     pub fn is_for(&self, given: &[i64]) -> bool {
-        match self.quantity {
-            Some(quantity) => u32::try_from(given.len()) == Ok(quantity),
-            None => {
-                let mut asked = self.seats.clone();
-                asked.sort_unstable();
-                asked == given
-            }
+        if let Some(quantity) = self.quantity {
+            return u32::try_from(given.len()) == Ok(quantity);
         }
+        let mut asked = self.seats.clone();
+        asked.sort_unstable();
+        asked == given
     }
 }
 

@@ -13,12 +13,13 @@ use crate::harness::recorder::epoch::micros;
 use crate::harness::scenario::plan::Inventory;
 
 /// Seats that everybody is after at one time.
-const WANTED_SEATS: usize = 6;
+const WANTED_SEATS: usize = 10;
 /// How far from the hold's end the payment is sent, at most, on either side.
 const OFF_MAX: Duration = Duration::from_millis(40);
 /// How often a buyer comes back for a seat that was taken, and after how long.
 const RETURNS: u32 = 40;
-const RETURN_AFTER: (Duration, Duration) = (Duration::from_millis(10), Duration::from_millis(90));
+const RETURN_AFTER_LEAST: Duration = Duration::from_millis(10);
+const RETURN_AFTER_SPREAD: Duration = Duration::from_millis(80);
 
 /// The workload.
 #[derive(Debug)]
@@ -61,8 +62,7 @@ async fn wait_for(iteration: &mut Iteration, house: usize, seat: i64) -> Option<
             Ended::Refused(Refused::SeatsTaken) => {}
             Ended::Refused(_) | Ended::Unknown => return None,
         }
-        let (least, most) = RETURN_AFTER;
-        let pause = least + (most - least).mul_f64(iteration.rng.random());
+        let pause = RETURN_AFTER_LEAST + RETURN_AFTER_SPREAD.mul_f64(iteration.rng.random());
         if iteration.site.houses[house].is_sold(seat) || !iteration.pause(pause).await {
             return None;
         }

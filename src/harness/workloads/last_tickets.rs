@@ -52,26 +52,15 @@ async fn buy(
 ) -> Ended<()> {
     let wanted = Wanted::Any(count);
     if !holds_first {
-        return done(iteration.book(house, wanted).await);
+        return iteration.book(house, wanted).await.map(drop);
     }
     let held = match iteration.hold(house, wanted).await {
-        Ended::Ok(held) => held,
-        other => return done(other),
+        Ended::Ok(held) if !walks_away => held,
+        other => return other.map(drop),
     };
-    if walks_away {
-        return Ended::Ok(());
-    }
-    let paid = done(iteration.confirm(house, &held).await);
-    if paid == Ended::Refused(Refused::Declined) {
+    let paid = iteration.confirm(house, &held).await;
+    if let Ended::Refused(Refused::Declined) = paid {
         iteration.cancel(house, &held).await;
     }
-    paid
-}
-
-fn done<T>(ended: Ended<T>) -> Ended<()> {
-    match ended {
-        Ended::Ok(_) => Ended::Ok(()),
-        Ended::Refused(refused) => Ended::Refused(refused),
-        Ended::Unknown => Ended::Unknown,
-    }
+    paid.map(drop)
 }

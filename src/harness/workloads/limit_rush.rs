@@ -18,7 +18,7 @@ const ORDERS: usize = 4;
 /// Share of orders that are one-step sales.
 const ONE_STEP: f64 = 0.5;
 /// Share of what was granted that is given back.
-const GIVEN_BACK: f64 = 0.7;
+const GIVEN_BACK: f64 = 0.9;
 /// How long a buyer thinks about it, at most.
 const THINKS_MAX: Duration = Duration::from_millis(40);
 

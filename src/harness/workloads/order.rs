@@ -46,6 +46,17 @@ pub enum Ended<T> {
     Unknown,
 }
 
+impl<T> Ended<T> {
+    /// The same end, of something else.
+    pub fn map<U>(self, other: impl FnOnce(T) -> U) -> Ended<U> {
+        match self {
+            Self::Ok(granted) => Ended::Ok(other(granted)),
+            Self::Refused(refused) => Ended::Refused(refused),
+            Self::Unknown => Ended::Unknown,
+        }
+    }
+}
+
 /// A refusal, as far as buyers care.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Refused {
