@@ -264,7 +264,9 @@ fn tally(history: &[Operation]) -> Settled {
 #[cfg(test)]
 mod tests {
     use super::{Effect, Fate, apply, read, tally};
-    use crate::harness::recorder::crafted::{booking, confirm, ended, hold, reservation, user};
+    use crate::harness::recorder::crafted::{
+        book, booking, confirm, ended, hold, reservation, user,
+    };
     use crate::harness::recorder::{OpKind, Operation, Outcome};
     use crate::wire::IdempotencyStatus;
 
@@ -321,6 +323,26 @@ mod tests {
         let settled = settle(vec![other, unknown(sale)], &fate);
         assert_eq!(settled[1].settled, Some(Outcome::Fail), "the other body was granted already");
         assert_eq!(settled[0].settled, None, "what is known is left alone");
+    }
+
+    #[test]
+    fn a_sale_by_number_is_the_one_that_asked_for_as_many_tickets() {
+        let asked = |quantity, body: &str| Operation {
+            quantity: Some(quantity),
+            seats: Vec::new(),
+            request_sha256: body.to_owned(),
+            ..unknown(book(user(1), &[], booking(1), 0..10))
+        };
+        let effect = Effect {
+            reservation: Some(reservation(9)),
+            booking: Some(booking(1)),
+            seats: vec![7, 8],
+        };
+        let settled = settle(vec![asked(3, "three"), asked(2, "two")], &Fate::Granted(effect));
+        assert_eq!(settled[0].settled, Some(Outcome::Fail));
+        let op = &settled[1];
+        assert_eq!((op.settled, op.seats.as_slice()), (Some(Outcome::Ok), &[7, 8][..]));
+        assert_eq!((op.booking, op.reservation), (Some(booking(1)), Some(reservation(9))));
     }
 
     #[test]

@@ -92,7 +92,7 @@ fn on(section: &mut Section<'_>, strikes: Strikes, surroundings: &Surroundings<'
     if let Some(other) = others.into_iter().find(|other| section.value(other).is_some()) {
         section.refuse(
             other,
-            format!("a fault of this type strikes a {key}, not a {other}; write {key} = …"),
+            format!("a fault of this type strikes {}, not {}; write {key} = …", a(key), a(other)),
         );
     } else {
         section.need(&[key]);
@@ -115,6 +115,11 @@ fn on(section: &mut Section<'_>, strikes: Strikes, surroundings: &Surroundings<'
         Strikes::Streams(_) | Strikes::Proxies => FaultTarget::Proxy(name.to_owned()),
         Strikes::Processes | Strikes::Events => FaultTarget::Process(name.to_owned()),
     }
+}
+
+fn a(noun: &str) -> String {
+    let article = if noun.starts_with('e') { "an" } else { "a" };
+    format!("{article} {noun}")
 }
 
 /// Names of the processes of a run.

@@ -1,0 +1,214 @@
+//! What the database holds, read without changing anything: the judge's view. Knows nothing of the code that wrote it.
+
+/// What must not be.
+mod findings;
+
+use serde::{Deserialize, Serialize};
+use sqlx::PgConnection;
+use time::OffsetDateTime;
+use uuid::Uuid;
+
+pub use findings::{Finding, FindingKind};
+
+use super::{Storage, StorageError, StorageSettings, Tx};
+
+/// The database at one moment (one REPEATABLE READ transaction).
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Audit {
+    /// Database time of the reading.
+    #[serde(with = "time::serde::rfc3339")]
+    pub taken_at: OffsetDateTime,
+    /// Seats in the database.
+    pub seats_count: i64,
+    /// Seats with at least one live sale.
+    pub seats_sold: i64,
+    /// Everything that must not be.
+    pub findings: Vec<Finding>,
+    /// Every booking, by id.
+    pub bookings: Vec<BookingRow>,
+    /// Every reservation, by id.
+    pub reservations: Vec<ReservationRow>,
+    /// Every payment, by id.
+    pub payments: Vec<PaymentRow>,
+    /// Every event, by id.
+    pub events: Vec<EventRow>,
+}
+
+/// What an operator is told of a database.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Examination {
+    /// Database time of the reading.
+    #[serde(with = "time::serde::rfc3339")]
+    pub taken_at: OffsetDateTime,
+    /// Seats in the database.
+    pub seats_count: i64,
+    /// Seats with at least one live sale.
+    pub seats_sold: i64,
+    /// Everything that must not be.
+    pub findings: Vec<Finding>,
+}
+
+/// A booking.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BookingRow {
+    /// Booking id.
+    pub id: Uuid,
+    /// Reference.
+    pub reference: String,
+    /// The reservation it was made from.
+    pub reservation_id: Uuid,
+    /// Event.
+    pub event_id: Uuid,
+    /// Owner.
+    pub user_id: Uuid,
+    /// `pending`, `confirmed`, `cancelled` or `expired`.
+    pub state: String,
+    /// Total in cents.
+    pub total_cents: i64,
+    /// Its seats, sorted.
+    pub seat_ids: Vec<i64>,
+    /// Key of the request that made it.
+    pub idempotency_key: String,
+}
+
+/// A reservation.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReservationRow {
+    /// Reservation id.
+    pub id: Uuid,
+    /// Event.
+    pub event_id: Uuid,
+    /// Owner.
+    pub user_id: Uuid,
+    /// `held`, `confirmed`, `cancelled` or `expired`.
+    pub state: String,
+    /// Its seats, sorted.
+    pub seat_ids: Vec<i64>,
+    /// End of the hold, database time.
+    #[serde(with = "time::serde::rfc3339")]
+    pub expires_at: OffsetDateTime,
+    /// Key of the request that made it.
+    pub idempotency_key: String,
+}
+
+/// A payment as the server knows it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PaymentRow {
+    /// Payment id; the provider knows it by the same.
+    pub id: Uuid,
+    /// The reservation paid for.
+    pub reservation_id: Uuid,
+    /// `pending`, `captured`, `failed` or `refunded`.
+    pub state: String,
+    /// `charging`, `refunding` or `done`: where its saga stands.
+    pub step: String,
+    /// Amount in cents.
+    pub amount_cents: i64,
+    /// Key of the request that made it.
+    pub idempotency_key: String,
+}
+
+/// An event.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EventRow {
+    /// Event id.
+    pub id: Uuid,
+    /// `draft`, `published`, `cancelled` or `completed`.
+    pub status: String,
+    /// Tickets one user may have, where limited.
+    pub tickets_per_user_max: Option<i32>,
+}
+
+/// Examines the database of `storage` in one transaction.
+pub async fn examine(storage: &Storage) -> Result<Examination, StorageError> {
+    storage
+        .transaction("examine", async |mut tx: Tx| {
+            let examination = examine_within(&mut tx).await?;
+            Ok::<_, StorageError>((tx, examination))
+        })
+        .await
+}
+
+/// Reads everything in the database at this URL, in one transaction.
+pub async fn read(database_url: &str) -> Result<Audit, StorageError> {
+    let storage = Storage::open(&StorageSettings::for_command(database_url))?;
+    storage
+        .transaction("audit", async |mut tx: Tx| {
+            let Examination { taken_at, seats_count, seats_sold, findings } =
+                examine_within(&mut tx).await?;
+            let audit = Audit {
+                taken_at,
+                seats_count,
+                seats_sold,
+                findings,
+                bookings: bookings(&mut tx).await?,
+                reservations: reservations(&mut tx).await?,
+                payments: payments(&mut tx).await?,
+                events: events(&mut tx).await?,
+            };
+            Ok::<_, StorageError>((tx, audit))
+        })
+        .await
+}
+
+async fn examine_within(connection: &mut PgConnection) -> Result<Examination, StorageError> {
+    sqlx::query!("set transaction isolation level repeatable read, read only")
+        .execute(&mut *connection)
+        .await?;
+    let clock = sqlx::query!(
+        r#"select now() as "now!", count(*) as "seats!",
+                  (select count(distinct seat_id) from booking_seats where live) as "sold!" from seats"#
+    )
+    .fetch_one(&mut *connection)
+    .await?;
+    Ok(Examination {
+        taken_at: clock.now,
+        seats_count: clock.seats,
+        seats_sold: clock.sold,
+        findings: findings::find(connection).await?,
+    })
+}
+
+async fn events(connection: &mut PgConnection) -> Result<Vec<EventRow>, StorageError> {
+    let rows = sqlx::query_as!(
+        EventRow,
+        "select id, status::text as \"status!\", tickets_per_user_max from events order by id"
+    )
+    .fetch_all(connection)
+    .await?;
+    Ok(rows)
+}
+
+async fn bookings(connection: &mut PgConnection) -> Result<Vec<BookingRow>, StorageError> {
+    let rows = sqlx::query_as!(
+        BookingRow,
+        r#"select id, reference, reservation_id, event_id, user_id, state::text as "state!", total_cents, idempotency_key,
+                  array(select seat_id from booking_seats where booking_id = bookings.id order by seat_id) as "seat_ids!"
+           from bookings order by id"#
+    )
+    .fetch_all(connection)
+    .await?;
+    Ok(rows)
+}
+
+async fn reservations(connection: &mut PgConnection) -> Result<Vec<ReservationRow>, StorageError> {
+    let rows = sqlx::query_as!(
+        ReservationRow,
+        "select id, event_id, user_id, state::text as \"state!\", seat_ids, expires_at, idempotency_key
+         from reservations order by id"
+    )
+    .fetch_all(connection)
+    .await?;
+    Ok(rows)
+}
+
+async fn payments(connection: &mut PgConnection) -> Result<Vec<PaymentRow>, StorageError> {
+    let rows = sqlx::query_as!(
+        PaymentRow,
+        "select id, reservation_id, state::text as \"state!\", step::text as \"step!\", amount_cents, idempotency_key
+         from payments order by id"
+    )
+    .fetch_all(connection)
+    .await?;
+    Ok(rows)
+}
