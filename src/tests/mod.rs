@@ -12,6 +12,8 @@ mod strategies;
 mod routes;
 /// Registering, logging in, and what a stolen token is worth.
 mod accounts;
+/// How often somebody may call.
+mod limits;
 /// One key, one effect.
 mod idempotency;
 /// Money follows seats, whatever dies in between.
