@@ -39,3 +39,8 @@ create index bookings_confirmed_by_event on bookings (event_id) where state = 'c
 
 -- A ticket lets its bearer in once.
 alter table booking_seats add column checked_in_at timestamptz;
+
+-- A booking that is being paid for is a payment under way, and has the payment's id from the beginning: these are the
+-- ones its owner sees as pending, or as expired when nothing was charged before the hold ended.
+create index payments_without_booking_by_user on payments (user_id, created_at desc, id desc)
+    where state in ('pending', 'failed');

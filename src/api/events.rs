@@ -9,7 +9,6 @@ use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::Response;
 use serde::Deserialize;
 use time::OffsetDateTime;
-use utoipa::IntoParams;
 use uuid::Uuid;
 
 use super::error::ApiError;
@@ -30,7 +29,7 @@ const SEATS_PER_PAGE: i64 = 1000;
 const SEARCH_LENGTH_MAX: usize = 200;
 
 /// Which events, and which page of them.
-#[derive(Debug, Deserialize, IntoParams)]
+#[derive(Debug, Deserialize, utoipa::IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub struct EventQuery {
@@ -140,7 +139,7 @@ fn shown(event: &Event, message: &str) -> Response {
 }
 
 /// `?cursor=` of a list of seats.
-#[derive(Debug, Deserialize, IntoParams)]
+#[derive(Debug, Deserialize, utoipa::IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub struct SeatQuery {

@@ -11,7 +11,11 @@ use crate::domain::{IdempotencyKey, Refusal};
 use crate::storage::idempotency;
 use crate::wire;
 
-/// `GET /api/v1/idempotency/{key}`: the caller's own keys. Read from PostgreSQL, never from a cache.
+/// Look up what became of an operation of the caller's. Read from PostgreSQL, never from a cache; 404 means that no effect
+/// of it exists.
+#[utoipa::path(get, path = "/api/v1/idempotency/{key}", tag = "idempotency",
+    params(("key" = String, Path, min_length = 1, max_length = 255)),
+    responses((status = 200, description = "Where it stands", body = wire::Success<wire::IdempotencyStatus>)))]
 pub async fn show(
     State(app): State<App>,
     caller: Caller,

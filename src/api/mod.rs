@@ -32,6 +32,8 @@ pub mod tickets;
 pub mod idempotency;
 /// Is it alive, is it ready, what has it counted.
 pub mod health;
+/// The API described by itself.
+pub mod openapi;
 /// What surrounds every request.
 pub mod layers;
 /// Connections and their bounds.

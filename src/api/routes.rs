@@ -8,7 +8,7 @@ use axum::middleware;
 use axum::routing::{MethodRouter, delete, get, patch, post, put};
 
 use super::guard::{Access, guard};
-use super::{App, accounts, bookings, events, health, idempotency, reservations, tickets};
+use super::{App, accounts, bookings, events, health, idempotency, openapi, reservations, tickets};
 use crate::domain::Role;
 
 /// Largest seat map, in bytes.
@@ -113,7 +113,13 @@ pub static ROUTES: &[Route] = &[
         post(tickets::check_in)
     }),
     route(Method::GET, "/api/v1/idempotency/{key}", Access::SignedIn, || get(idempotency::show)),
-    free("/health", || get(health::ready)),
+    free("/api", || get(openapi::to_swagger)),
+    free("/api/", || get(openapi::swagger)),
+    free("/api/{file}", || get(openapi::swagger_asset)),
+    free(openapi::DOCUMENT, || get(openapi::document)),
+    free("/api/reference", || get(openapi::scalar)),
+    free("/api/reference/scalar.js", || get(openapi::scalar_script)),
+    free("/health", || get(health::overall)),
     free("/health/live", || get(health::live)),
     free("/health/ready", || get(health::ready)),
     free("/metrics", || get(health::metrics)),

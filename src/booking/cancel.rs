@@ -10,7 +10,8 @@ pub async fn cancel(
     user: UserId,
     id: ReservationId,
 ) -> Result<Reservation, BookingError> {
-    desk.storage
+    let cancelled = desk
+        .storage
         .transaction("cancel", async |mut tx: Tx| {
             let found = reservations::find(&mut tx, id).await?;
             let mut reservation = found.ok_or(Refusal::NotFound("reservation"))?;
@@ -19,7 +20,7 @@ pub async fn cancel(
             }
             if reservations::cancel(&mut tx, id).await? {
                 reservation.state = ReservationState::Cancelled;
-                return Ok((tx, reservation));
+                return Ok::<_, BookingError>((tx, reservation));
             }
             let now = reservations::find(&mut tx, id)
                 .await?
@@ -29,5 +30,7 @@ pub async fn cancel(
                 ended => Err(BookingError::Refused(Refusal::ReservationEnded(ended))),
             }
         })
-        .await
+        .await?;
+    desk.availability.forget(&[cancelled.event]).await;
+    Ok(cancelled)
 }

@@ -147,8 +147,8 @@ fn booking_of(desk: &Desk, payment: &Payment) -> Booking {
     let ticket =
         |seat: &_| Ticket { seat: *seat, number: TicketNumber::from_random(desk.entropy.bits()) };
     Booking {
-        id: BookingId(desk.entropy.uuid()),
-        reference: Reference::from_random(desk.entropy.uuid().as_u64_pair().1),
+        id: BookingId(payment.id.0),
+        reference: Reference::of_booking(BookingId(payment.id.0)),
         reservation: payment.reservation,
         event: payment.event,
         user: payment.user,

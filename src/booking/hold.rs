@@ -108,10 +108,13 @@ async fn hold_any(
 }
 
 async fn why_too_few(desk: &Desk, event: EventId, left: usize) -> Result<Refusal, BookingError> {
-    let mut connection = desk.storage.connection().await?;
-    Ok(match events::find(&mut connection, event).await? {
+    let found = {
+        let mut connection = desk.storage.connection().await?;
+        events::find(&mut connection, event).await?
+    };
+    // Of a draft, nobody is told.
+    Ok(match found.filter(|event| event.status != EventStatus::Draft) {
         None => Refusal::NotFound("event"),
-        Some(event) if event.status == EventStatus::Draft => Refusal::NotFound("event"),
         Some(event) if event.status != EventStatus::Published => Refusal::NotOnSale(event.status),
         Some(event) if event.admission == Admission::Seated => Refusal::SeatsHavePlaces,
         Some(_) => Refusal::NotEnoughLeft(left),
@@ -165,10 +168,11 @@ pub async fn record(
             Ok(response)
         }
         Recorded::KeyUsed => Err(BookingError::KeyUsed),
-        // Of an event that was never on sale, nobody is told.
-        Recorded::NotOnSale(EventStatus::Draft) => Err(Refusal::NotFound("event").into()),
-        Recorded::NotOnSale(status) => Err(Refusal::NotOnSale(status).into()),
-        Recorded::NoEvent => Err(Refusal::NotFound("event").into()),
+        Recorded::NotOnSale(status) if status != EventStatus::Draft => {
+            Err(Refusal::NotOnSale(status).into())
+        }
+        // Of a draft, nobody is told.
+        Recorded::NotOnSale(_) | Recorded::NoEvent => Err(Refusal::NotFound("event").into()),
     }
 }
 

@@ -68,7 +68,5 @@ fn reservation_of(request: &KeyedRequest) -> ReservationId {
 /// The hold's own key: a digest, which fits however long the buyer's key is. A buyer who sends such a key by hand meets
 /// nobody's holds but their own.
 fn key_of_hold(request: &KeyedRequest) -> IdempotencyKey {
-    let digest = Sha256::digest(request.key.as_str());
-    let digits: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
-    IdempotencyKey::of_digest(&digits)
+    IdempotencyKey::of_digest(&Sha256::digest(request.key.as_str()).into())
 }

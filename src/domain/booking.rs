@@ -40,9 +40,9 @@ pub struct Ticket {
 pub struct Reference(String);
 
 impl Reference {
-    /// The reference of 50 random bits.
-    pub fn from_random(bits: u64) -> Self {
-        Self(base32(u128::from(bits), 10))
+    /// The reference of the booking with this id: 50 of its random bits.
+    pub fn of_booking(id: BookingId) -> Self {
+        Self(base32(u128::from(id.0.as_u64_pair().1), 10))
     }
 
     /// One read from storage.
@@ -117,12 +117,15 @@ fn base32(bits: u128, characters: u32) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{BookingState, Reference, TicketNumber};
+    use uuid::Uuid;
+
+    use super::{BookingId, BookingState, Reference, TicketNumber};
 
     #[test]
     fn references_and_tickets_have_their_length_and_use_every_bit() {
-        assert_eq!(Reference::from_random(0).as_str(), "0000000000");
-        assert_eq!(Reference::from_random(u64::MAX).as_str(), "ZZZZZZZZZZ");
+        let reference = |bits| Reference::of_booking(BookingId(Uuid::from_u128(bits)));
+        assert_eq!(reference(0).as_str(), "0000000000");
+        assert_eq!(reference(u128::MAX).as_str(), "ZZZZZZZZZZ");
         assert_eq!(TicketNumber::from_random(u128::MAX).as_str().len(), 25);
         assert_ne!(TicketNumber::from_random(1 << 124), TicketNumber::from_random(0));
     }

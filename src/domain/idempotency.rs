@@ -20,10 +20,11 @@ impl IdempotencyKey {
         if fits { Ok(Self(text.to_owned())) } else { Err(IdempotencyKeyError) }
     }
 
-    /// A key that the server makes from another by its digest, in hexadecimal.
-    pub fn of_digest(hexadecimal: &str) -> Self {
-        let digits = hexadecimal.chars().filter(char::is_ascii_hexdigit).take(64);
-        Self(format!("one-step.{}", digits.collect::<String>()))
+    /// A key that the server makes from another, by its SHA-256.
+    pub fn of_digest(digest: &[u8; 32]) -> Self {
+        let digit = |nibble: u8| char::from_digit(u32::from(nibble), 16).unwrap_or('0');
+        let digits = digest.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]);
+        Self("one-step.".chars().chain(digits).collect())
     }
 
     /// The key.

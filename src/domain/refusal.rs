@@ -15,7 +15,7 @@ pub enum Refusal {
     #[error("{}", seats_unknown(.0))]
     UnknownSeats(Vec<SeatId>),
     /// Fewer tickets are left than were asked for.
-    #[error("{}", tickets_left(.0))]
+    #[error("{}", tickets_left(*.0))]
     NotEnoughLeft(usize),
     /// Its seats have places, and the order named none.
     #[error("seats of this event are chosen, name the ones you want in seat_ids")]
@@ -86,7 +86,7 @@ fn seats_taken(seats: &[SeatId]) -> String {
     format!("{} not available", numbered(seats))
 }
 
-fn tickets_left(left: &usize) -> String {
+fn tickets_left(left: usize) -> String {
     match left {
         0 => "no tickets are left".to_owned(),
         1 => "only 1 ticket is left".to_owned(),

@@ -16,7 +16,8 @@ pub const ONE_LIVE_SALE: &str = "booking_seats_one_live_sale";
 
 struct Row {
     id: Uuid,
-    reference: String,
+    /// None while it is being paid for.
+    reference: Option<String>,
     reservation_id: Uuid,
     event_id: Uuid,
     user_id: Uuid,
@@ -24,6 +25,7 @@ struct Row {
     total_cents: i64,
     seat_ids: Vec<i64>,
     ticket_numbers: Vec<String>,
+    created_at: OffsetDateTime,
 }
 
 impl TryFrom<Row> for Booking {
@@ -33,7 +35,9 @@ impl TryFrom<Row> for Booking {
         let tickets = row.seat_ids.into_iter().zip(row.ticket_numbers);
         Ok(Self {
             id: BookingId(row.id),
-            reference: Reference::stored(row.reference),
+            reference: row
+                .reference
+                .map_or_else(|| Reference::of_booking(BookingId(row.id)), Reference::stored),
             reservation: ReservationId(row.reservation_id),
             event: EventId(row.event_id),
             user: UserId(row.user_id),
@@ -70,7 +74,7 @@ pub async fn sell(connection: &mut PgConnection, sale: &Sale<'_>) -> Result<bool
     let (seats, tickets) = tickets(booking);
     let sold = sqlx::query_scalar!(
         r#"with charging as (
-               select id from payments where id = $1 and step = 'charging' for update),
+               select id, created_at from payments where id = $1 and step = 'charging' for update),
            hold as (
                select reservations.id from reservations, charging
                where reservations.id = $4 and state = 'held' and expires_at > now()
@@ -90,8 +94,8 @@ pub async fn sell(connection: &mut PgConnection, sale: &Sale<'_>) -> Result<bool
                from theirs, allowed where seats.id = theirs.id),
            booking as (
                insert into bookings (id, reference, reservation_id, event_id, user_id, state, total_cents,
-                                     idempotency_key)
-               select $2, $3, $4, $5, $6, 'confirmed', $7, $10 from allowed),
+                                     idempotency_key, created_at)
+               select $2, $3, $4, $5, $6, 'confirmed', $7, $10, charging.created_at from allowed, charging),
            linked as (
                insert into booking_seats (booking_id, seat_id, ticket_number, price_cents)
                select $2, theirs.id, ordered.ticket_number, price_cents
@@ -137,7 +141,8 @@ pub enum By<'a> {
     Reference(&'a str),
 }
 
-/// The booking, if there is one.
+/// The booking, if there is one. By its id, one that is being paid for is found too, as pending, and one whose hold ended
+/// before anything was charged, as expired; neither has tickets.
 pub async fn find(
     connection: &mut PgConnection,
     by: By<'_>,
@@ -148,14 +153,25 @@ pub async fn find(
     };
     let row = sqlx::query_as!(
         Row,
-        r#"select bookings.id, reference, reservation_id, event_id, user_id, state::text as "state!", total_cents,
-                  array_agg(seat_id order by seat_id) as "seat_ids!",
-                  array_agg(ticket_number order by seat_id) as "ticket_numbers!"
-           from bookings join booking_seats on booking_id = bookings.id
-           where bookings.id = (
-               select id from bookings where id = $1
-               union all select id from bookings where reference = $2)
-           group by bookings.id"#,
+        r#"with booked as (
+               select id, reference, reservation_id, event_id, user_id, state::text as state, total_cents, created_at
+               from bookings where id = $1
+               union all
+               select id, reference, reservation_id, event_id, user_id, state::text, total_cents, created_at
+               from bookings where reference = $2),
+           unpaid as (
+               select payments.id, null, reservation_id, event_id, payments.user_id,
+                      case when payments.state = 'pending' then 'pending' else 'expired' end, amount_cents,
+                      payments.created_at
+               from payments join reservations on reservations.id = reservation_id
+               where payments.id = $1 and not exists (select from booked)
+                 and (payments.state = 'pending' or (payments.state = 'failed' and reservations.state = 'expired')))
+           select id as "id!", reference, reservation_id as "reservation_id!", event_id as "event_id!", user_id as "user_id!",
+                  state as "state!", total_cents as "total_cents!", created_at as "created_at!",
+                  array(select seat_id from booking_seats where booking_id = found.id order by seat_id) as "seat_ids!",
+                  array(select ticket_number from booking_seats where booking_id = found.id order by seat_id)
+                      as "ticket_numbers!"
+           from (select * from booked union all select * from unpaid) as found"#,
         id,
         reference
     )
@@ -164,7 +180,8 @@ pub async fn find(
     row.map(Booking::try_from).transpose()
 }
 
-/// A user's bookings with the time each was made, newest first; `after` is where the last page ended.
+/// A user's bookings with the time each was begun, newest first, as [`find`] sees them; `after` is where the last page
+/// ended.
 pub async fn list_of_user(
     connection: &mut PgConnection,
     user: UserId,
@@ -172,14 +189,28 @@ pub async fn list_of_user(
     limit: i64,
 ) -> Result<Vec<(OffsetDateTime, Booking)>, StorageError> {
     let (after_time, after_id) = after.unzip();
-    let rows = sqlx::query!(
-        r#"select id, reference, reservation_id, event_id, user_id, state::text as "state!", total_cents, created_at,
-                  array(select seat_id from booking_seats where booking_id = bookings.id order by seat_id)
-                      as "seat_ids!",
-                  array(select ticket_number from booking_seats where booking_id = bookings.id order by seat_id)
+    let rows = sqlx::query_as!(
+        Row,
+        r#"with booked as (
+               select id, reference, reservation_id, event_id, user_id, state::text as state, total_cents, created_at
+               from bookings
+               where user_id = $1 and ($2::timestamptz is null or (created_at, id) < ($2, $3::uuid))
+               order by created_at desc, id desc limit $4),
+           unpaid as (
+               select payments.id, null, reservation_id, event_id, payments.user_id,
+                      case when payments.state = 'pending' then 'pending' else 'expired' end, amount_cents,
+                      payments.created_at
+               from payments join reservations on reservations.id = reservation_id
+               where payments.user_id = $1 and payments.state in ('pending', 'failed')
+                 and (payments.state = 'pending' or reservations.state = 'expired')
+                 and ($2::timestamptz is null or (payments.created_at, payments.id) < ($2, $3::uuid))
+               order by payments.created_at desc, payments.id desc limit $4)
+           select id as "id!", reference, reservation_id as "reservation_id!", event_id as "event_id!", user_id as "user_id!",
+                  state as "state!", total_cents as "total_cents!", created_at as "created_at!",
+                  array(select seat_id from booking_seats where booking_id = found.id order by seat_id) as "seat_ids!",
+                  array(select ticket_number from booking_seats where booking_id = found.id order by seat_id)
                       as "ticket_numbers!"
-           from bookings
-           where user_id = $1 and ($2::timestamptz is null or (created_at, id) < ($2, $3::uuid))
+           from (select * from booked union all select * from unpaid) as found
            order by created_at desc, id desc limit $4"#,
         user.0,
         after_time,
@@ -188,22 +219,7 @@ pub async fn list_of_user(
     )
     .fetch_all(connection)
     .await?;
-    rows.into_iter()
-        .map(|row| {
-            let booking = Row {
-                id: row.id,
-                reference: row.reference,
-                reservation_id: row.reservation_id,
-                event_id: row.event_id,
-                user_id: row.user_id,
-                state: row.state,
-                total_cents: row.total_cents,
-                seat_ids: row.seat_ids,
-                ticket_numbers: row.ticket_numbers,
-            };
-            Ok((row.created_at, booking.try_into()?))
-        })
-        .collect()
+    rows.into_iter().map(|row| Ok((row.created_at, row.try_into()?))).collect()
 }
 
 /// Whether tickets that were used stand in the way of a cancellation.

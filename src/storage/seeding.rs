@@ -41,10 +41,10 @@ pub async fn copy_seats(
 ) -> Result<u64, StorageError> {
     let statement = match into {
         CopyInto::Seats => {
-            "copy seats (event_id, section, row_label, number, price_cents) from stdin (format csv)"
+            "copy seats (event_id, section, row_label, number, price_cents) from stdin (format csv, null '\\N')"
         }
         CopyInto::Staging => {
-            "copy staged_seats (event_id, section, row_label, number, price_cents) from stdin (format csv)"
+            "copy staged_seats (event_id, section, row_label, number, price_cents) from stdin (format csv, null '\\N')"
         }
     };
     let mut copy = connection.copy_in_raw(statement).await?;

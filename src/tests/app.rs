@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use jsonwebtoken::{DecodingKey, EncodingKey, Header};
 use metrics_exporter_prometheus::PrometheusBuilder;
-use reqwest::{Method, StatusCode};
+use reqwest::header::HeaderMap;
+use reqwest::{Method, RequestBuilder, StatusCode};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
@@ -25,7 +26,7 @@ use crate::booking::desk::WhenLocksUnreachable;
 use crate::booking::strategies;
 use crate::booking::{Desk, DeskSettings};
 use crate::clock;
-use crate::domain::{Admission, EventId, EventStatus, HoldTtl};
+use crate::domain::{Admission, EventId, EventStatus, HoldTtl, Role};
 use crate::entropy::Entropy;
 use crate::locks::{AnswerCache, AvailabilityCache, Node, RateLimiter, Redlock, RedlockSettings};
 use crate::payments::{PROVIDERS, ProviderSettings};
@@ -116,6 +117,7 @@ pub struct Got {
     pub status: StatusCode,
     pub replayed: bool,
     pub retry_after: Option<String>,
+    pub headers: HeaderMap,
     pub body: String,
 }
 
@@ -128,6 +130,18 @@ impl Got {
         body.data
     }
 
+    /// The status and the reason of a refusal.
+    #[track_caller]
+    pub fn refusal(&self) -> (u16, String) {
+        assert!(!self.status.is_success(), "{}", self.body);
+        (self.status.as_u16(), self.reason())
+    }
+
+    /// `meta.next_cursor` of a page.
+    pub fn next_cursor(&self) -> Option<String> {
+        value(&self.body)["meta"]["next_cursor"].as_str().map(str::to_owned)
+    }
+
     /// The machine-readable reason of a refusal.
     #[track_caller]
     pub fn reason(&self) -> String {
@@ -138,7 +152,99 @@ impl Got {
     }
 }
 
+/// A request under construction.
+pub struct Call(RequestBuilder);
+
+impl Call {
+    /// As this user in this role.
+    pub fn role(self, user: Uuid, role: Role) -> Self {
+        let claims = Claims { role: role.name().to_owned(), ..claims(user) };
+        Self(self.0.bearer_auth(token(&claims)))
+    }
+
+    /// As this customer.
+    pub fn user(self, user: Uuid) -> Self {
+        self.role(user, Role::Customer)
+    }
+
+    pub fn header(self, name: &str, value: &str) -> Self {
+        Self(self.0.header(name, value))
+    }
+
+    /// Under a fresh key.
+    pub fn keyed(self) -> Self {
+        self.header(wire::IDEMPOTENCY_KEY, &key())
+    }
+
+    /// From this version.
+    pub fn if_match(self, version: i64) -> Self {
+        self.header("if-match", &format!("\"{version}\""))
+    }
+
+    pub fn json(self, body: &Value) -> Self {
+        Self(self.0.json(body))
+    }
+
+    pub fn body(self, kind: &str, body: impl Into<reqwest::Body>) -> Self {
+        Self(self.0.header("content-type", kind).body(body))
+    }
+
+    pub async fn send(self) -> Got {
+        got(self.0.send().await.unwrap()).await
+    }
+}
+
 impl TestApp {
+    /// A request to be filled in.
+    pub fn call(&self, method: Method, path: &str) -> Call {
+        Call(self.http.request(method, format!("{}{path}", self.url)))
+    }
+
+    /// A general-admission event on sale, run by `organizer`.
+    pub async fn general_event(
+        &self,
+        organizer: Uuid,
+        tickets: i32,
+        limit: Option<i32>,
+    ) -> wire::Event {
+        let body = json!({
+            "title": "Concert", "venue": "Field", "starts_at": "2030-06-01T20:00:00Z",
+            "general_admission": {"quantity": tickets, "price_cents": PRICE_CENTS},
+            "tickets_per_user_max": limit,
+        });
+        let created = self
+            .call(Method::POST, "/api/v1/events")
+            .role(organizer, Role::Organizer)
+            .json(&body)
+            .send()
+            .await;
+        assert_eq!(created.status, StatusCode::CREATED, "{}", created.body);
+        let draft: wire::Event = created.data();
+        let published = self.set_status(organizer, &draft, "published").await;
+        assert_eq!(published.status, StatusCode::OK, "{}", published.body);
+        published.data()
+    }
+
+    /// Asks for another status of an event.
+    pub async fn set_status(&self, organizer: Uuid, event: &wire::Event, status: &str) -> Got {
+        self.call(Method::PATCH, &format!("/api/v1/events/{}", event.id))
+            .role(organizer, Role::Organizer)
+            .if_match(event.version)
+            .json(&json!({"status": status}))
+            .send()
+            .await
+    }
+
+    /// Buys in one step.
+    pub async fn buy(&self, user: Uuid, key: &str, body: &Value) -> Got {
+        self.call(Method::POST, "/api/v1/bookings")
+            .user(user)
+            .header(wire::IDEMPOTENCY_KEY, key)
+            .json(body)
+            .send()
+            .await
+    }
+
     pub async fn start(setup: Setup) -> Self {
         let exe = std::env::current_exe().unwrap().parent().unwrap().with_file_name("ticketctl");
         let spec = StackSpec {
@@ -277,6 +383,7 @@ async fn got(response: reqwest::Response) -> Got {
         status: response.status(),
         replayed: header(wire::IDEMPOTENT_REPLAYED).as_deref() == Some("true"),
         retry_after: header("retry-after"),
+        headers: response.headers().clone(),
         body: response.text().await.unwrap(),
     }
 }
@@ -294,6 +401,12 @@ pub fn claims(user: Uuid) -> Claims {
 /// Anything signed with the server's secret.
 pub fn token<T: Serialize>(claims: &T) -> String {
     jsonwebtoken::encode(&Header::default(), claims, &EncodingKey::from_secret(SECRET)).unwrap()
+}
+
+/// The path with a query.
+pub fn asking(path: &str, pairs: &[(&str, &str)]) -> String {
+    let url = reqwest::Url::parse_with_params(&format!("http://host{path}"), pairs).unwrap();
+    format!("{}?{}", url.path(), url.query().unwrap_or_default())
 }
 
 /// A fresh key.

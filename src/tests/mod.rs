@@ -10,6 +10,18 @@ mod queries;
 mod strategies;
 /// The routes, their refusals included.
 mod routes;
+/// Who may call which route, the whole table.
+mod access;
+/// Preparing, finding and editing events.
+mod events;
+/// One step, lists, cancellation, general admission, limits.
+mod bookings;
+/// Tickets and the door.
+mod tickets;
+/// The API's description of itself.
+mod openapi;
+/// Requests that mean harm.
+mod hostile;
 /// Registering, logging in, and what a stolen token is worth.
 mod accounts;
 /// How often somebody may call.

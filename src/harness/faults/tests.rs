@@ -90,7 +90,8 @@ impl Site {
             strategy: "row_lock".to_owned(),
             database_url: through(stack.database_url(), 0),
             redis_urls: vec![through(&stack.redis_urls()[0], 1)],
-            env: BTreeMap::new(),
+            // The one job whose round is a transaction of two statements.
+            env: BTreeMap::from([("CLEANUP_EVERY".to_owned(), "50ms".to_owned())]),
         };
         let base_url = stack.start_server(server).await.unwrap().base_url;
         let target = Target { instances: 1, redis_nodes: 1, ..sample().target };

@@ -1,0 +1,303 @@
+//! Preparing, finding and editing events.
+
+use reqwest::{Method, StatusCode};
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use super::app::{Call, PRICE_CENTS, Setup, TestApp, asking};
+use crate::domain::Role;
+use crate::wire::{self, EventStatus};
+
+const MAP: &str = "section,row,number,price\nStalls,A,1,45\nStalls,A,2,45.50\n";
+
+fn draft(title: &str, venue: &str, starts_at: &str) -> Value {
+    json!({"title": title, "venue": venue, "starts_at": starts_at})
+}
+
+async fn created(app: &TestApp, organizer: Uuid, body: &Value) -> wire::Event {
+    let got = app
+        .call(Method::POST, "/api/v1/events")
+        .role(organizer, Role::Organizer)
+        .json(body)
+        .send()
+        .await;
+    assert_eq!(got.status, StatusCode::CREATED, "{}", got.body);
+    assert_eq!(got.headers["etag"], "\"1\"");
+    got.data()
+}
+
+fn on_event(app: &TestApp, method: Method, event: &wire::Event, organizer: Uuid) -> Call {
+    app.call(method, &format!("/api/v1/events/{}", event.id)).role(organizer, Role::Organizer)
+}
+
+fn upload(app: &TestApp, event: &wire::Event, organizer: Uuid, version: i64, map: &str) -> Call {
+    app.call(Method::PUT, &format!("/api/v1/events/{}/seats", event.id))
+        .role(organizer, Role::Organizer)
+        .if_match(version)
+        .body("text/csv", map.to_owned())
+}
+
+#[tokio::test]
+async fn an_event_goes_from_draft_to_sale_to_its_end() {
+    let app = TestApp::start(Setup::default()).await;
+    let organizer = Uuid::new_v4();
+    let event = created(&app, organizer, &draft("Hamlet", "Globe", "2030-05-01T19:00:00Z")).await;
+    assert_eq!((event.status, event.version), (EventStatus::Draft, 1));
+    // A draft is nobody else's business.
+    let path = format!("/api/v1/events/{}", event.id);
+    for suffix in ["", "/seats", "/availability"] {
+        let path = format!("{path}{suffix}");
+        assert_eq!(app.get(&path, None).await.status, StatusCode::NOT_FOUND, "{path}");
+        assert_eq!(app.get(&path, Some(Uuid::new_v4())).await.status, StatusCode::NOT_FOUND);
+    }
+    let own = on_event(&app, Method::GET, &event, organizer).send().await;
+    assert_eq!(own.status, StatusCode::OK);
+    // Without seats there is nothing to sell.
+    let empty = app.set_status(organizer, &event, "published").await;
+    assert_eq!(empty.refusal(), (409, "no_seats".to_owned()));
+    let seated = upload(&app, &event, organizer, 1, MAP).send().await;
+    assert_eq!(seated.data::<wire::SeatMap>().seats, 2);
+    assert_eq!(seated.headers["etag"], "\"2\"");
+    let event = wire::Event { version: 2, ..event };
+    let published = app.set_status(organizer, &event, "published").await;
+    let event: wire::Event = published.data();
+    assert_eq!((event.status, event.version), (EventStatus::Published, 3));
+    let seats: Vec<wire::Seat> = app.get(&format!("{path}/seats"), None).await.data();
+    assert_eq!(seats.iter().map(|seat| seat.price_cents).collect::<Vec<_>>(), [4500, 4550]);
+    // What is on sale keeps its seats, and is not deleted.
+    let late = upload(&app, &event, organizer, 3, MAP).send().await;
+    assert_eq!(late.refusal(), (409, "not_draft".to_owned()));
+    let deleted = on_event(&app, Method::DELETE, &event, organizer).if_match(3).send().await;
+    assert_eq!(deleted.refusal(), (409, "status".to_owned()));
+    let back = app.set_status(organizer, &event, "draft").await;
+    assert_eq!(back.refusal(), (409, "status".to_owned()));
+    let over: wire::Event = app.set_status(organizer, &event, "completed").await.data();
+    assert_eq!(over.status, EventStatus::Completed);
+    let gone = on_event(&app, Method::DELETE, &over, organizer).if_match(over.version).send().await;
+    assert_eq!(gone.status, StatusCode::OK, "{}", gone.body);
+    assert_eq!(app.get(&path, None).await.status, StatusCode::NOT_FOUND);
+    let held = app
+        .call(Method::POST, "/api/v1/reservations")
+        .user(Uuid::new_v4())
+        .keyed()
+        .json(&json!({"event_id": event.id, "seat_ids": [seats[0].id]}))
+        .send()
+        .await;
+    assert_eq!(held.refusal(), (404, "not_found".to_owned()));
+}
+
+#[tokio::test]
+async fn of_two_organizers_who_edit_at_once_one_is_told_to_read_again() {
+    let app = TestApp::start(Setup::default()).await;
+    let organizer = Uuid::new_v4();
+    let event = created(&app, organizer, &draft("Hamlet", "Globe", "2030-05-01T19:00:00Z")).await;
+    let edit = |title: &'static str| {
+        on_event(&app, Method::PATCH, &event, organizer)
+            .if_match(event.version)
+            .json(&json!({"title": title}))
+            .send()
+    };
+    let (one, two) = tokio::join!(edit("Macbeth"), edit("Othello"));
+    let mut statuses = [one.status.as_u16(), two.status.as_u16()];
+    statuses.sort_unstable();
+    assert_eq!(statuses, [200, 412]);
+    let (won, lost) = if one.status == StatusCode::OK { (one, two) } else { (two, one) };
+    assert_eq!(lost.reason(), "if_match");
+    let now: wire::Event = on_event(&app, Method::GET, &event, organizer).send().await.data();
+    assert_eq!(now, won.data::<wire::Event>());
+    assert_eq!(now.version, 2);
+    let blind = on_event(&app, Method::PATCH, &event, organizer).json(&json!({})).send().await;
+    assert_eq!(blind.status.as_u16(), 428);
+    let stale = upload(&app, &event, organizer, 1, MAP).send().await;
+    assert_eq!(stale.status.as_u16(), 412);
+}
+
+#[tokio::test]
+async fn an_event_that_makes_no_sense_is_refused_with_the_field() {
+    let app = TestApp::start(Setup::default()).await;
+    let organizer = Uuid::new_v4();
+    let good = draft("Hamlet", "Globe", "2030-05-01T19:00:00Z");
+    let with = |field: &str, value: Value| {
+        let mut body = good.clone();
+        body[field] = value;
+        body
+    };
+    for (body, field) in [
+        (with("title", json!("  ")), "title"),
+        (with("title", json!("x".repeat(201))), "title"),
+        (with("venue", json!("a\u{1b}[0m")), "venue"),
+        (with("description", json!("x".repeat(5001))), "description"),
+        (with("starts_at", json!("tomorrow")), "body"),
+        (with("tickets_per_user_max", json!(0)), "tickets_per_user_max"),
+        (
+            with("general_admission", json!({"quantity": 0, "price_cents": 1})),
+            "general_admission.quantity",
+        ),
+        (
+            with("general_admission", json!({"quantity": 1, "price_cents": 0})),
+            "general_admission.price_cents",
+        ),
+        (with("colour", json!("red")), "body"),
+    ] {
+        let got = app
+            .call(Method::POST, "/api/v1/events")
+            .role(organizer, Role::Organizer)
+            .json(&body)
+            .send()
+            .await;
+        assert_eq!(got.refusal(), (422, field.to_owned()), "{body}");
+    }
+    let event = created(&app, organizer, &good).await;
+    for (map, says) in [
+        ("section,row,number,price\nA,1,1,free\n", "line 2"),
+        ("section,row,number,price\nA,1,1,5\nA,1,1,5\n", "line 3"),
+        ("a,b\n1,2\n", "line 2"),
+        ("", "no seats"),
+    ] {
+        let got = upload(&app, &event, organizer, 1, map).send().await;
+        assert_eq!(got.refusal(), (422, "seat_map".to_owned()), "{map:?}");
+        assert!(got.body.contains(says), "{}", got.body);
+    }
+    let seats = on_event(&app, Method::GET, &event, organizer).send().await;
+    assert_eq!(seats.data::<wire::Event>().version, 1, "a refused upload changed the event");
+}
+
+#[tokio::test]
+async fn events_are_found_by_date_status_venue_price_and_text_page_by_page() {
+    let app = TestApp::start(Setup::default()).await;
+    let organizer = Uuid::new_v4();
+    let mut ids = Vec::new();
+    for (title, venue, start, price) in [
+        ("Hamlet", "Globe", "2031-05-01T19:00:00Z", 1000),
+        ("Macbeth", "Globe", "2031-05-02T19:00:00Z", 2000),
+        ("Blues night", "Cellar", "2031-05-02T19:00:00Z", 3000),
+        ("Jazz night", "Cellar", "2031-05-03T19:00:00Z", 4000),
+    ] {
+        let mut body = draft(title, venue, start);
+        body["general_admission"] = json!({"quantity": 2, "price_cents": price});
+        let event = created(&app, organizer, &body).await;
+        let published: wire::Event = app.set_status(organizer, &event, "published").await.data();
+        ids.push(published);
+    }
+    created(&app, organizer, &draft("Secret", "Globe", "2031-05-02T19:00:00Z")).await;
+    let titles = async |pairs: &[(&str, &str)]| {
+        let got = app.get(&asking("/api/v1/events", pairs), None).await;
+        assert_eq!(got.status, StatusCode::OK, "{}", got.body);
+        let found: Vec<wire::Event> = got.data();
+        let mut titles: Vec<String> = found.into_iter().map(|event| event.title).collect();
+        titles.retain(|title| title != "Test");
+        titles.sort();
+        titles
+    };
+    assert_eq!(titles(&[("venue", "gLOBE")]).await, ["Hamlet", "Macbeth"]);
+    assert_eq!(titles(&[("q", "night")]).await, ["Blues night", "Jazz night"]);
+    assert_eq!(titles(&[("q", "night -jazz")]).await, ["Blues night"]);
+    assert_eq!(titles(&[("q", "globe hamlet")]).await, ["Hamlet"]);
+    assert_eq!(
+        titles(&[("price_min", "1500"), ("price_max", "3000")]).await,
+        ["Blues night", "Macbeth"]
+    );
+    assert_eq!(
+        titles(&[("from", "2031-05-02T00:00:00Z"), ("to", "2031-05-03T00:00:00Z")]).await,
+        ["Blues night", "Macbeth"]
+    );
+    assert_eq!(titles(&[("status", "completed")]).await, Vec::<String>::new());
+    app.set_status(organizer, &ids[0], "cancelled").await;
+    assert_eq!(titles(&[("status", "cancelled")]).await, ["Hamlet"]);
+    let anonymous = app.get("/api/v1/events?status=draft", None).await;
+    assert_eq!(anonymous.status, StatusCode::UNAUTHORIZED);
+    let drafts = async |user| -> Vec<wire::Event> {
+        let call = app.call(Method::GET, "/api/v1/events?status=draft");
+        call.role(user, Role::Organizer).send().await.data()
+    };
+    assert_eq!(drafts(organizer).await.len(), 1);
+    assert_eq!(drafts(Uuid::new_v4()).await.len(), 0, "somebody sees another's drafts");
+    // Pages of one, two of which start at the same moment, meet every event once.
+    let (mut seen, mut cursor) = (Vec::new(), None::<String>);
+    loop {
+        let mut pairs = vec![("limit", "1"), ("from", "2031-01-01T00:00:00Z")];
+        if let Some(cursor) = &cursor {
+            pairs.push(("cursor", cursor));
+        }
+        let got = app.get(&asking("/api/v1/events", &pairs), None).await;
+        seen.extend(got.data::<Vec<wire::Event>>().into_iter().map(|event| event.title));
+        cursor = got.next_cursor();
+        if cursor.is_none() {
+            break;
+        }
+        assert!(seen.len() <= 4, "pages go on for ever: {seen:?}");
+    }
+    seen.sort();
+    assert_eq!(seen, ["Blues night", "Jazz night", "Macbeth"]);
+    assert_eq!(
+        app.get("/api/v1/events?limit=101", None).await.refusal(),
+        (400, "limit".to_owned())
+    );
+}
+
+#[tokio::test]
+async fn a_count_is_cached_and_taken_away_by_every_change() {
+    let app = TestApp::start(Setup::default()).await;
+    let user = Uuid::new_v4();
+    let total = i64::try_from(app.seats.len()).unwrap();
+    assert_eq!(app.availability().await.available, total);
+    // Damage behind the server's back shows that the count came from the cache, until a sale takes it away.
+    app.sql("update seats set held_until = now() + interval '1 hour', reservation_id = gen_random_uuid() where number = 20").await;
+    assert_eq!(app.availability().await.available, total, "the count was not cached");
+    let held = app.held(user, &[app.seats[0]]).await;
+    assert_eq!(app.availability().await.available, total - 2);
+    let booking: wire::Booking = app.confirm(user, &super::app::key(), held.id).await.data();
+    assert_eq!(app.availability().await.sold, 1);
+    let path = format!("/api/v1/bookings/{}/cancel", booking.id);
+    app.call(Method::PATCH, &path).user(user).send().await;
+    assert_eq!((app.availability().await.sold, app.availability().await.held), (0, 1));
+    let held = app.held(user, &[app.seats[1]]).await;
+    assert_eq!(app.availability().await.held, 2);
+    app.cancel(user, held.id).await;
+    assert_eq!(app.availability().await.held, 1);
+}
+
+#[tokio::test]
+async fn calling_an_event_off_gives_every_hold_and_booking_back() {
+    let app = TestApp::start(Setup::default()).await;
+    let organizer = Uuid::new_v4();
+    let event = app.general_event(organizer, 10, None).await;
+    let order = json!({"event_id": event.id, "quantity": 2});
+    let mut buyers = Vec::new();
+    for _ in 0..3 {
+        let buyer = Uuid::new_v4();
+        let booking: wire::Booking = app.buy(buyer, &super::app::key(), &order).await.data();
+        buyers.push((buyer, booking));
+    }
+    let holder = Uuid::new_v4();
+    let held = app
+        .call(Method::POST, "/api/v1/reservations")
+        .user(holder)
+        .keyed()
+        .json(&order)
+        .send()
+        .await;
+    let held: wire::Reservation = held.data();
+    let off = app.set_status(organizer, &event, "cancelled").await;
+    assert_eq!(off.status, StatusCode::OK, "{}", off.body);
+    let late = app.buy(Uuid::new_v4(), &super::app::key(), &order).await;
+    assert_eq!(late.refusal(), (409, "not_on_sale".to_owned()));
+    let paid = app.confirm(holder, &super::app::key(), held.id).await;
+    assert_eq!(paid.refusal(), (409, "not_on_sale".to_owned()));
+    let done = crate::booking::refund::called_off(&app.desk).await.unwrap();
+    assert_eq!((done.bookings, done.holds), (3, 1));
+    assert_eq!(
+        crate::booking::refund::called_off(&app.desk).await.unwrap(),
+        crate::booking::refund::GivenBack::default()
+    );
+    for (buyer, booking) in buyers {
+        let now: wire::Booking =
+            app.get(&format!("/api/v1/bookings/{}", booking.id), Some(buyer)).await.data();
+        assert_eq!(now.state, "cancelled");
+    }
+    let ledger = app.stack.payments().ledger();
+    assert_eq!(ledger.len(), 3);
+    assert!(ledger.iter().all(|charge| charge.state == wire::ChargeState::Refunded), "{ledger:?}");
+    assert_eq!(ledger[0].amount_cents, 2 * PRICE_CENTS);
+    app.clean_audit().await;
+}
