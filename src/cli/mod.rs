@@ -11,6 +11,8 @@ pub mod payments;
 pub mod repeat;
 /// The booking server.
 pub mod serve;
+/// What a client of the server may take.
+pub mod limits;
 /// Proof that no seat is sold twice.
 pub mod chaos;
 /// The schema.

@@ -6,7 +6,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use axum::serve::ListenerExt as _;
 use clap::builder::{PossibleValue, PossibleValuesParser};
 use jsonwebtoken::{DecodingKey, EncodingKey};
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
@@ -17,10 +16,11 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::BadInput;
+use super::limits::LimitArgs;
 use super::payments::PaymentArgs;
 use super::shared::{masked, positive_duration};
 use crate::accounts::{self, Accounts, Passwords, TokenTtls, password};
-use crate::api::{self, App, render};
+use crate::api::{self, App, listen, render};
 use crate::booking::Desk;
 use crate::booking::desk::WhenLocksUnreachable;
 use crate::booking::jobs::{self, Schedule};
@@ -84,6 +84,8 @@ pub struct Args {
     hold_ttl: HoldTtl,
     #[command(flatten)]
     accounts: AccountArgs,
+    #[command(flatten)]
+    limits: LimitArgs,
     #[command(flatten)]
     payments: PaymentArgs,
     #[command(flatten)]
@@ -185,6 +187,7 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
     let app = App {
         desk: Arc::clone(&desk),
         accounts: Arc::new(open_accounts(&args, storage.clone())?),
+        limits: Arc::new(args.limits.limits(&nodes)?),
         nodes,
         token_key: Arc::new(DecodingKey::from_secret(args.jwt_secret.as_bytes())),
         hold_ttl: args.hold_ttl,
@@ -209,12 +212,17 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
             }
         }
     }));
-    let listener = listener.tap_io(|stream| {
-        if let Err(error) = stream.set_nodelay(true) {
-            tracing::debug!(%error, "TCP_NODELAY was refused");
-        }
-    });
-    axum::serve(listener, api::router(app)).with_graceful_shutdown(stop_signal()).await?;
+    let closing = CancellationToken::new();
+    let mut server = JoinSet::new();
+    server.spawn(listen::serve(listener, api::router(app), args.limits.bounds(), closing.clone()));
+    tokio::select! {
+        () = stop_signal() => {}
+        _ = server.join_next() => anyhow::bail!("the server ended by itself, its log says why"),
+    }
+    closing.cancel();
+    if tokio::time::timeout(SHUTDOWN_WITHIN, server.join_next()).await.is_err() {
+        tracing::warn!("some requests did not end in time");
+    }
     stop.cancel();
     work.close();
     if tokio::time::timeout(SHUTDOWN_WITHIN, finish(background, work)).await.is_err() {

@@ -24,6 +24,8 @@ mod openapi;
 mod hostile;
 /// Registering, logging in, and what a stolen token is worth.
 mod accounts;
+/// How often somebody may call.
+mod limits;
 /// One key, one effect.
 mod idempotency;
 /// Money follows seats, whatever dies in between.
