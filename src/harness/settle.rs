@@ -186,7 +186,7 @@ fn effect(kind: OpKind, answer: serde_json::Value) -> Option<Effect> {
             held.seat_ids.sort_unstable();
             Some(Effect { reservation: Some(held.id), booking: None, seats: held.seat_ids })
         }
-        OpKind::Confirm => {
+        OpKind::Confirm | OpKind::Book => {
             let booked: wire::Booking = data(answer)?;
             let mut seats: Vec<i64> = booked.tickets.iter().map(|ticket| ticket.seat_id).collect();
             seats.sort_unstable();
@@ -196,7 +196,7 @@ fn effect(kind: OpKind, answer: serde_json::Value) -> Option<Effect> {
                 seats,
             })
         }
-        OpKind::Cancel | OpKind::Read => None,
+        OpKind::Cancel | OpKind::CancelBooking | OpKind::CancelEvent | OpKind::Read => None,
     }
 }
 
@@ -242,11 +242,9 @@ fn winning_body<'a>(ops: impl Iterator<Item = &'a Operation>, effect: &Effect) -
         .map(|op| op.request_sha256.as_str())
         .collect();
     let fits = |op: &&&Operation| {
-        let mut seats = op.seats.clone();
-        seats.sort_unstable();
-        let same_seats = effect.seats == seats;
         let same_reservation = op.op != OpKind::Confirm || op.reservation == effect.reservation;
-        same_seats && same_reservation && !refused.contains(op.request_sha256.as_str())
+        let is_refused = refused.contains(op.request_sha256.as_str());
+        op.is_for(&effect.seats) && same_reservation && !is_refused
     };
     ops.iter().filter(fits).min_by_key(|op| op.invoked_us).map(|op| op.request_sha256.clone())
 }

@@ -25,6 +25,8 @@ pub struct Audit {
     pub reservations: Vec<ReservationRow>,
     /// Every payment, by id.
     pub payments: Vec<PaymentRow>,
+    /// Every event, by id.
+    pub events: Vec<EventRow>,
 }
 
 /// What an operator is told of a database.
@@ -62,6 +64,10 @@ pub enum FindingKind {
     BookingWithoutPayment,
     /// A captured payment without a confirmed booking.
     PaymentWithoutBooking,
+    /// A user with more tickets of an event than it allows.
+    TicketLimit,
+    /// A confirmed booking or a live hold of an event that was called off.
+    SoldAfterCancel,
 }
 
 impl FindingKind {
@@ -72,6 +78,8 @@ impl FindingKind {
             Self::OrphanedHold => "orphaned hold",
             Self::BookingWithoutPayment => "booking without payment",
             Self::PaymentWithoutBooking => "payment without booking",
+            Self::TicketLimit => "ticket limit",
+            Self::SoldAfterCancel => "sold after cancel",
         }
     }
 }
@@ -128,14 +136,27 @@ pub struct PaymentRow {
     pub reservation_id: Uuid,
     /// `pending`, `captured`, `failed` or `refunded`.
     pub state: String,
+    /// `charging`, `refunding` or `done`: where its saga stands.
+    pub step: String,
     /// Amount in cents.
     pub amount_cents: i64,
     /// Key of the request that made it.
     pub idempotency_key: String,
 }
 
-/// How long after its end a hold may still stand as held before it counts as orphaned, in seconds: the expiry job's
-/// time to come round.
+/// An event.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EventRow {
+    /// Event id.
+    pub id: Uuid,
+    /// `draft`, `published`, `cancelled` or `completed`.
+    pub status: String,
+    /// Tickets one user may have, where limited.
+    pub tickets_per_user_max: Option<i32>,
+}
+
+/// How long after its end a hold may still stand as held, and after its event was called off a hold or a booking, before
+/// it counts, in seconds: the jobs' time to come round.
 const SWEEP_GRACE_SECONDS: f64 = 5.0;
 
 /// Examines the database of `storage` in one transaction.
@@ -163,6 +184,7 @@ pub async fn read(database_url: &str) -> Result<Audit, StorageError> {
                 bookings: bookings(&mut tx).await?,
                 reservations: reservations(&mut tx).await?,
                 payments: payments(&mut tx).await?,
+                events: events(&mut tx).await?,
             };
             Ok::<_, StorageError>((tx, audit))
         })
@@ -189,11 +211,13 @@ async fn examine_within(connection: &mut PgConnection) -> Result<Examination, St
 
 /// Everything that must not be, in the order of [`FindingKind`].
 async fn findings(connection: &mut PgConnection) -> Result<Vec<Finding>, StorageError> {
-    let found: [(FindingKind, Vec<String>); 4] = [
+    let found: [(FindingKind, Vec<String>); 6] = [
         (FindingKind::DoubleSell, double_sells(connection).await?),
         (FindingKind::OrphanedHold, orphaned_holds(connection).await?),
         (FindingKind::BookingWithoutPayment, bookings_without_payment(connection).await?),
         (FindingKind::PaymentWithoutBooking, payments_without_booking(connection).await?),
+        (FindingKind::TicketLimit, beyond_ticket_limit(connection).await?),
+        (FindingKind::SoldAfterCancel, sold_after_cancel(connection).await?),
     ];
     let findings = found.into_iter().flat_map(|(kind, details)| {
         details.into_iter().map(move |detail| Finding { kind, detail })
@@ -269,6 +293,53 @@ async fn payments_without_booking(
     Ok(details)
 }
 
+async fn beyond_ticket_limit(connection: &mut PgConnection) -> Result<Vec<String>, StorageError> {
+    let details = sqlx::query_scalar!(
+        r#"select format('user %s has %s tickets of event %s, which allows %s', reservations.user_id,
+                         sum(cardinality(seat_ids)), events.id, tickets_per_user_max) as "detail!"
+           from reservations
+           join events on events.id = reservations.event_id
+           left join bookings on bookings.reservation_id = reservations.id
+           where tickets_per_user_max is not null
+             and (bookings.state = 'confirmed' or (reservations.state = 'held' and expires_at > now()))
+           group by events.id, reservations.user_id
+           having sum(cardinality(seat_ids)) > tickets_per_user_max
+           order by events.id, reservations.user_id"#
+    )
+    .fetch_all(connection)
+    .await?;
+    Ok(details)
+}
+
+async fn sold_after_cancel(connection: &mut PgConnection) -> Result<Vec<String>, StorageError> {
+    let details = sqlx::query_scalar!(
+        r#"select format('reservation %s of user %s is %s, and its event %s was cancelled at %s', reservations.id,
+                         reservations.user_id,
+                         case when bookings.id is null then 'live' else 'booked as ' || reference end,
+                         events.id, events.cancelled_at) as "detail!"
+           from events
+           join reservations on reservations.event_id = events.id
+           left join bookings on bookings.reservation_id = reservations.id and bookings.state = 'confirmed'
+           where status = 'cancelled' and events.cancelled_at < now() - make_interval(secs => $1)
+             and (bookings.id is not null or (reservations.state = 'held' and expires_at > now()))
+           order by reservations.created_at"#,
+        SWEEP_GRACE_SECONDS
+    )
+    .fetch_all(connection)
+    .await?;
+    Ok(details)
+}
+
+async fn events(connection: &mut PgConnection) -> Result<Vec<EventRow>, StorageError> {
+    let rows = sqlx::query_as!(
+        EventRow,
+        "select id, status::text as \"status!\", tickets_per_user_max from events order by id"
+    )
+    .fetch_all(connection)
+    .await?;
+    Ok(rows)
+}
+
 async fn bookings(connection: &mut PgConnection) -> Result<Vec<BookingRow>, StorageError> {
     let rows = sqlx::query_as!(
         BookingRow,
@@ -295,7 +366,8 @@ async fn reservations(connection: &mut PgConnection) -> Result<Vec<ReservationRo
 async fn payments(connection: &mut PgConnection) -> Result<Vec<PaymentRow>, StorageError> {
     let rows = sqlx::query_as!(
         PaymentRow,
-        "select id, reservation_id, state::text as \"state!\", amount_cents, idempotency_key from payments order by id"
+        "select id, reservation_id, state::text as \"state!\", step::text as \"step!\", amount_cents, idempotency_key
+         from payments order by id"
     )
     .fetch_all(connection)
     .await?;

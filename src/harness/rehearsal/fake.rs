@@ -121,6 +121,7 @@ impl Fake {
             bookings: books.bookings.clone(),
             reservations: books.reservations.clone(),
             payments: books.payments.clone(),
+            events: Vec::new(),
         }
     }
 
@@ -263,6 +264,7 @@ fn sell(books: &mut Books, reservation: &ReservationRow, key: &str) -> Answer {
         id: payment_id,
         reservation_id: reservation.id,
         state: "captured".to_owned(),
+        step: "done".to_owned(),
         amount_cents,
         idempotency_key: key.to_owned(),
     });

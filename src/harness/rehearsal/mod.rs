@@ -21,6 +21,7 @@ use super::recorder::{Epoch, OpKind, Outcome, Recorded, Recording};
 use super::scenario::plan::{Executor, GeneratorLimits, Inventory, Load, Payments, Plan, Target};
 use super::settle::{self, Patience, Settled};
 use super::workloads::{House, Site};
+use crate::wire::Admission;
 
 /// A run's pieces.
 struct Rehearsal {
@@ -53,6 +54,7 @@ impl Rehearsal {
             tokens: TokenSigner::new(SECRET),
             recorder: recording.recorder(),
             houses: vec![House::new(Uuid::from_u128(9), seats).unwrap()],
+            admission: plan.inventory.admission,
             hold_ttl: plan.inventory.hold_ttl,
             seed: plan.seed,
         });
@@ -109,7 +111,9 @@ fn plan(exec: &str, seats: u32, executor: Executor) -> Plan {
         },
         inventory: Inventory {
             events: 1,
+            admission: Admission::Seated,
             seats,
+            tickets_per_user: None,
             price_cents: fake::PRICE_CENTS,
             hold_ttl: Duration::from_secs(30),
         },
@@ -122,6 +126,7 @@ fn plan(exec: &str, seats: u32, executor: Executor) -> Plan {
             start: Duration::ZERO,
             seats_per_order: (1, 4),
             abandon: 0.0,
+            buyers: None,
             duplicates: 1,
             other_body: 0.0,
             request_timeout: Duration::from_secs(5),
