@@ -1,9 +1,11 @@
 //! Registering, logging in, refreshing and logging out. Says as little as it can to whoever isn't in yet.
 
+use axum::Extension;
 use axum::extract::State;
 use axum::response::Response;
 
 use super::error::ApiError;
+use super::limits::Client;
 use super::query::Body;
 use super::{App, render};
 use crate::domain::{Email, Password};
@@ -32,9 +34,11 @@ pub async fn register(
     responses((status = 200, description = "Tokens", body = wire::Success<wire::Tokens>)))]
 pub async fn login(
     State(app): State<App>,
+    Extension(client): Extension<Client>,
     Body(credentials): Body<wire::Credentials>,
 ) -> Result<Response, ApiError> {
     let (email, password) = parse(credentials)?;
+    app.limits.charge_login(&email, client).await?;
     Ok(render::ok(app.accounts.login(&email, password).await?, "logged in"))
 }
 

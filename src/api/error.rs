@@ -5,6 +5,7 @@ use axum::extract::rejection::{JsonRejection, PathRejection, QueryRejection};
 use axum::http::{HeaderName, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 
+use super::limits::Counted;
 use super::render;
 use crate::accounts::AccountError;
 use crate::booking::BookingError;
@@ -46,6 +47,13 @@ pub enum ApiError {
     },
     /// As [`status_of`] says: a definite refusal.
     Refused(Refusal),
+    /// 429 with Retry-After: too many requests within the window.
+    LimitReached {
+        /// When there is room for one more.
+        retry_after_seconds: u64,
+        /// What the headers say.
+        counted: Counted,
+    },
     /// 503 with Retry-After: a dependency failed or was too slow. What was under way may have happened.
     Unavailable(String),
     /// 500: a defect of ours.
@@ -150,6 +158,15 @@ impl IntoResponse for ApiError {
                 return (retry_after(), failure).into_response();
             }
             Self::Refused(refusal) => return render::refusal_response(&refusal),
+            Self::LimitReached { retry_after_seconds, counted } => {
+                let message = format!("too many requests, come back in {retry_after_seconds} s");
+                let errors = one("rate_limit", message.clone());
+                let failure = render::failure(StatusCode::TOO_MANY_REQUESTS, &message, errors);
+                let wait = [(header::RETRY_AFTER, retry_after_seconds.to_string())];
+                let mut response = (wait, failure).into_response();
+                counted.tell(&mut response);
+                return response;
+            }
             Self::Unavailable(cause) => {
                 tracing::warn!(%cause, "answered 503");
                 let message =

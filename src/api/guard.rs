@@ -10,7 +10,8 @@ use jsonwebtoken::{Algorithm, Validation};
 
 use super::App;
 use super::error::ApiError;
-use super::routes::Route;
+use super::limits::Counted;
+use super::routes::{Budget, Route};
 use crate::domain::{Refusal, Role, UserId};
 use crate::wire::{self, Claims};
 
@@ -49,30 +50,56 @@ pub async fn guard(
     mut request: Request,
     next: Next,
 ) -> Response {
-    let caller = match admit(&app, route.access, request.headers()) {
-        Ok(caller) => caller,
+    let caller = bearer(request.headers()).map(|token| verify(&app, token));
+    let known = caller.as_ref().and_then(|caller| caller.as_ref().ok()).copied();
+    // What is refused below counts, too.
+    let counted = match count(&app, route, known, &mut request).await {
+        Ok(counted) => counted,
         Err(refused) => return refused.into_response(),
     };
-    if let Some(caller) = caller {
-        request.extensions_mut().insert(caller);
+    let mut response = match admit(route.access, caller) {
+        Ok(caller) => {
+            if let Some(caller) = caller {
+                request.extensions_mut().insert(caller);
+            }
+            next.run(request).await
+        }
+        Err(refused) => refused.into_response(),
+    };
+    if let Some(counted) = counted {
+        counted.tell(&mut response);
     }
-    next.run(request).await
+    response
+}
+
+async fn count(
+    app: &App,
+    route: &Route,
+    caller: Option<Caller>,
+    request: &mut Request,
+) -> Result<Option<Counted>, ApiError> {
+    if route.budget == Budget::Unlimited {
+        return Ok(None);
+    }
+    let client = app.limits.client(request.headers(), request.extensions())?;
+    request.extensions_mut().insert(client);
+    app.limits.charge(route.budget, caller, client).await
 }
 
 /// The caller, where there is one; an error where the rule asks for another.
-fn admit(app: &App, access: Access, headers: &HeaderMap) -> Result<Option<Caller>, ApiError> {
-    let caller = match (access, bearer(headers)) {
-        (Access::Anyone, None) => None,
-        // Who may come without a token may come with one that has run out.
-        (Access::Anyone, Some(token)) => verify(app, token).ok(),
-        (_, None) => return Err(ApiError::Unauthenticated("send an access token")),
-        (_, Some(token)) => Some(verify(app, token)?),
-    };
+fn admit(
+    access: Access,
+    caller: Option<Result<Caller, ApiError>>,
+) -> Result<Option<Caller>, ApiError> {
     match (access, caller) {
-        (Access::Only(roles), Some(caller)) if !roles.contains(&caller.role) => {
+        // Who may come without a token may come with one that has run out.
+        (Access::Anyone, caller) => Ok(caller.and_then(Result::ok)),
+        (_, None) => Err(ApiError::Unauthenticated("send an access token")),
+        (_, Some(Err(refused))) => Err(refused),
+        (Access::Only(roles), Some(Ok(caller))) if !roles.contains(&caller.role) => {
             Err(ApiError::Refused(Refusal::RoleNotAllowed(caller.role)))
         }
-        _ => Ok(caller),
+        (_, Some(Ok(caller))) => Ok(Some(caller)),
     }
 }
 

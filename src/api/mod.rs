@@ -4,6 +4,8 @@
 pub mod routes;
 /// Who calls, and whether the route is open to them.
 pub mod guard;
+/// How often somebody may call.
+pub mod limits;
 /// Errors and their status codes.
 pub mod error;
 /// Bodies under an idempotency key.
@@ -34,6 +36,8 @@ pub mod health;
 pub mod openapi;
 /// What surrounds every request.
 pub mod layers;
+/// Connections and their bounds.
+pub mod listen;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -43,6 +47,8 @@ use axum::extract::DefaultBodyLimit;
 use jsonwebtoken::DecodingKey;
 use metrics_exporter_prometheus::PrometheusHandle;
 use tokio_util::task::TaskTracker;
+
+use limits::Limits;
 
 use crate::accounts::Accounts;
 use crate::booking::Desk;
@@ -59,6 +65,8 @@ pub struct App {
     pub desk: Arc<Desk>,
     /// Who may sign in.
     pub accounts: Arc<Accounts>,
+    /// How often somebody may call.
+    pub limits: Arc<Limits>,
     /// The Redis nodes, for readiness.
     pub nodes: Arc<[Node]>,
     /// Verifies access tokens.

@@ -7,10 +7,13 @@ pub mod node;
 pub mod redlock;
 /// Stored answers in front of the database's.
 pub mod answers;
+/// How often somebody came.
+pub mod rate_limit;
 /// Counts of what is left, for visitors.
 pub mod availability;
 
 pub use answers::AnswerCache;
 pub use availability::AvailabilityCache;
 pub use node::Node;
+pub use rate_limit::RateLimiter;
 pub use redlock::{Acquired, Lease, Redlock, RedlockSettings};

@@ -14,10 +14,13 @@ use serde_json::{Value, json};
 use time::OffsetDateTime;
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use uuid::Uuid;
 
 use crate::accounts::{Accounts, Passwords, TokenTtls};
+use crate::api::limits::{Limits, WhenLimitsUnreachable};
+use crate::api::listen::{self, Bounds};
 use crate::api::{self, App, render};
 use crate::booking::desk::WhenLocksUnreachable;
 use crate::booking::strategies;
@@ -25,7 +28,7 @@ use crate::booking::{Desk, DeskSettings};
 use crate::clock;
 use crate::domain::{Admission, EventId, EventStatus, HoldTtl, Role};
 use crate::entropy::Entropy;
-use crate::locks::{AnswerCache, AvailabilityCache, Node, Redlock, RedlockSettings};
+use crate::locks::{AnswerCache, AvailabilityCache, Node, RateLimiter, Redlock, RedlockSettings};
 use crate::payments::{PROVIDERS, ProviderSettings};
 use crate::stack::{Stack, StackSpec};
 use crate::storage::audit::{self, Audit};
@@ -48,7 +51,8 @@ pub struct TestApp {
     pub event: Uuid,
     pub seats: Vec<i64>,
     http: reqwest::Client,
-    _server: JoinSet<()>,
+    setup: Setup,
+    servers: Vec<JoinSet<()>>,
 }
 
 /// How a test's server differs from the usual one.
@@ -60,6 +64,37 @@ pub struct Setup {
     pub recovery_idle: Duration,
     pub lock_ttl: Duration,
     pub when_locks_unreachable: WhenLocksUnreachable,
+    pub limits: LimitSetup,
+}
+
+/// How much a client of the test's server may do.
+#[derive(Debug, Clone, Copy)]
+pub struct LimitSetup {
+    pub usual: u32,
+    pub credentials: u32,
+    pub window: Duration,
+    pub exempt: &'static [&'static str],
+    pub trusted_proxies: usize,
+    pub when_unreachable: WhenLimitsUnreachable,
+    pub bounds: Bounds,
+}
+
+impl Default for LimitSetup {
+    fn default() -> Self {
+        Self {
+            usual: 100,
+            credentials: 10,
+            window: Duration::from_mins(15),
+            exempt: &["127.0.0.0/8"],
+            trusted_proxies: 0,
+            when_unreachable: WhenLimitsUnreachable::Allow,
+            bounds: Bounds {
+                connections: 64,
+                header_bytes: 8192,
+                header_timeout: Duration::from_secs(30),
+            },
+        }
+    }
 }
 
 impl Default for Setup {
@@ -71,6 +106,7 @@ impl Default for Setup {
             recovery_idle: Duration::from_millis(50),
             lock_ttl: Duration::from_secs(2),
             when_locks_unreachable: WhenLocksUnreachable::Degrade,
+            limits: LimitSetup::default(),
         }
     }
 }
@@ -228,8 +264,18 @@ impl TestApp {
         migrations::migrate(&storage).await.unwrap();
         let (event, seats) = seed(&storage).await;
         let desk = Arc::new(open_desk(&setup, &stack, storage).await);
-        let (url, server) = serve(&desk).await;
-        Self { stack, desk, url, event, seats, http: reqwest::Client::new(), _server: server }
+        let limits = open_limits(&setup.limits, &stack);
+        let (url, server) = serve(&desk, limits, setup.limits.bounds).await;
+        let http = reqwest::Client::new();
+        Self { stack, desk, url, event, seats, http, setup, servers: vec![server] }
+    }
+
+    /// Starts another server on the same stores, and says where it is.
+    pub async fn another_server(&mut self) -> String {
+        let limits = open_limits(&self.setup.limits, &self.stack);
+        let (url, server) = serve(&self.desk, limits, self.setup.limits.bounds).await;
+        self.servers.push(server);
+        url
     }
 
     /// A request with a token for the user, and with a key and a body where they are given.
@@ -460,10 +506,30 @@ fn open_accounts(storage: Storage) -> Accounts {
     }
 }
 
-async fn serve(desk: &Arc<Desk>) -> (String, JoinSet<()>) {
+/// Limits that count on the stack's first Redis node.
+fn open_limits(setup: &LimitSetup, stack: &Stack) -> Limits {
+    let nodes: Arc<[Node]> = stack
+        .redis_urls()
+        .first()
+        .map(|url| Node::open("redis-1", url).unwrap())
+        .into_iter()
+        .collect();
+    Limits {
+        limiter: RateLimiter::new(nodes),
+        usual: setup.usual,
+        credentials: setup.credentials,
+        window: setup.window,
+        exempt: setup.exempt.iter().map(|network| network.parse().unwrap()).collect(),
+        trusted_proxies: setup.trusted_proxies,
+        when_unreachable: setup.when_unreachable,
+    }
+}
+
+async fn serve(desk: &Arc<Desk>, limits: Limits, bounds: Bounds) -> (String, JoinSet<()>) {
     let app = App {
         desk: Arc::clone(desk),
         accounts: Arc::new(open_accounts(desk.storage.clone())),
+        limits: Arc::new(limits),
         nodes: Arc::from([]),
         token_key: Arc::new(DecodingKey::from_secret(SECRET)),
         hold_ttl: HoldTtl::from_seconds(60).unwrap(),
@@ -474,6 +540,6 @@ async fn serve(desk: &Arc<Desk>) -> (String, JoinSet<()>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
     let mut server = JoinSet::new();
-    server.spawn(async move { axum::serve(listener, api::router(app)).await.unwrap() });
+    server.spawn(listen::serve(listener, api::router(app), bounds, CancellationToken::new()));
     (url, server)
 }

@@ -24,12 +24,16 @@ mod openapi;
 mod hostile;
 /// Registering, logging in, and what a stolen token is worth.
 mod accounts;
+/// How often somebody may call.
+mod limits;
 /// One key, one effect.
 mod idempotency;
 /// Money follows seats, whatever dies in between.
 mod saga;
 /// Leases over Redis nodes.
 mod redlock;
+/// Jobs as an operator runs them.
+mod commands;
 /// Ending what ran out.
 mod expiry;
 /// What must not be is found.

@@ -1,0 +1,113 @@
+//! Connections: accepted, bounded in number, in the size of their headers and in the time these take, and let go in order.
+//! Knows nothing of what is served on them.
+
+use std::io;
+use std::net::SocketAddr;
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::{ConnectInfo, Request};
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use tower::ServiceExt as _;
+
+/// How long accepting rests when the system has nothing left to accept with.
+const REST: Duration = Duration::from_millis(500);
+
+/// What a connection may take.
+#[derive(Debug, Clone, Copy)]
+pub struct Bounds {
+    /// Connections at once; more wait in the system's queue.
+    pub connections: usize,
+    /// Bytes of a request's line and headers, 8192 or more; larger ones are answered with 431.
+    pub header_bytes: usize,
+    /// How long a client may take to send them, and may keep a connection without sending anything.
+    pub header_timeout: Duration,
+}
+
+/// Serves until `stop` is cancelled; then idle connections end, and busy ones after their request.
+pub async fn serve(listener: TcpListener, router: Router, bounds: Bounds, stop: CancellationToken) {
+    let places = Arc::new(Semaphore::new(bounds.connections));
+    let connections = TaskTracker::new();
+    loop {
+        let accepted = tokio::select! {
+            () = stop.cancelled() => break,
+            // A place is taken first: who has none waits unaccepted.
+            accepted = accept(&listener, &places) => accepted,
+        };
+        let Some((stream, peer, place)) = accepted else { continue };
+        let (router, stop) = (router.clone(), stop.clone());
+        connections.spawn(async move {
+            serve_one((stream, peer), router, bounds, stop).await;
+            drop(place);
+        });
+    }
+    drop(listener);
+    connections.close();
+    connections.wait().await;
+}
+
+async fn accept(
+    listener: &TcpListener,
+    places: &Arc<Semaphore>,
+) -> Option<(TcpStream, SocketAddr, tokio::sync::OwnedSemaphorePermit)> {
+    let place = Arc::clone(places).acquire_owned().await.ok()?;
+    match listener.accept().await {
+        Ok((stream, peer)) => Some((stream, peer, place)),
+        Err(error) if is_of_one_connection(&error) => None,
+        Err(error) => {
+            tracing::error!(%error, "can't accept connections, resting");
+            tokio::time::sleep(REST).await;
+            None
+        }
+    }
+}
+
+/// The client's trouble, not ours.
+fn is_of_one_connection(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::ConnectionRefused
+            | io::ErrorKind::ConnectionAborted
+            | io::ErrorKind::ConnectionReset
+    )
+}
+
+async fn serve_one(
+    (stream, peer): (TcpStream, SocketAddr),
+    router: Router,
+    bounds: Bounds,
+    stop: CancellationToken,
+) {
+    if let Err(error) = stream.set_nodelay(true) {
+        tracing::debug!(%error, "TCP_NODELAY was refused");
+    }
+    let service = service_fn(move |mut request: Request<Incoming>| {
+        request.extensions_mut().insert(ConnectInfo(peer));
+        router.clone().oneshot(request.map(axum::body::Body::new))
+    });
+    let mut builder = http1::Builder::new();
+    builder
+        .timer(TokioTimer::new())
+        .header_read_timeout(bounds.header_timeout)
+        .max_header_size(bounds.header_bytes);
+    let mut connection = pin!(builder.serve_connection(TokioIo::new(stream), service));
+    let ended = tokio::select! {
+        ended = connection.as_mut() => ended,
+        () = stop.cancelled() => {
+            connection.as_mut().graceful_shutdown();
+            connection.await
+        }
+    };
+    if let Err(error) = ended {
+        tracing::debug!(%error, "a connection broke");
+    }
+}
