@@ -20,6 +20,8 @@ mod bookings;
 mod tickets;
 /// The API's description of itself.
 mod openapi;
+/// Random walks through the states.
+mod machines;
 /// Requests that mean harm.
 mod hostile;
 /// Registering, logging in, and what a stolen token is worth.
