@@ -131,7 +131,41 @@ const BAD: &[Bad] = &[
         "^\"opps > 0\"",
         "unknown metric \"opps\"; did you mean \"ops\"?",
     ),
+    Bad(
+        "\"ops{outcome:info} > 0\"",
+        "^\"refusals{reason:soldout} > 0\"",
+        "unknown reason \"soldout\"; did you mean \"sold_out\"?",
+    ),
+    // Workloads that can't work with what is sold.
+    Bad(
+        "exec = \"checkout\"",
+        "exec = ^\"last_tickets\"",
+        "\"last_tickets\" buys tickets without a place; set general_admission in [inventory]",
+    ),
+    Bad(
+        "exec = \"checkout\"",
+        "exec = ^\"limit_rush\"",
+        "runs into the limit of tickets; set tickets_per_user in [inventory]",
+    ),
+    Bad(
+        "exec = \"checkout\"",
+        "exec = ^\"expiry_edge\"",
+        "set hold_ttl in [inventory] to 3s or less",
+    ),
+    Bad(
+        "[inventory]\nseats = 200",
+        "[inventory]\ngeneral_admission = 200",
+        "\"retry_storm\" names the seats it wants",
+    ),
     // Values.
+    Bad(
+        "[inventory]\nseats = 200",
+        "[inventory]\nseats = 200\ngeneral_admission = ^100",
+        "an event has seats or general admission, not both",
+    ),
+    Bad("[inventory]\nseats = 200", "[inventory]\ngeneral_admission = ^0", "between 1 and 1000000"),
+    Bad("hold_ttl = \"30s\"", "tickets_per_user = ^0", "has to be between 1 and 1000"),
+    Bad("max_vus = 64", "max_vus = 64\nbuyers = ^0", "has to be between 1 and 1000000"),
     Bad("hold_ttl = \"30s\"", "hold_ttl = ^\"0s\"", "\"hold_ttl\" has to be between 1s and"),
     Bad("hold_ttl = \"30s\"", "hold_ttl = ^\"1500ms\"", "has to be whole seconds"),
     Bad("hold_ttl = \"30s\"", "hold_ttl = ^30", "has to be a duration such as"),
@@ -158,6 +192,16 @@ const BAD: &[Bad] = &[
     ),
     Bad("name = \"dead\"", "name = ^\"redis slow\"", "a fault named \"redis slow\" exists already"),
     Bad("process = \"server-1\"", "proxy = ^\"redis\"", "strikes a process, not a proxy"),
+    Bad(
+        "type = \"kill\"\nprocess = \"server-1\"\nwhen = \"charged\"",
+        "type = \"cancel-event\"\nprocess = ^\"server-1\"",
+        "strikes an event, not a process",
+    ),
+    Bad(
+        "type = \"kill\"\nprocess = \"server-1\"\nwhen = \"charged\"",
+        "type = \"cancel-event\"\nevent = ^2",
+        "\"event\" has to be between 1 and 1",
+    ),
     Bad("process = \"server-1\"", "process = \"postgres\"", "is a moment of a server"),
     Bad("duplicates = 4", "other_body = ^0.5", "set \"duplicates\" to 2 or more"),
     Bad("LOCK_TTL_MS", "^DATABASE_URL", "\"DATABASE_URL\" is set by the run itself"),

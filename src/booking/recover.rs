@@ -44,6 +44,13 @@ pub async fn recover(desk: &Desk) -> Result<Recovered, BookingError> {
     Ok(round)
 }
 
+/// Payments that a round would take on, or another instance has taken on.
+pub async fn count_unfinished(desk: &Desk) -> Result<u64, BookingError> {
+    let idle_seconds = desk.settings.recovery_idle.as_secs_f64();
+    let mut connection = desk.storage.connection().await?;
+    Ok(payments::count_unfinished(&mut connection, idle_seconds).await?)
+}
+
 async fn resume(desk: &Desk, payment: &Payment) -> Result<(), BookingError> {
     let ended = match payment.step {
         Step::Refunding => confirm::give_back(desk, payment).await,

@@ -89,6 +89,13 @@ pub struct GivenBack {
     pub holds: u64,
 }
 
+/// What [`called_off`] would give back now.
+pub async fn count_called_off(desk: &Desk) -> Result<GivenBack, BookingError> {
+    let mut connection = desk.storage.connection().await?;
+    let (bookings, holds) = bookings::count_called_off(&mut connection).await?;
+    Ok(GivenBack { bookings, holds })
+}
+
 /// Cancels every hold and every booking of events that were called off, and gives the money back. Safe on any number of
 /// instances: each booking is cancelled by one of them.
 pub async fn called_off(desk: &Desk) -> Result<GivenBack, BookingError> {

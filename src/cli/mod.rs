@@ -5,6 +5,8 @@
 pub mod output;
 /// Arguments that several commands share.
 pub mod shared;
+/// Which payment provider.
+pub mod payments;
 /// Jobs that run once or again and again.
 pub mod repeat;
 /// The booking server.
@@ -27,6 +29,10 @@ pub mod seed;
 pub mod expire_holds;
 /// Answers past their keep.
 pub mod cleanup_idempotency;
+/// Payments that were left behind.
+pub mod recover_payments;
+/// Events that were called off.
+pub mod refund_cancelled;
 /// What must not be.
 pub mod audit;
 /// What this machine lacks.
@@ -72,6 +78,8 @@ enum Command {
     Seed(seed::Args),
     ExpireHolds(expire_holds::Args),
     CleanupIdempotency(cleanup_idempotency::Args),
+    RecoverPayments(recover_payments::Args),
+    RefundCancelled(refund_cancelled::Args),
     Audit(audit::Args),
     Doctor(doctor::Args),
     Stack(stack::Args),
@@ -92,6 +100,8 @@ pub async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Seed(args) => seed::run(args).await,
         Command::ExpireHolds(args) => expire_holds::run(args).await,
         Command::CleanupIdempotency(args) => cleanup_idempotency::run(args).await,
+        Command::RecoverPayments(args) => recover_payments::run(args).await,
+        Command::RefundCancelled(args) => refund_cancelled::run(args).await,
         Command::Audit(args) => audit::run(args).await,
         Command::Doctor(args) => doctor::run(args).await,
         Command::Toxiproxy(args) => toxiproxy::run(args).await,

@@ -18,18 +18,18 @@ use tokio_util::task::TaskTracker;
 use super::BadInput;
 use super::browsers::BrowserArgs;
 use super::limits::LimitArgs;
+use super::payments::PaymentArgs;
 use super::shared::{masked, positive_duration};
 use super::telemetry::TelemetryArgs;
 use crate::accounts::{self, Accounts, Passwords, TokenTtls, password};
 use crate::api::{self, App, listen, render};
+use crate::booking::Desk;
 use crate::booking::desk::WhenLocksUnreachable;
 use crate::booking::jobs::{self, Schedule};
 use crate::booking::strategies::{self, Strategy};
-use crate::booking::{Desk, DeskSettings};
 use crate::domain::HoldTtl;
 use crate::entropy::Entropy;
 use crate::locks::{AnswerCache, AvailabilityCache, Node, Redlock, RedlockSettings};
-use crate::payments::{PROVIDERS, ProviderSettings};
 use crate::storage::{Storage, StorageSettings, migrations, throwaway};
 
 /// How long shutdown waits for work under way.
@@ -112,24 +112,6 @@ struct AccountArgs {
     /// Passwords hashed at once; each takes a core and 19 MiB.
     #[arg(long, env = "PASSWORDS_AT_ONCE", default_value_t = password::AT_ONCE, value_parser = passwords_at_once)]
     passwords_at_once: usize,
-}
-
-#[derive(Debug, clap::Args)]
-#[command(next_help_heading = "Payments")]
-struct PaymentArgs {
-    /// Payment provider.
-    #[arg(long = "payments", env = "PAYMENTS", default_value = "mock", value_name = "PROVIDER",
-          value_parser = PossibleValuesParser::new(PROVIDERS.iter().map(|provider| PossibleValue::new(provider.name).help(provider.summary))))]
-    provider: String,
-    /// Where the provider is, for those that are somewhere.
-    #[arg(long = "payments-url", env = "PAYMENTS_URL", value_name = "URL")]
-    url: Option<String>,
-    /// How long a call to the provider may take before its outcome counts as unknown.
-    #[arg(long = "payment-timeout", env = "PAYMENT_TIMEOUT", default_value = "5s", value_parser = positive_duration)]
-    timeout: Duration,
-    /// A payment that nobody worked on for this long is taken on by recovery; longer than --payment-timeout.
-    #[arg(long, env = "RECOVERY_IDLE", default_value = "10s", value_parser = positive_duration)]
-    recovery_idle: Duration,
 }
 
 #[derive(Debug, clap::Args)]
@@ -287,9 +269,6 @@ fn check(args: &Args) -> anyhow::Result<()> {
     if args.strategy == "redlock" && args.redis_urls.is_empty() {
         return refuse("the strategy redlock needs Redis nodes, set REDIS_URLS".to_owned());
     }
-    if args.payments.recovery_idle <= args.payments.timeout {
-        return refuse("RECOVERY_IDLE must be longer than PAYMENT_TIMEOUT".to_owned());
-    }
     Ok(())
 }
 
@@ -355,11 +334,6 @@ fn open_desk(
     storage: Storage,
     nodes: &Arc<[Node]>,
 ) -> anyhow::Result<Desk> {
-    let entry = PROVIDERS.iter().find(|provider| provider.name == args.payments.provider);
-    let entry = entry.context("clap lets only known providers through")?;
-    let settings =
-        ProviderSettings { url: args.payments.url.clone(), timeout: args.payments.timeout };
-    let provider = entry.open(&settings).map_err(|error| BadInput(error.to_string()))?;
     let locks = RedlockSettings {
         ttl: Duration::from_millis(args.locks.lock_ttl_ms),
         drift_factor: args.locks.redlock_drift_factor,
@@ -371,15 +345,11 @@ fn open_desk(
         locks: Redlock::new(Arc::clone(nodes), locks),
         answers: AnswerCache::new(Arc::clone(nodes)),
         availability: AvailabilityCache::new(Arc::clone(nodes)),
-        provider,
+        provider: args.payments.open()?,
         strategy,
         render: render::RENDER,
         entropy: Entropy::from_os(),
-        settings: DeskSettings {
-            when_locks_unreachable: args.locks.when_locks_unreachable,
-            in_progress_ttl: args.payments.recovery_idle * 2,
-            recovery_idle: args.payments.recovery_idle,
-        },
+        settings: args.payments.settings(args.locks.when_locks_unreachable),
     })
 }
 

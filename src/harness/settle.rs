@@ -186,7 +186,7 @@ fn effect(kind: OpKind, answer: serde_json::Value) -> Option<Effect> {
             held.seat_ids.sort_unstable();
             Some(Effect { reservation: Some(held.id), booking: None, seats: held.seat_ids })
         }
-        OpKind::Confirm => {
+        OpKind::Confirm | OpKind::Book => {
             let booked: wire::Booking = data(answer)?;
             let mut seats: Vec<i64> = booked.tickets.iter().map(|ticket| ticket.seat_id).collect();
             seats.sort_unstable();
@@ -196,7 +196,7 @@ fn effect(kind: OpKind, answer: serde_json::Value) -> Option<Effect> {
                 seats,
             })
         }
-        OpKind::Cancel | OpKind::Read => None,
+        OpKind::Cancel | OpKind::CancelBooking | OpKind::CancelEvent | OpKind::Read => None,
     }
 }
 
@@ -242,11 +242,9 @@ fn winning_body<'a>(ops: impl Iterator<Item = &'a Operation>, effect: &Effect) -
         .map(|op| op.request_sha256.as_str())
         .collect();
     let fits = |op: &&&Operation| {
-        let mut seats = op.seats.clone();
-        seats.sort_unstable();
-        let same_seats = effect.seats == seats;
         let same_reservation = op.op != OpKind::Confirm || op.reservation == effect.reservation;
-        same_seats && same_reservation && !refused.contains(op.request_sha256.as_str())
+        let is_refused = refused.contains(op.request_sha256.as_str());
+        op.is_for(&effect.seats) && same_reservation && !is_refused
     };
     ops.iter().filter(fits).min_by_key(|op| op.invoked_us).map(|op| op.request_sha256.clone())
 }
@@ -266,7 +264,9 @@ fn tally(history: &[Operation]) -> Settled {
 #[cfg(test)]
 mod tests {
     use super::{Effect, Fate, apply, read, tally};
-    use crate::harness::recorder::crafted::{booking, confirm, ended, hold, reservation, user};
+    use crate::harness::recorder::crafted::{
+        book, booking, confirm, ended, hold, reservation, user,
+    };
     use crate::harness::recorder::{OpKind, Operation, Outcome};
     use crate::wire::IdempotencyStatus;
 
@@ -323,6 +323,26 @@ mod tests {
         let settled = settle(vec![other, unknown(sale)], &fate);
         assert_eq!(settled[1].settled, Some(Outcome::Fail), "the other body was granted already");
         assert_eq!(settled[0].settled, None, "what is known is left alone");
+    }
+
+    #[test]
+    fn a_sale_by_number_is_the_one_that_asked_for_as_many_tickets() {
+        let asked = |quantity, body: &str| Operation {
+            quantity: Some(quantity),
+            seats: Vec::new(),
+            request_sha256: body.to_owned(),
+            ..unknown(book(user(1), &[], booking(1), 0..10))
+        };
+        let effect = Effect {
+            reservation: Some(reservation(9)),
+            booking: Some(booking(1)),
+            seats: vec![7, 8],
+        };
+        let settled = settle(vec![asked(3, "three"), asked(2, "two")], &Fate::Granted(effect));
+        assert_eq!(settled[0].settled, Some(Outcome::Fail));
+        let op = &settled[1];
+        assert_eq!((op.settled, op.seats.as_slice()), (Some(Outcome::Ok), &[7, 8][..]));
+        assert_eq!((op.booking, op.reservation), (Some(booking(1)), Some(reservation(9))));
     }
 
     #[test]

@@ -288,3 +288,16 @@ pub async fn called_off(
     .await?;
     Ok(ids.into_iter().map(BookingId).collect())
 }
+
+/// Confirmed bookings and live holds of events that were called off.
+pub async fn count_called_off(connection: &mut PgConnection) -> Result<(u64, u64), StorageError> {
+    let row = sqlx::query!(
+        r#"select (select count(*) from bookings join events on events.id = event_id
+                   where status = 'cancelled' and state = 'confirmed') as "bookings!",
+                  (select count(*) from reservations join events on events.id = event_id
+                   where status = 'cancelled' and state = 'held') as "holds!""#
+    )
+    .fetch_one(connection)
+    .await?;
+    Ok((row.bookings.unsigned_abs(), row.holds.unsigned_abs()))
+}

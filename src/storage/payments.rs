@@ -193,3 +193,18 @@ pub async fn take_on_unfinished(
         })
         .collect()
 }
+
+/// Payments that nobody worked on for `idle_seconds`.
+pub async fn count_unfinished(
+    connection: &mut PgConnection,
+    idle_seconds: f64,
+) -> Result<u64, StorageError> {
+    let open = sqlx::query_scalar!(
+        r#"select count(*) as "open!" from payments
+           where step <> 'done' and worked_at < now() - make_interval(secs => $1)"#,
+        idle_seconds
+    )
+    .fetch_one(connection)
+    .await?;
+    Ok(open.unsigned_abs())
+}

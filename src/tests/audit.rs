@@ -71,3 +71,31 @@ async fn a_booking_without_its_payment_and_a_payment_without_its_booking_are_fou
     app.sql("update bookings set state = 'cancelled'").await;
     assert_eq!(found(&app).await, [FindingKind::PaymentWithoutBooking]);
 }
+
+#[tokio::test]
+async fn a_user_with_more_tickets_than_the_event_allows_is_found() {
+    let app = with_one_sale().await;
+    let sale = app.audit().await.bookings.remove(0);
+    app.held(sale.user_id, &[app.seats[1], app.seats[2]]).await;
+    app.held(Uuid::new_v4(), &[app.seats[3], app.seats[4]]).await;
+    app.sql("update events set tickets_per_user_max = 3").await;
+    assert_eq!(found(&app).await, []);
+    app.sql("update events set tickets_per_user_max = 2").await;
+    let audit = app.audit().await;
+    assert_eq!(audit.findings.len(), 1, "{:?}", audit.findings);
+    assert_eq!(audit.findings[0].kind, FindingKind::TicketLimit);
+    let detail = &audit.findings[0].detail;
+    assert!(detail.starts_with(&format!("user {} has 3 tickets", sale.user_id)), "{detail}");
+    app.sql("update reservations set expires_at = now() where state = 'held'").await;
+    assert_eq!(found(&app).await, [], "a hold that is over is nobody's");
+}
+
+#[tokio::test]
+async fn what_is_held_or_sold_of_an_event_called_off_is_found_once_its_time_is_over() {
+    let app = with_one_sale().await;
+    app.held(Uuid::new_v4(), &[app.seats[1]]).await;
+    app.sql("update events set status = 'cancelled', cancelled_at = now()").await;
+    assert_eq!(found(&app).await, [], "the job may still come round");
+    app.sql("update events set cancelled_at = now() - interval '1 minute'").await;
+    assert_eq!(found(&app).await, [FindingKind::SoldAfterCancel; 2]);
+}

@@ -36,6 +36,8 @@ mod idempotency;
 mod saga;
 /// Leases over Redis nodes.
 mod redlock;
+/// Jobs as an operator runs them.
+mod commands;
 /// Ending what ran out.
 mod expiry;
 /// What must not be is found.

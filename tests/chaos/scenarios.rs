@@ -12,7 +12,7 @@ fn passes(name: &str, more: &[&str]) {
     assert_eq!(run.summary["verdict"], "pass");
     assert_eq!(run.summary["double_sells"], 0);
     let checkers = run.summary["checkers"].as_array().unwrap();
-    assert_eq!(checkers.len(), 6);
+    assert_eq!(checkers.len(), 7);
     assert!(run.summary["bookings_confirmed"].as_u64().unwrap() > 0);
     for fault in run.summary["faults"].as_array().unwrap() {
         assert_eq!(fault["bit"], true, "{fault}");
@@ -86,6 +86,34 @@ fn server_crash_passes() {
 #[test]
 fn redis_loss_passes() {
     passes("redis-loss", &[]);
+}
+
+#[test]
+fn last_tickets_sells_every_ticket_once() {
+    let place = Place::new();
+    let run = place.chaos(&scenario("last-tickets"), &[]);
+    run.expect(0);
+    assert_eq!(run.summary["seats_sold"], run.summary["seats_count"]);
+}
+
+#[test]
+fn cancel_rebook_passes() {
+    passes("cancel-rebook", &[]);
+}
+
+#[test]
+fn expiry_against_confirm_passes() {
+    passes("expiry-against-confirm", &[]);
+}
+
+#[test]
+fn event_cancelled_passes() {
+    passes("event-cancelled", &[]);
+}
+
+#[test]
+fn ticket_limit_passes() {
+    passes("ticket-limit", &[]);
 }
 
 #[test]

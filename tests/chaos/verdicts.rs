@@ -23,6 +23,14 @@ fn the_naive_strategy_is_caught_whatever_the_seed_and_the_report_names_seat_and_
     }
 }
 
+#[test]
+fn the_naive_strategy_sells_the_last_tickets_twice_and_is_caught() {
+    let place = Place::new();
+    let run = place.chaos(&scenario("last-tickets"), &["--strategy", "naive"]);
+    run.expect(1);
+    assert!(run.summary["double_sells"].as_u64().unwrap() >= 1);
+}
+
 const NOBODY_TALKS_TO_REDIS_3: &str = r#"
 schema_version = 1
 title = "A fault on a connection that nobody uses"
@@ -60,6 +68,44 @@ fn a_fault_that_nobody_noticed_makes_the_run_void() {
     assert_eq!(run.summary["verdict"], "void");
     assert_eq!(run.summary["faults"][0]["bit"], false);
     assert!(run.summary["void_reasons"][0].as_str().unwrap().contains("did not bite"));
+}
+
+const CALLED_OFF_BEFORE_THE_SALE: &str = r#"
+schema_version = 1
+title = "An event called off before anybody wanted it"
+
+[target]
+strategy = "row_lock"
+
+[inventory]
+events = 2
+general_admission = 500
+
+[load.buyers]
+executor = "constant-arrival-rate"
+exec = "last_tickets"
+start = "1s"
+rate = 20
+duration = "1500ms"
+max_vus = 100
+
+[[faults]]
+name = "called off too soon"
+type = "cancel-event"
+event = 2
+at = "100ms"
+duration = "300ms"
+"#;
+
+#[test]
+fn an_event_called_off_when_nothing_of_it_was_sold_makes_the_run_void() {
+    let place = Place::new();
+    let file = place.scenario("too-soon.toml", CALLED_OFF_BEFORE_THE_SALE);
+    let run = place.chaos(&file, &[]);
+    run.expect(3);
+    let evidence = run.summary["faults"][0]["evidence"].as_str().unwrap();
+    assert!(evidence.contains("called off with 0 holds and 0 bookings"), "{evidence}");
+    assert_eq!(run.summary["faults"][0]["bit"], false);
 }
 
 #[test]

@@ -25,6 +25,7 @@ use crate::harness::scenario::plan::{
 };
 use crate::stack::{Stack, StackSpec, binaries};
 use crate::storage::{Storage, StorageSettings};
+use crate::wire::Admission;
 
 /// Seats of pgbench's table and of ours: enough that buyers seldom meet.
 const SEATS: u32 = 100_000;
@@ -171,7 +172,9 @@ fn plan(args: &Args) -> Plan {
         },
         inventory: Inventory {
             events: 1,
+            admission: Admission::Seated,
             seats: SEATS,
+            tickets_per_user: None,
             price_cents: 5000,
             hold_ttl: Duration::from_mins(1),
         },
@@ -184,6 +187,7 @@ fn plan(args: &Args) -> Plan {
             start: Duration::ZERO,
             seats_per_order: (1, 1),
             abandon: 0.0,
+            buyers: None,
             request_timeout: Duration::from_secs(10),
             duplicates: 1,
             other_body: 0.0,

@@ -88,6 +88,7 @@ fn strikes(strikes: Strikes) -> String {
             format!("proxy, stream, toxicity\n{}", each.collect::<Vec<_>>().join("\n"))
         }
         Strikes::Proxies => "proxy".to_owned(),
+        Strikes::Events => "event: its number, from 1".to_owned(),
         Strikes::Processes => "process\nwhen: any, in-transaction, charged".to_owned(),
     }
 }

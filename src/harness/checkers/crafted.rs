@@ -11,8 +11,8 @@ use crate::harness::recorder::Operation;
 use crate::harness::recorder::crafted::{booking, confirm, event, hold, reservation, user};
 use crate::harness::scenario::Plan;
 use crate::harness::scenario::plan::{GeneratorLimits, Inventory, Payments, Target};
-use crate::storage::audit::{Audit, BookingRow, PaymentRow, ReservationRow};
-use crate::wire::{Charge, ChargeState};
+use crate::storage::audit::{Audit, BookingRow, EventRow, PaymentRow, ReservationRow};
+use crate::wire::{Admission, Charge, ChargeState};
 
 /// Price of every seat.
 pub const PRICE_CENTS: i64 = 5_000;
@@ -37,7 +37,9 @@ impl Case {
             target,
             inventory: Inventory {
                 events: 1,
+                admission: Admission::Seated,
                 seats: 2_000,
+                tickets_per_user: None,
                 price_cents: PRICE_CENTS,
                 hold_ttl: Duration::from_secs(30),
             },
@@ -57,6 +59,11 @@ impl Case {
             bookings: Vec::new(),
             reservations: Vec::new(),
             payments: Vec::new(),
+            events: vec![EventRow {
+                id: event(),
+                status: "published".to_owned(),
+                tickets_per_user_max: None,
+            }],
         };
         Self { plan, history: Vec::new(), audit, ledger: Vec::new() }
     }
@@ -107,6 +114,7 @@ impl Case {
             id: payment(number),
             reservation_id: reservation(number),
             state: "captured".to_owned(),
+            step: "done".to_owned(),
             amount_cents: total_cents,
             idempotency_key: format!("confirm-{user}"),
         });

@@ -6,6 +6,8 @@ pub mod verdict;
 mod violations;
 /// No seat has two sales in the database.
 pub mod database;
+/// What clients were told is theirs.
+pub mod told;
 /// No seat was promised to two clients.
 pub mod clients;
 /// One key, one effect.
@@ -16,6 +18,8 @@ pub mod ledger;
 pub mod acknowledged;
 /// Nothing is held past its end.
 pub mod expired_holds;
+/// An event's own rules: how many tickets a user may have, and that it is on at all.
+pub mod event_rules;
 /// Evidence for tests.
 #[cfg(test)]
 mod crafted;
@@ -32,6 +36,7 @@ pub const CHECKERS: &[&dyn Checker] = &[
     &ledger::Ledger,
     &acknowledged::AcknowledgedBookings,
     &expired_holds::ExpiredHolds,
+    &event_rules::EventRules,
 ];
 
 /// Runs the checkers that the plan names, in its order. A name that is no checker is unknown, never a pass.

@@ -44,9 +44,18 @@ impl TokenSigner {
 
     /// The buyer with this id.
     pub fn buyer(&self, id: Uuid) -> anyhow::Result<Buyer> {
+        self.sign(id, "customer")
+    }
+
+    /// The admin with this id.
+    pub fn admin(&self, id: Uuid) -> anyhow::Result<Buyer> {
+        self.sign(id, "admin")
+    }
+
+    fn sign(&self, id: Uuid, role: &str) -> anyhow::Result<Buyer> {
         let claims = Claims {
             sub: id,
-            role: "customer".to_owned(),
+            role: role.to_owned(),
             iss: TOKEN_ISSUER.to_owned(),
             exp: self.expires_at_seconds,
         };

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use anyhow::Context as _;
-use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, RETRY_AFTER};
+use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, IF_MATCH, RETRY_AFTER};
 use reqwest::{Method, Response};
 
 use super::Call;
@@ -24,6 +24,15 @@ pub struct Request {
     pub url: String,
     /// JSON, or nothing.
     pub body: Vec<u8>,
+    /// The version that a change is made from, as its `ETag` was.
+    pub if_match: Option<String>,
+}
+
+impl Request {
+    /// A request that names no version.
+    pub fn new(method: Method, url: String, body: Vec<u8>) -> Self {
+        Self { method, url, body, if_match: None }
+    }
 }
 
 /// The connections to all servers.
@@ -49,7 +58,7 @@ impl Transport {
 
     /// Sends the request and waits for the whole answer, at most `call.timeout`.
     pub async fn exchange(&self, call: &Call<'_>, request: Request) -> Exchange {
-        let Request { method, url, body } = request;
+        let Request { method, url, body, if_match } = request;
         let mut request = self
             .http
             .request(method, url)
@@ -57,6 +66,9 @@ impl Transport {
             .header(AUTHORIZATION, call.buyer.authorization.clone());
         if let Some(key) = call.key {
             request = request.header(IDEMPOTENCY_KEY, key);
+        }
+        if let Some(version) = if_match {
+            request = request.header(IF_MATCH, version);
         }
         if !body.is_empty() {
             request = request.header(CONTENT_TYPE, "application/json").body(body);

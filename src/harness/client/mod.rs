@@ -10,6 +10,7 @@ mod exchange;
 
 use std::time::Duration;
 
+use anyhow::Context as _;
 use reqwest::Method;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -21,7 +22,9 @@ use classify::Judged;
 use exchange::{Request, Transport};
 
 use super::recorder::{Epoch, OpKind, Operation, Outcome};
-use crate::wire::{self, ConfirmBooking, CreateReservation};
+use crate::wire::{
+    self, ChangeEvent, ConfirmBooking, CreateBooking, CreateReservation, EventStatus,
+};
 
 /// A server as the load reaches it.
 #[derive(Debug, Clone)]
@@ -70,6 +73,17 @@ pub struct Held {
     pub seats: Vec<i64>,
 }
 
+/// Seats bought.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Booked {
+    /// The booking.
+    pub booking: Uuid,
+    /// The reservation it was made from.
+    pub reservation: Uuid,
+    /// Its seats.
+    pub seats: Vec<i64>,
+}
+
 /// A completed operation, and what the answer said beyond it.
 #[derive(Debug)]
 pub struct Reply {
@@ -77,8 +91,6 @@ pub struct Reply {
     pub operation: Operation,
     /// Set where asking again with the same key makes sense: how long the server asks to wait, 0 when it doesn't say.
     pub retry_after: Option<Duration>,
-    /// Machine-readable reason of a refusal, such as `seat_unavailable`.
-    pub reason: Option<String>,
 }
 
 impl Client {
@@ -103,18 +115,29 @@ impl Client {
         let body = json(order);
         let mut operation = self.begin(call, OpKind::Hold, &body);
         operation.seats.clone_from(&order.seat_ids);
+        operation.quantity = order.quantity;
         operation.ttl_ms = order.ttl_seconds.map(|seconds| u64::from(seconds) * 1000);
-        let request =
-            Request { method: Method::POST, url: self.url(call, "/api/v1/reservations"), body };
+        let request = Request::new(Method::POST, self.url(call, "/api/v1/reservations"), body);
         let (mut reply, held) = self.send::<wire::Reservation>(call, request, operation).await;
         if let Some(held) = held {
-            let given = sorted(held.seat_ids);
-            if given != sorted(order.seat_ids.clone()) {
-                reply.operation.detail =
-                    format!("asked for seats {:?} and was given {given:?}", order.seat_ids);
-            }
-            reply.operation.seats = given;
+            take_seats(&mut reply.operation, held.seat_ids);
             reply.operation.reservation = Some(held.id);
+        }
+        reply
+    }
+
+    /// Holds and pays in one step.
+    pub async fn book(&self, call: &Call<'_>, order: &CreateBooking) -> Reply {
+        let body = json(order);
+        let mut operation = self.begin(call, OpKind::Book, &body);
+        operation.seats.clone_from(&order.seat_ids);
+        operation.quantity = order.quantity;
+        let request = Request::new(Method::POST, self.url(call, "/api/v1/bookings"), body);
+        let (mut reply, booked) = self.send::<wire::Booking>(call, request, operation).await;
+        if let Some(booked) = booked {
+            take_seats(&mut reply.operation, seats_of(&booked));
+            reply.operation.reservation = Some(booked.reservation_id);
+            reply.operation.booking = Some(booked.id);
         }
         reply
     }
@@ -125,15 +148,10 @@ impl Client {
         let mut operation = self.begin(call, OpKind::Confirm, &body);
         operation.seats = seats.to_vec();
         operation.reservation = Some(order.reservation_id);
-        let request =
-            Request { method: Method::POST, url: self.url(call, "/api/v1/bookings/confirm"), body };
+        let request = Request::new(Method::POST, self.url(call, "/api/v1/bookings/confirm"), body);
         let (mut reply, booked) = self.send::<wire::Booking>(call, request, operation).await;
         if let Some(booked) = booked {
-            let sold = sorted(booked.tickets.iter().map(|ticket| ticket.seat_id).collect());
-            if sold != sorted(seats.to_vec()) {
-                reply.operation.detail = format!("paid for seats {seats:?} and was sold {sold:?}");
-            }
-            reply.operation.seats = sold;
+            take_seats(&mut reply.operation, seats_of(&booked));
             reply.operation.booking = Some(booked.id);
         }
         reply
@@ -146,8 +164,38 @@ impl Client {
         operation.seats.clone_from(&held.seats);
         operation.reservation = Some(held.reservation);
         let url = self.url(&call, &format!("/api/v1/reservations/{}", held.reservation));
-        let request = Request { method: Method::DELETE, url, body: Vec::new() };
+        let request = Request::new(Method::DELETE, url, Vec::new());
         self.send::<wire::Reservation>(&call, request, operation).await.0
+    }
+
+    /// Gives a booking back. Carries no key: repeating it changes nothing.
+    pub async fn cancel_booking(&self, call: &Call<'_>, booked: &Booked) -> Reply {
+        let call = Call { key: None, ..*call };
+        let mut operation = self.begin(&call, OpKind::CancelBooking, &[]);
+        operation.seats.clone_from(&booked.seats);
+        operation.reservation = Some(booked.reservation);
+        operation.booking = Some(booked.booking);
+        let url = self.url(&call, &format!("/api/v1/bookings/{}/cancel", booked.booking));
+        let request = Request::new(Method::PATCH, url, Vec::new());
+        self.send::<wire::Booking>(&call, request, operation).await.0
+    }
+
+    /// Calls an event off, whatever version it has. The buyer of this call has to be an admin.
+    ///
+    /// # Errors
+    /// The event could not be read, and nothing was changed.
+    pub async fn cancel_event(&self, call: &Call<'_>) -> anyhow::Result<Reply> {
+        let call = Call { key: None, ..*call };
+        let url = self.url(&call, &format!("/api/v1/events/{}", call.event));
+        let read = Request::new(Method::GET, url.clone(), Vec::new());
+        let event = classify::judge::<wire::Event>(self.transport.exchange(&call, read).await);
+        let version = event.data.with_context(|| event.detail)?.version;
+        let change = ChangeEvent { status: Some(EventStatus::Cancelled), ..ChangeEvent::default() };
+        let body = json(&change);
+        let operation = self.begin(&call, OpKind::CancelEvent, &body);
+        let if_match = Some(format!("\"{version}\""));
+        let request = Request { if_match, ..Request::new(Method::PATCH, url, body) };
+        Ok(self.send::<wire::Event>(&call, request, operation).await.0)
     }
 
     /// What became of the buyer's key; `Ok(None)` when no effect of it exists.
@@ -157,7 +205,7 @@ impl Client {
         key: &str,
     ) -> anyhow::Result<Option<wire::IdempotencyStatus>> {
         let url = self.url(call, &format!("/api/v1/idempotency/{key}"));
-        let request = Request { method: Method::GET, url, body: Vec::new() };
+        let request = Request::new(Method::GET, url, Vec::new());
         classify::key_status(self.transport.exchange(call, request).await)
     }
 
@@ -177,6 +225,7 @@ impl Client {
             key: call.key.map(str::to_owned),
             request_sha256: sha256_hex(body),
             seats: Vec::new(),
+            quantity: None,
             reservation: None,
             booking: None,
             ttl_ms: None,
@@ -187,6 +236,7 @@ impl Client {
             status: None,
             replayed: false,
             response_sha256: None,
+            reason: None,
             detail: String::new(),
             settled: None,
         }
@@ -206,8 +256,9 @@ impl Client {
         operation.status = status;
         operation.replayed = replayed;
         operation.response_sha256 = body.map(|body| sha256_hex(&body));
+        operation.reason = reason;
         operation.detail = detail;
-        (Reply { operation, retry_after, reason }, data)
+        (Reply { operation, retry_after }, data)
     }
 }
 
@@ -215,9 +266,20 @@ fn json<T: Serialize>(body: &T) -> Vec<u8> {
     serde_json::to_vec(body).expect("bodies of `wire` hold only strings, numbers and lists")
 }
 
-fn sorted(mut seats: Vec<i64>) -> Vec<i64> {
-    seats.sort_unstable();
-    seats
+fn seats_of(booking: &wire::Booking) -> Vec<i64> {
+    booking.tickets.iter().map(|ticket| ticket.seat_id).collect()
+}
+
+/// Takes the seats that the answer names for those of the operation, and notes when they are not what was asked for.
+fn take_seats(operation: &mut Operation, mut given: Vec<i64>) {
+    given.sort_unstable();
+    if !operation.is_for(&given) {
+        operation.detail = match operation.quantity {
+            Some(quantity) => format!("asked for {quantity} tickets and was given {given:?}"),
+            None => format!("asked for seats {:?} and was given {given:?}", operation.seats),
+        };
+    }
+    operation.seats = given;
 }
 
 /// SHA-256 in lower-case hexadecimal.

@@ -10,6 +10,7 @@ mod timeout;
 mod down;
 mod kill;
 mod pause;
+mod cancel_event;
 #[cfg(test)]
 mod tests;
 
@@ -20,8 +21,14 @@ pub use scene::{World, run_all};
 use scene::Scene;
 
 /// Every kind of fault.
-pub const FAULTS: &[&dyn Fault] =
-    &[&latency::Latency, &timeout::Timeout, &down::Down, &kill::Kill, &pause::Pause];
+pub const FAULTS: &[&dyn Fault] = &[
+    &latency::Latency,
+    &timeout::Timeout,
+    &down::Down,
+    &kill::Kill,
+    &pause::Pause,
+    &cancel_event::CancelEvent,
+];
 
 /// A kind of fault.
 #[async_trait]
@@ -62,6 +69,8 @@ pub enum Strikes {
     Proxies,
     /// Processes: `process`, and for a server the moment `when`.
     Processes,
+    /// An event on sale: `event`, its number.
+    Events,
 }
 
 /// An attribute of a fault, an integer.

@@ -6,6 +6,7 @@ use anyhow::{Context, bail};
 use futures_util::future::join_all;
 use tokio::time::{sleep, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
 
 use super::{Bite, Fault, find};
 use crate::harness::proxy_control::ProxyControl;
@@ -13,6 +14,7 @@ use crate::harness::recorder::{Epoch, Live};
 use crate::harness::reports::summary::FaultSummary;
 use crate::harness::scenario::plan::{FaultPlan, FaultTarget, Target};
 use crate::harness::scenario::proxies;
+use crate::harness::workloads::{House, Site};
 use crate::stack::Stack;
 
 /// What a strike may take beyond the fault's duration: catching the moment, restarting a server, reading counters.
@@ -28,6 +30,8 @@ pub struct World<'a> {
     pub proxies: Option<&'a ProxyControl>,
     /// The processes.
     pub stack: &'a Stack,
+    /// What the load works with, where there is one.
+    pub site: Option<&'a Site>,
     /// What the clients see, as it happens.
     pub live: &'a Live,
     /// When the load began.
@@ -115,11 +119,24 @@ impl<'a> Scene<'a> {
         Ok(links.iter().map(ToString::to_string).collect())
     }
 
+    /// The event that the fault strikes, and the load's site.
+    pub fn event(&self) -> anyhow::Result<(&'a Site, Uuid)> {
+        let FaultTarget::Event(number) = self.fault.on else {
+            bail!("a {} strikes an event", self.fault.kind)
+        };
+        let site = self.world.site.context("the run has no events")?;
+        let house =
+            usize::try_from(number)?.checked_sub(1).and_then(|index| site.houses.get(index));
+        Ok((site, house.map(House::event).with_context(|| format!("there is no event {number}"))?))
+    }
+
     /// Name of the process that the fault strikes.
     pub fn process(&self) -> anyhow::Result<&'a str> {
         match &self.fault.on {
             FaultTarget::Process(name) => Ok(name),
-            FaultTarget::Proxy(_) => bail!("a {} strikes a process", self.fault.kind),
+            FaultTarget::Proxy(_) | FaultTarget::Event(_) => {
+                bail!("a {} strikes a process", self.fault.kind)
+            }
         }
     }
 }

@@ -104,6 +104,7 @@ impl Site {
             target: &self.target,
             proxies: Some(&self.proxies),
             stack: &self.stack,
+            site: None,
             live: &self.live,
             epoch: Epoch::begin(),
             cancel: CancellationToken::new(),

@@ -53,6 +53,33 @@ pub fn confirm(hold: &Operation, booking: Uuid, us: Range<u64>) -> Operation {
     }
 }
 
+/// A sale in one step that was granted, its reservation numbered as the time of asking is.
+pub fn book(user: Uuid, seats: &[i64], booking: Uuid, us: Range<u64>) -> Operation {
+    Operation {
+        reservation: Some(reservation(us.start)),
+        booking: Some(booking),
+        request_sha256: format!("book {seats:?}"),
+        key: Some(format!("book-{user}")),
+        seats: seats.to_vec(),
+        ..operation(OpKind::Book, user, us)
+    }
+}
+
+/// A cancel of this booking, made by a confirm or in one step, that was granted.
+pub fn cancel_booking(sale: &Operation, us: Range<u64>) -> Operation {
+    Operation {
+        reservation: sale.reservation,
+        booking: sale.booking,
+        seats: sale.seats.clone(),
+        ..operation(OpKind::CancelBooking, sale.user, us)
+    }
+}
+
+/// The event was called off by this answer.
+pub fn cancel_event(us: Range<u64>) -> Operation {
+    operation(OpKind::CancelEvent, user(u64::MAX), us)
+}
+
 /// A cancel of this hold that was granted.
 pub fn cancel(hold: &Operation, us: Range<u64>) -> Operation {
     Operation {
@@ -64,9 +91,11 @@ pub fn cancel(hold: &Operation, us: Range<u64>) -> Operation {
 
 /// The same, ended otherwise; what only an `ok` answer tells is taken away.
 pub fn ended(operation: Operation, outcome: Outcome) -> Operation {
-    let booking = if outcome == Outcome::Ok { operation.booking } else { None };
-    let hold_refused = operation.op == OpKind::Hold && outcome != Outcome::Ok;
-    let reservation = if hold_refused { None } else { operation.reservation };
+    let granted = outcome == Outcome::Ok;
+    let names_booking = granted || operation.op == OpKind::CancelBooking;
+    let booking = operation.booking.filter(|_| names_booking);
+    let makes_reservation = matches!(operation.op, OpKind::Hold | OpKind::Book);
+    let reservation = operation.reservation.filter(|_| granted || !makes_reservation);
     Operation { reservation, booking, outcome, ..operation }
 }
 
@@ -81,6 +110,7 @@ fn operation(op: OpKind, user: Uuid, us: Range<u64>) -> Operation {
         key: None,
         request_sha256: String::new(),
         seats: Vec::new(),
+        quantity: None,
         reservation: None,
         booking: None,
         ttl_ms: None,
@@ -91,6 +121,7 @@ fn operation(op: OpKind, user: Uuid, us: Range<u64>) -> Operation {
         status: Some(201),
         replayed: false,
         response_sha256: Some("answer".to_owned()),
+        reason: None,
         detail: String::new(),
         settled: None,
     }

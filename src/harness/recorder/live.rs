@@ -3,12 +3,13 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use super::{OpKind, Outcome};
+use super::{OpKind, Outcome, REASONS};
 
-/// Requests by server and operation.
+/// Requests by server and operation, and refusals by reason.
 #[derive(Debug)]
 pub struct Live {
     servers: Vec<(String, [Counters; OpKind::ALL.len()])>,
+    refusals: [AtomicU64; REASONS.len()],
 }
 
 #[derive(Debug, Default)]
@@ -51,7 +52,8 @@ impl Counts {
 impl Live {
     /// Zeros for these servers.
     pub fn new(servers: impl IntoIterator<Item = String>) -> Self {
-        Self { servers: servers.into_iter().map(|name| (name, Default::default())).collect() }
+        let servers = servers.into_iter().map(|name| (name, Default::default())).collect();
+        Self { servers, refusals: Default::default() }
     }
 
     /// Counts a request that is about to be sent to the server of this index.
@@ -71,6 +73,19 @@ impl Live {
             Outcome::Info => &counters.info,
         };
         counter.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Counts a refusal for this reason, if it is one of [`REASONS`].
+    pub fn refused(&self, reason: &str) {
+        if let Some(index) = REASONS.iter().position(|known| *known == reason) {
+            self.refusals[index].fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// Refusals for this reason, whoever was refused; 0 for a reason that is not one of [`REASONS`].
+    pub fn refusals(&self, reason: &str) -> u64 {
+        let index = REASONS.iter().position(|known| *known == reason);
+        index.map_or(0, |index| self.refusals[index].load(Ordering::Relaxed))
     }
 
     /// One operation on one server; zeros for a server that is not there.

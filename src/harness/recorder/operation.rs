@@ -18,15 +18,18 @@ pub struct Operation {
     pub user: Uuid,
     /// The event.
     pub event: Uuid,
-    /// Idempotency key sent (hold, confirm).
+    /// Idempotency key sent (hold, confirm, book).
     pub key: Option<String>,
     /// SHA-256 (hex) of the request body; the same key with another body is another request.
     pub request_sha256: String,
-    /// Seats asked for (hold) or covered by the reservation (confirm, cancel); when ok, those the answer names, sorted.
+    /// Seats asked for (hold, book) or covered (confirm, both cancels); when ok, those the answer names, sorted.
     pub seats: Vec<i64>,
-    /// Reservation used (confirm, cancel) or obtained (hold, when ok).
+    /// Tickets asked for where they have no place (hold, book); `seats` is empty then until the answer names them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub quantity: Option<u32>,
+    /// Reservation used (confirm, both cancels) or obtained (hold, book, when ok).
     pub reservation: Option<Uuid>,
-    /// Booking obtained (confirm, when ok).
+    /// Booking given back (cancel of a booking) or obtained (confirm, book, when ok).
     pub booking: Option<Uuid>,
     /// TTL asked for, milliseconds (hold).
     pub ttl_ms: Option<u64>,
@@ -44,6 +47,9 @@ pub struct Operation {
     pub replayed: bool,
     /// SHA-256 (hex) of the answer's body, where there was an answer.
     pub response_sha256: Option<String>,
+    /// Machine-readable reason of a refusal, such as `seat_unavailable`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
     /// Why, where it is not ok: the server's message, or the transport's error.
     pub detail: String,
     /// What settling found out about an `info` outcome: the operation's true end, read back by its key.
@@ -56,6 +62,16 @@ impl Operation {
     pub fn end(&self) -> Outcome {
         self.settled.unwrap_or(self.outcome)
     }
+
+    /// Whether these seats, sorted, are what was asked for: the same ones, or as many.
+    pub fn is_for(&self, given: &[i64]) -> bool {
+        if let Some(quantity) = self.quantity {
+            return u32::try_from(given.len()) == Ok(quantity);
+        }
+        let mut asked = self.seats.clone();
+        asked.sort_unstable();
+        asked == given
+    }
 }
 
 /// What was asked.
@@ -66,22 +82,44 @@ pub enum OpKind {
     Hold,
     /// `POST /api/v1/bookings/confirm`.
     Confirm,
+    /// `POST /api/v1/bookings`: a hold and its payment in one step.
+    Book,
     /// `DELETE /api/v1/reservations/{id}`.
     Cancel,
+    /// `PATCH /api/v1/bookings/{id}/cancel`.
+    CancelBooking,
+    /// `PATCH /api/v1/events/{id}`, by an admin: the event is called off.
+    CancelEvent,
     /// Any read.
     Read,
 }
 
 impl OpKind {
     /// Every kind, in report order.
-    pub const ALL: [Self; 4] = [Self::Hold, Self::Confirm, Self::Cancel, Self::Read];
+    pub const ALL: [Self; 7] = [
+        Self::Hold,
+        Self::Confirm,
+        Self::Book,
+        Self::Cancel,
+        Self::CancelBooking,
+        Self::CancelEvent,
+        Self::Read,
+    ];
+
+    /// Whether it asks for a sale.
+    pub fn sells(self) -> bool {
+        matches!(self, Self::Confirm | Self::Book)
+    }
 
     /// The name used in history, metrics and reports.
     pub fn name(self) -> &'static str {
         match self {
             Self::Hold => "hold",
             Self::Confirm => "confirm",
+            Self::Book => "book",
             Self::Cancel => "cancel",
+            Self::CancelBooking => "cancel_booking",
+            Self::CancelEvent => "cancel_event",
             Self::Read => "read",
         }
     }

@@ -11,7 +11,7 @@ use axum::body::Bytes;
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{delete, get, post};
+use axum::routing::{delete, get, patch, post};
 use jsonwebtoken::{Algorithm, DecodingKey, Validation};
 use serde::Serialize;
 use tokio::task::JoinSet;
@@ -21,7 +21,8 @@ use crate::clock;
 use crate::harness::client::sha256_hex;
 use crate::storage::audit::{Audit, BookingRow, PaymentRow, ReservationRow};
 use crate::wire::{
-    self, Charge, ChargeState, Claims, ConfirmBooking, CreateReservation, IDEMPOTENCY_KEY,
+    self, Charge, ChargeState, Claims, ConfirmBooking, CreateBooking, CreateReservation,
+    IDEMPOTENCY_KEY,
 };
 
 pub const SECRET: &[u8] = b"a secret for tests";
@@ -96,6 +97,8 @@ impl Fake {
             .route("/api/v1/reservations", post(hold))
             .route("/api/v1/reservations/{id}", delete(cancel))
             .route("/api/v1/bookings/confirm", post(confirm))
+            .route("/api/v1/bookings", post(book))
+            .route("/api/v1/bookings/{id}/cancel", patch(cancel_booking))
             .route("/api/v1/idempotency/{key}", get(key_status))
             .with_state(self.clone());
         tasks.spawn(async move { axum::serve(listener, router).await.unwrap() });
@@ -109,8 +112,8 @@ impl Fake {
     /// The database, as the audit would read it.
     pub fn audit(&self, seats_count: i64) -> Audit {
         let books = self.books();
-        let mut sold: Vec<i64> =
-            books.bookings.iter().flat_map(|booking| booking.seat_ids.clone()).collect();
+        let sales = books.bookings.iter().filter(|booking| booking.state == "confirmed");
+        let mut sold: Vec<i64> = sales.flat_map(|booking| booking.seat_ids.clone()).collect();
         sold.sort_unstable();
         sold.dedup();
         Audit {
@@ -121,6 +124,7 @@ impl Fake {
             bookings: books.bookings.clone(),
             reservations: books.reservations.clone(),
             payments: books.payments.clone(),
+            events: Vec::new(),
         }
     }
 
@@ -170,38 +174,80 @@ fn key_of(headers: &HeaderMap) -> String {
 }
 
 async fn hold(State(fake): State<Fake>, headers: HeaderMap, body: Bytes) -> Response {
-    let (user, key, sha256) = (caller(&headers), key_of(&headers), sha256_hex(&body));
     let order: CreateReservation = serde_json::from_slice(&body).unwrap();
-    let looked = order.seat_ids.iter().all(|seat| fake.books().is_free(*seat));
-    fake.dawdle().await;
-    let mut books = fake.books();
-    let honest = fake.manners == Manners::Honest;
-    if honest && let Some(answer) = books.replay(user, &key, &sha256) {
-        drop(books);
-        return fake.respond(answer);
-    }
-    let free = if honest { order.seat_ids.iter().all(|seat| books.is_free(*seat)) } else { looked };
-    if !free {
-        drop(books);
-        return fake.respond(refusal(409, "seat_unavailable"));
-    }
-    let mut seat_ids = order.seat_ids;
-    seat_ids.sort_unstable();
-    let reservation = ReservationRow {
-        id: Uuid::new_v4(),
-        event_id: order.event_id,
-        user_id: user,
-        state: "held".to_owned(),
-        seat_ids: seat_ids.clone(),
-        expires_at: clock::now_utc() + Duration::from_secs(u64::from(order.ttl_seconds.unwrap())),
-        idempotency_key: key.clone(),
+    let ttl = Duration::from_secs(u64::from(order.ttl_seconds.unwrap()));
+    let reservation = reservation(&headers, order.event_id, order.seat_ids, ttl);
+    let grant = |books: &mut Books, reservation: ReservationRow| {
+        let answer = success(as_wire(&reservation));
+        books.reservations.push(reservation);
+        answer
     };
-    let answer = success(as_wire(&reservation));
-    books.reservations.push(reservation);
-    if honest {
-        books.keys.insert((user, key), (sha256, answer.0, answer.1.clone()));
+    claim(&fake, &body, reservation, grant).await
+}
+
+async fn book(State(fake): State<Fake>, headers: HeaderMap, body: Bytes) -> Response {
+    let order: CreateBooking = serde_json::from_slice(&body).unwrap();
+    let reservation = reservation(&headers, order.event_id, order.seat_ids, Duration::ZERO);
+    let grant = |books: &mut Books, mut reservation: ReservationRow| {
+        "confirmed".clone_into(&mut reservation.state);
+        let answer = sell(books, &reservation, &reservation.idempotency_key);
+        // As with the real server, the hold has a key of its own.
+        reservation.idempotency_key.push_str(" hold");
+        books.reservations.push(reservation);
+        answer
+    };
+    claim(&fake, &body, reservation, grant).await
+}
+
+fn reservation(
+    headers: &HeaderMap,
+    event_id: Uuid,
+    seat_ids: Vec<i64>,
+    ttl: Duration,
+) -> ReservationRow {
+    let mut seat_ids = seat_ids;
+    seat_ids.sort_unstable();
+    ReservationRow {
+        id: Uuid::new_v4(),
+        event_id,
+        user_id: caller(headers),
+        state: "held".to_owned(),
+        seat_ids,
+        expires_at: clock::now_utc() + ttl,
+        idempotency_key: key_of(headers),
     }
-    drop(books);
+}
+
+/// Grants the reservation if its seats are free, as well or as badly as the fake's manners make it look.
+async fn claim(
+    fake: &Fake,
+    body: &[u8],
+    reservation: ReservationRow,
+    grant: impl FnOnce(&mut Books, ReservationRow) -> Answer,
+) -> Response {
+    let (user, key) = (reservation.user_id, reservation.idempotency_key.clone());
+    let sha256 = sha256_hex(body);
+    let looked = reservation.seat_ids.iter().all(|seat| fake.books().is_free(*seat));
+    fake.dawdle().await;
+    let answer = {
+        let mut books = fake.books();
+        let honest = fake.manners == Manners::Honest;
+        let are_free = |books: &Books| reservation.seat_ids.iter().all(|seat| books.is_free(*seat));
+        let known = if honest { books.replay(user, &key, &sha256) } else { None };
+        match known {
+            Some(answer) => answer,
+            None if !(if honest { are_free(&books) } else { looked }) => {
+                refusal(409, "seat_unavailable")
+            }
+            None => {
+                let answer = grant(&mut books, reservation);
+                if honest {
+                    books.keys.insert((user, key), (sha256, answer.0, answer.1.clone()));
+                }
+                answer
+            }
+        }
+    };
     fake.respond(answer)
 }
 
@@ -263,23 +309,63 @@ fn sell(books: &mut Books, reservation: &ReservationRow, key: &str) -> Answer {
         id: payment_id,
         reservation_id: reservation.id,
         state: "captured".to_owned(),
+        step: "done".to_owned(),
         amount_cents,
         idempotency_key: key.to_owned(),
     });
     books.charges.push(Charge { payment_id, amount_cents, state: ChargeState::Captured });
-    let ticket = |seat: &i64| wire::Ticket { seat_id: *seat, number: Uuid::new_v4().to_string() };
-    let answer = success(wire::Booking {
-        id,
-        reference: booking.reference.clone(),
-        reservation_id: booking.reservation_id,
-        event_id: booking.event_id,
-        user_id: booking.user_id,
-        state: booking.state.clone(),
-        total_cents: booking.total_cents,
-        tickets: booking.seat_ids.iter().map(ticket).collect(),
-    });
+    let answer = success(booking_as_wire(&booking));
     books.bookings.push(booking);
     answer
+}
+
+fn booking_as_wire(row: &BookingRow) -> wire::Booking {
+    let ticket = |seat: &i64| wire::Ticket { seat_id: *seat, number: Uuid::new_v4().to_string() };
+    wire::Booking {
+        id: row.id,
+        reference: row.reference.clone(),
+        reservation_id: row.reservation_id,
+        event_id: row.event_id,
+        user_id: row.user_id,
+        state: row.state.clone(),
+        total_cents: row.total_cents,
+        tickets: row.seat_ids.iter().map(ticket).collect(),
+    }
+}
+
+async fn cancel_booking(
+    State(fake): State<Fake>,
+    headers: HeaderMap,
+    Path(id): Path<Uuid>,
+) -> Response {
+    let user = caller(&headers);
+    let answer = {
+        let mut books = fake.books();
+        let found = books.bookings.iter_mut().find(|row| row.id == id && row.user_id == user);
+        match found {
+            Some(row) => {
+                "cancelled".clone_into(&mut row.state);
+                let row = row.clone();
+                give_back(&mut books, row.reservation_id);
+                success(booking_as_wire(&row))
+            }
+            None => refusal(404, "not_found"),
+        }
+    };
+    fake.respond(answer)
+}
+
+fn give_back(books: &mut Books, reservation: Uuid) {
+    for row in books.reservations.iter_mut().filter(|row| row.id == reservation) {
+        "cancelled".clone_into(&mut row.state);
+    }
+    let Books { payments, charges, .. } = books;
+    for payment in payments.iter_mut().filter(|payment| payment.reservation_id == reservation) {
+        "refunded".clone_into(&mut payment.state);
+        for charge in charges.iter_mut().filter(|charge| charge.payment_id == payment.id) {
+            charge.state = ChargeState::Refunded;
+        }
+    }
 }
 
 async fn cancel(State(fake): State<Fake>, headers: HeaderMap, Path(id): Path<Uuid>) -> Response {

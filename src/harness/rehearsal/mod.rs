@@ -21,6 +21,7 @@ use super::recorder::{Epoch, OpKind, Outcome, Recorded, Recording};
 use super::scenario::plan::{Executor, GeneratorLimits, Inventory, Load, Payments, Plan, Target};
 use super::settle::{self, Patience, Settled};
 use super::workloads::{House, Site};
+use crate::wire::Admission;
 
 /// A run's pieces.
 struct Rehearsal {
@@ -53,6 +54,7 @@ impl Rehearsal {
             tokens: TokenSigner::new(SECRET),
             recorder: recording.recorder(),
             houses: vec![House::new(Uuid::from_u128(9), seats).unwrap()],
+            admission: plan.inventory.admission,
             hold_ttl: plan.inventory.hold_ttl,
             seed: plan.seed,
         });
@@ -109,7 +111,9 @@ fn plan(exec: &str, seats: u32, executor: Executor) -> Plan {
         },
         inventory: Inventory {
             events: 1,
+            admission: Admission::Seated,
             seats,
+            tickets_per_user: None,
             price_cents: fake::PRICE_CENTS,
             hold_ttl: Duration::from_secs(30),
         },
@@ -122,6 +126,7 @@ fn plan(exec: &str, seats: u32, executor: Executor) -> Plan {
             start: Duration::ZERO,
             seats_per_order: (1, 4),
             abandon: 0.0,
+            buyers: None,
             duplicates: 1,
             other_body: 0.0,
             request_timeout: Duration::from_secs(5),
@@ -247,6 +252,35 @@ async fn answers_lost_on_the_way_are_settled_and_judged_as_what_they_were() {
             .filter(booked)
             .all(|op| op.booking.is_some() && op.reservation.is_some())
     );
+}
+
+/// A few seats, bought and given back again and again.
+fn rebook_plan() -> Plan {
+    let executor =
+        Executor::ConstantVus { vus: 16, duration: Duration::from_secs(20), iterations: Some(160) };
+    let mut plan = plan("cancel_rebook", 8, executor);
+    plan.loads[0].seats_per_order = (1, 2);
+    plan
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn seats_given_back_and_sold_again_are_no_double_sell_even_if_answers_are_lost() {
+    let judged = judge(&Fake::new(Manners::Honest, 0), rebook_plan()).await;
+    for checker in ["no-double-sell-clients", "idempotency", "ledger", "acknowledged-bookings"] {
+        assert_eq!(judged.of(checker).verdict, CheckVerdict::Pass, "{:#?}", judged.results);
+    }
+    let detail = &judged.of("ledger").detail;
+    assert!(detail.starts_with("0 cents kept for 0 bookings"), "everything went back: {detail}");
+    let judged = judge(&Fake::new(Manners::Honest, 5), rebook_plan()).await;
+    assert!(judged.settled.ok > 3 && judged.settled.unknown == 0, "{:?}", judged.settled);
+    assert_eq!(checkers::verdict(&judged.results), CheckVerdict::Pass, "{:#?}", judged.results);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn seats_sold_again_before_they_were_given_back_are_seen_by_the_clients_alone() {
+    let judged = judge(&Fake::new(Manners::Naive, 0), rebook_plan()).await;
+    let result = judged.of("no-double-sell-clients");
+    assert_eq!(result.verdict, CheckVerdict::Fail, "{:#?}", judged.results);
 }
 
 fn storm_plan() -> Plan {

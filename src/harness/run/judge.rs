@@ -3,6 +3,8 @@
 
 use std::collections::{HashMap, HashSet};
 
+use uuid::Uuid;
+
 use super::Record;
 use crate::harness::checkers::{self, CheckResult, CheckVerdict};
 use crate::harness::recorder::{OpKind, Operation, Outcome};
@@ -133,8 +135,10 @@ fn measure(record: &Record, seats_count: u64) -> Measured {
         requests: record.recorded.latencies.clone(),
         iterations: record.outcome.iterations,
         dropped_iterations: record.outcome.dropped,
-        bookings_confirmed: distinct(history, OpKind::Confirm, |op| op.booking),
-        reservations_held: distinct(history, OpKind::Hold, |op| op.reservation),
+        bookings_confirmed: distinct(history, OpKind::sells, |op| op.booking),
+        reservations_held: distinct(history, |kind| kind == OpKind::Hold, |op| op.reservation),
+        seats_resold: seats_resold(history),
+        refusals: refusals(history),
         seats_sold: sold.len() as u64,
         server_counts: record.server_counts.clone(),
         sold_out_seconds: sold_out_seconds(history, seats_count),
@@ -143,17 +147,38 @@ fn measure(record: &Record, seats_count: u64) -> Measured {
 
 fn distinct<T: std::hash::Hash + Eq>(
     history: &[Operation],
-    kind: OpKind,
+    is_one: impl Fn(OpKind) -> bool,
     made: impl Fn(&Operation) -> Option<T>,
 ) -> u64 {
-    let granted = history.iter().filter(|op| op.op == kind && op.end() == Outcome::Ok);
+    let granted = history.iter().filter(|op| is_one(op.op) && op.end() == Outcome::Ok);
     granted.filter_map(made).collect::<HashSet<T>>().len() as u64
+}
+
+/// Seats in more than one acknowledged booking: given back in between, if all is well.
+fn seats_resold(history: &[Operation]) -> u64 {
+    let mut bookings: HashMap<i64, HashSet<Uuid>> = HashMap::new();
+    for sale in history.iter().filter(|op| op.op.sells() && op.end() == Outcome::Ok) {
+        for (seat, booking) in sale.seats.iter().zip(std::iter::repeat(sale.booking)) {
+            bookings.entry(*seat).or_default().extend(booking);
+        }
+    }
+    bookings.values().filter(|bookings| bookings.len() > 1).count() as u64
+}
+
+fn refusals(history: &[Operation]) -> HashMap<(OpKind, String), u64> {
+    let mut refusals = HashMap::new();
+    for op in history.iter().filter(|op| op.outcome == Outcome::Fail) {
+        if let Some(reason) = &op.reason {
+            *refusals.entry((op.op, reason.clone())).or_default() += 1;
+        }
+    }
+    refusals
 }
 
 /// Seconds until the last seat's first acknowledged sale, where all were sold.
 fn sold_out_seconds(history: &[Operation], seats_count: u64) -> Option<f64> {
     let mut first_us: HashMap<i64, u64> = HashMap::new();
-    let sales = history.iter().filter(|op| op.op == OpKind::Confirm && op.end() == Outcome::Ok);
+    let sales = history.iter().filter(|op| op.op.sells() && op.end() == Outcome::Ok);
     for sale in sales {
         for seat in &sale.seats {
             let first = first_us.entry(*seat).or_insert(sale.completed_us);

@@ -6,13 +6,14 @@ mod provision;
 /// The word on what was recorded.
 mod judge;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
 use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
 
 use super::checkers::{self, CheckResult, Evidence};
 use super::faults::{self, World};
@@ -169,6 +170,7 @@ async fn load_with_faults(
         target: &plan.target,
         proxies: ground.proxies.as_ref(),
         stack: &ground.stack,
+        site: Some(site),
         live: &live,
         epoch,
         cancel: CancellationToken::new(),
@@ -206,8 +208,9 @@ async fn settle(
     Ok(())
 }
 
-/// The audit, once the servers' own jobs have come round: no payment under way, and no hold standing that is over or soon will be.
-/// What is still there when patience ends is for the checkers to see.
+/// The audit, once the servers' own jobs have come round: no payment or refund under way, no hold standing that is over or
+/// soon will be, nothing left of an event that was called off. What is still there when patience ends is for the checkers
+/// to see.
 async fn quiet_audit(ground: &Ground) -> anyhow::Result<Audit> {
     let deadline = tokio::time::Instant::now() + SETTLE_WITHIN;
     loop {
@@ -215,14 +218,26 @@ async fn quiet_audit(ground: &Ground) -> anyhow::Result<Audit> {
             .await
             .context("the database could not be audited")?;
         let audit = ground.only_ours(audit);
-        let paying = audit.payments.iter().any(|payment| payment.state == "pending");
-        let ending = audit.reservations.iter().any(|reservation| {
-            reservation.state == "held"
-                && reservation.expires_at <= audit.taken_at + HOLDS_WORTH_AWAITING
-        });
-        if (!paying && !ending) || tokio::time::Instant::now() > deadline {
+        if is_quiet(&audit) || tokio::time::Instant::now() > deadline {
             return Ok(audit);
         }
         tokio::time::sleep(LOOK_EVERY).await;
     }
+}
+
+/// Whether the servers' jobs have nothing to do that is worth waiting for.
+fn is_quiet(audit: &Audit) -> bool {
+    let called_off: HashSet<Uuid> =
+        audit.events.iter().filter(|row| row.status == "cancelled").map(|row| row.id).collect();
+    let paying = audit.payments.iter().any(|row| row.state == "pending" || row.step == "refunding");
+    let ending = audit.reservations.iter().any(|row| {
+        row.state == "held"
+            && (called_off.contains(&row.event_id)
+                || row.expires_at <= audit.taken_at + HOLDS_WORTH_AWAITING)
+    });
+    let giving_back = audit
+        .bookings
+        .iter()
+        .any(|row| row.state == "confirmed" && called_off.contains(&row.event_id));
+    !(paying || ending || giving_back)
 }

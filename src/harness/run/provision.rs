@@ -27,7 +27,7 @@ use crate::stack::server::ServerSpec;
 use crate::stack::{Stack, StackSpec};
 use crate::storage::audit::Audit;
 use crate::toxiproxy;
-use crate::wire;
+use crate::wire::{self, Admission};
 
 /// How long a step of our own program (migrating, seeding) may take.
 const STEP_WITHIN: Duration = Duration::from_mins(2);
@@ -135,20 +135,19 @@ struct SeededEvent {
 /// Puts the inventory in under a label of this run, so that no other run's seats are sold; returns the events' ids.
 async fn seed(plan: &Plan, place: &Place, stack: &Stack) -> anyhow::Result<Vec<Uuid>> {
     let label = format!("run-{}-{}", plan.seed, clock::since_epoch().as_millis());
-    let (events, seats) = (plan.inventory.events.to_string(), plan.inventory.seats.to_string());
-    let price = plan.inventory.price_cents.to_string();
-    let args = [
-        "seed",
-        "--json",
-        "--events",
-        &events,
-        "--seats",
-        &seats,
-        "--price-cents",
-        &price,
-        "--label",
-        &label,
-    ];
+    let inventory = &plan.inventory;
+    let (events, seats) = (inventory.events.to_string(), inventory.seats.to_string());
+    let price = inventory.price_cents.to_string();
+    let house = match inventory.admission {
+        Admission::Seated => "--seats",
+        Admission::General => "--general-admission",
+    };
+    let limit = inventory.tickets_per_user.map(|limit| limit.to_string());
+    let mut args = vec!["seed", "--json", "--events", &events, house, &seats];
+    args.extend(["--price-cents", &price, "--label", &label]);
+    if let Some(limit) = &limit {
+        args.extend(["--tickets-per-user", limit]);
+    }
     let report: SeedReport = serde_json::from_str(&own_program(place, stack, &args).await?)?;
     Ok(report.events.into_iter().map(|event| event.id).collect())
 }
@@ -346,6 +345,7 @@ impl Ground {
             tokens: TokenSigner::new(self.stack.jwt_secret().as_bytes()),
             recorder,
             houses: houses.collect::<anyhow::Result<_>>()?,
+            admission: plan.inventory.admission,
             hold_ttl: plan.inventory.hold_ttl,
             seed: plan.seed,
         })
@@ -378,6 +378,7 @@ impl Ground {
         let events: HashSet<Uuid> = self.houses.iter().map(|(event, _)| *event).collect();
         audit.bookings.retain(|booking| events.contains(&booking.event_id));
         audit.reservations.retain(|reservation| events.contains(&reservation.event_id));
+        audit.events.retain(|event| events.contains(&event.id));
         let ours: HashSet<Uuid> =
             audit.reservations.iter().map(|reservation| reservation.id).collect();
         audit.payments.retain(|payment| ours.contains(&payment.reservation_id));

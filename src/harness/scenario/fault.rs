@@ -14,6 +14,8 @@ use crate::harness::faults::{Attribute, FAULTS, Strikes};
 pub struct Surroundings<'a> {
     /// The servers and their stores.
     pub target: Option<&'a Target>,
+    /// Events on sale.
+    pub events: u32,
     /// When the last load ends.
     pub load_end: Option<Duration>,
 }
@@ -62,7 +64,7 @@ fn read(
     };
     match strikes {
         Strikes::Streams(attributes) => toxic(&mut section, attributes, &mut fault),
-        Strikes::Proxies => {}
+        Strikes::Proxies | Strikes::Events => {}
         Strikes::Processes => fault.when = moment(&mut section, &fault.on),
     }
     let end = fault.at + fault.duration;
@@ -81,24 +83,29 @@ fn read(
 
 /// The target, checked against what exists in this run.
 fn on(section: &mut Section<'_>, strikes: Strikes, surroundings: &Surroundings<'_>) -> FaultTarget {
-    let (key, other) = match strikes {
-        Strikes::Streams(_) | Strikes::Proxies => ("proxy", "process"),
-        Strikes::Processes => ("process", "proxy"),
+    let key = match strikes {
+        Strikes::Streams(_) | Strikes::Proxies => "proxy",
+        Strikes::Processes => "process",
+        Strikes::Events => "event",
     };
-    if section.value(other).is_some() {
+    let others = ["proxy", "process", "event"].into_iter().filter(|other| *other != key);
+    if let Some(other) = others.into_iter().find(|other| section.value(other).is_some()) {
         section.refuse(
             other,
-            format!("a fault of this type strikes a {key}, not a {other}; write {key} = \"…\""),
+            format!("a fault of this type strikes {}, not {}; write {key} = …", a(key), a(other)),
         );
     } else {
         section.need(&[key]);
+    }
+    if let Strikes::Events = strikes {
+        return FaultTarget::Event(section.integer(key, 1..=surroundings.events).unwrap_or(1));
     }
     let name = section.text(key).unwrap_or_default();
     let valid = surroundings.target.map_or_else(Vec::new, |target| match strikes {
         Strikes::Streams(_) | Strikes::Proxies => {
             proxies::names(target.instances, target.redis_nodes)
         }
-        Strikes::Processes => processes(target),
+        Strikes::Processes | Strikes::Events => processes(target),
     });
     if !name.is_empty() && !valid.is_empty() && !valid.iter().any(|each| each == name) {
         let valid: Vec<&str> = valid.iter().map(String::as_str).collect();
@@ -106,8 +113,13 @@ fn on(section: &mut Section<'_>, strikes: Strikes, surroundings: &Surroundings<'
     }
     match strikes {
         Strikes::Streams(_) | Strikes::Proxies => FaultTarget::Proxy(name.to_owned()),
-        Strikes::Processes => FaultTarget::Process(name.to_owned()),
+        Strikes::Processes | Strikes::Events => FaultTarget::Process(name.to_owned()),
     }
+}
+
+fn a(noun: &str) -> String {
+    let article = if noun.starts_with('e') { "an" } else { "a" };
+    format!("{article} {noun}")
 }
 
 /// Names of the processes of a run.

@@ -73,11 +73,15 @@ fn document(table: &DeTable<'_>, name: &str, problems: &Problems, reader: &Reade
     let seed = root.integer("seed", 0..=i64::MAX).map_or(1, i64::unsigned_abs);
     let before_target = problems.count();
     let target = setting::target(root.table("target"), reader);
+    let before_inventory = problems.count();
+    let inventory = setting::inventory(root.table("inventory"));
     let before_loads = problems.count();
-    let loads = loads::read_all(root.table("load"));
+    let sold = (before_loads == before_inventory).then_some(&inventory);
+    let loads = loads::read_all(root.table("load"), sold);
     // What a refused table says is not held against the faults: one mistake, one message.
     let surroundings = fault::Surroundings {
-        target: (before_loads == before_target).then_some(&target),
+        target: (before_inventory == before_target).then_some(&target),
+        events: inventory.events,
         load_end: (problems.count() == before_loads)
             .then(|| loads.iter().map(Load::end).max())
             .flatten(),
@@ -87,7 +91,7 @@ fn document(table: &DeTable<'_>, name: &str, problems: &Problems, reader: &Reade
         title,
         name: name.to_owned(),
         seed: reader.overrides.seed.unwrap_or(seed),
-        inventory: setting::inventory(root.table("inventory")),
+        inventory,
         payments: setting::payments(root.table("payments")),
         generator: setting::generator(root.table("generator")),
         checkers: limits::checkers(&mut root),

@@ -3,9 +3,9 @@
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
-use super::plan::{Executor, Load, Stage};
+use super::plan::{Executor, Inventory, Load, Stage};
 use super::section::Section;
-use crate::harness::workloads::WORKLOADS;
+use crate::harness::workloads::{self, WORKLOADS};
 
 /// An executor's name, and what it is for.
 type ExecutorEntry = (&'static str, &'static str, fn(&mut Section<'_>) -> Executor);
@@ -36,31 +36,36 @@ const RATE_MAX: f64 = 100_000.0;
 const HOUR: Duration = Duration::from_hours(1);
 const MILLISECOND: Duration = Duration::from_millis(1);
 
-/// Every `[load.*]`, in file order.
-pub fn read_all(section: Option<Section<'_>>) -> Vec<Load> {
+/// Every `[load.*]`, in file order. What is sold is `None` where its table was refused.
+pub fn read_all(section: Option<Section<'_>>, inventory: Option<&Inventory>) -> Vec<Load> {
     let Some(section) = section else { return Vec::new() };
     let entries = section.entries();
     if entries.is_empty() {
         section.refuse_table("there is no load; add a table such as [load.rush]");
     }
     let read_one = |(name, value): (serde_spanned::Spanned<&str>, _)| {
-        section.table_of(value, "a load").map(|table| read(name.get_ref(), table))
+        section.table_of(value, "a load").map(|table| read(name.get_ref(), table, inventory))
     };
     entries.into_iter().filter_map(read_one).collect()
 }
 
-fn read(name: &str, mut section: Section<'_>) -> Load {
+fn read(name: &str, mut section: Section<'_>, inventory: Option<&Inventory>) -> Load {
     section.need(&["executor", "exec"]);
     let executors: Vec<&str> = EXECUTORS.iter().map(|(name, ..)| *name).collect();
     let workloads: Vec<&str> = WORKLOADS.iter().map(|workload| workload.name()).collect();
     let executor = section.choice("executor", "executor", &executors);
     let exec = section.choice("exec", "workload", &workloads).unwrap_or_default();
+    let misfit = workloads::find(exec).zip(inventory).and_then(|(exec, sold)| exec.misfit(sold));
+    if let Some(advice) = misfit {
+        section.refuse("exec", format!("\"{exec}\" {advice}"));
+    }
     let load = Load {
         name: name.to_owned(),
         exec: exec.to_owned(),
         start: section.duration("start", Duration::ZERO..=HOUR).unwrap_or_default(),
         seats_per_order: seats_per_order(&mut section),
         abandon: section.number("abandon", 0.0..=1.0).unwrap_or(0.0),
+        buyers: section.integer("buyers", 1..=1_000_000),
         duplicates: section.integer("duplicates", 1..=256).unwrap_or(1),
         other_body: section.number("other_body", 0.0..=1.0).unwrap_or(0.0),
         request_timeout: section
@@ -160,6 +165,7 @@ fn placeholder(name: &str) -> Load {
         start: Duration::ZERO,
         seats_per_order: (1, 1),
         abandon: 0.0,
+        buyers: None,
         duplicates: 1,
         other_body: 0.0,
         request_timeout: Duration::ZERO,

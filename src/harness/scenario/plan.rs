@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::wire::Admission;
+
 /// Everything a run is decided by; stored with it as `plan.toml`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Plan {
@@ -67,8 +69,12 @@ impl Load {
 pub struct Inventory {
     /// Events, 1 to 100.
     pub events: u32,
-    /// Seats of each event, 1 to 1,000,000.
+    /// Whether its seats have places or are only counted.
+    pub admission: Admission,
+    /// Seats of each event, one a ticket where they have no place; 1 to 1,000,000.
     pub seats: u32,
+    /// Tickets one user may have of an event; not limited where absent.
+    pub tickets_per_user: Option<u32>,
     /// Price of each seat, in cents, at least 1.
     pub price_cents: i64,
     /// How long a reservation holds its seats; whole seconds, at least 1.
@@ -126,6 +132,8 @@ pub struct Load {
     pub seats_per_order: (u32, u32),
     /// Share of holds never confirmed, 0 to 1.
     pub abandon: f64,
+    /// Different buyers that the iterations are visits of, at least 1; each its own where absent.
+    pub buyers: Option<u32>,
     /// Parallel copies of each request, all with the same key, 1 to 256; 1 is the request alone.
     pub duplicates: u32,
     /// Share of copies sent with another body under the same key, 0 to 1.
@@ -187,7 +195,7 @@ pub struct Stage {
 pub struct FaultPlan {
     /// The fault's name, unique in the scenario.
     pub name: String,
-    /// Name of a fault kind: `latency`, `timeout`, `down`, `kill`, `pause`.
+    /// Name of a fault kind, as `chaos list` shows them.
     pub kind: String,
     /// What it strikes.
     pub on: FaultTarget,
@@ -215,6 +223,8 @@ pub enum FaultTarget {
     Proxy(String),
     /// The process of this name: `server-1`, `redis-2`, `postgres`.
     Process(String),
+    /// The event of this number, from 1.
+    Event(u32),
 }
 
 /// The moment at which a fault strikes once its `at` has come.
@@ -274,7 +284,14 @@ pub fn sample() -> Plan {
             redis_nodes: 3,
             env: BTreeMap::from([("LOCK_TTL_MS".to_owned(), "1000".to_owned())]),
         },
-        inventory: Inventory { events: 1, seats: 200, price_cents: 5000, hold_ttl: 30 * second },
+        inventory: Inventory {
+            events: 1,
+            admission: Admission::Seated,
+            seats: 200,
+            tickets_per_user: Some(4),
+            price_cents: 5000,
+            hold_ttl: 30 * second,
+        },
         payments: Payments { decline: 0.1, latency: second / 50, drop_reply: 0.0 },
         generator: GeneratorLimits { max_dropped: 0, max_lag_p99: second / 10 },
         checkers: vec!["ledger".to_owned()],
@@ -284,6 +301,7 @@ pub fn sample() -> Plan {
             start: second,
             seats_per_order: (1, 4),
             abandon: 0.1,
+            buyers: None,
             duplicates: 1,
             other_body: 0.0,
             request_timeout: 5 * second,

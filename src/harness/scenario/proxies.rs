@@ -78,7 +78,7 @@ pub fn needed(plan: &Plan) -> Vec<Link> {
         .iter()
         .filter_map(|fault| match &fault.on {
             FaultTarget::Proxy(name) => Some(select(name, instances, nodes)),
-            FaultTarget::Process(_) => None,
+            FaultTarget::Process(_) | FaultTarget::Event(_) => None,
         })
         .flatten()
         .collect();

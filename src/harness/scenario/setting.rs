@@ -7,11 +7,14 @@ use super::file::Reader;
 use super::plan::{GeneratorLimits, Inventory, Payments, Target};
 use super::problem::unknown;
 use super::section::Section;
+use crate::wire::Admission;
 
 /// Variables that the stack sets on every server; a scenario that set them would cut the server off from its own stack.
 const STACK_VARIABLES: [&str; 5] =
     ["DATABASE_URL", "REDIS_URLS", "JWT_SECRET", "PAYMENTS", "PAYMENTS_URL"];
 const INSTANCES_MAX: u32 = 8;
+/// Seats, or tickets without a place, of one event.
+const SEATS_MAX: u32 = 1_000_000;
 
 const fn seconds(seconds: u64) -> Duration {
     Duration::from_secs(seconds)
@@ -79,11 +82,33 @@ fn environment(section: &Section<'_>) -> BTreeMap<String, String> {
 
 /// `[inventory]`.
 pub fn inventory(section: Option<Section<'_>>) -> Inventory {
-    let mut inventory = Inventory { events: 1, seats: 1, price_cents: 5000, hold_ttl: seconds(30) };
+    let mut inventory = Inventory {
+        events: 1,
+        admission: Admission::Seated,
+        seats: 1,
+        tickets_per_user: None,
+        price_cents: 5000,
+        hold_ttl: seconds(30),
+    };
     let Some(mut section) = section else { return inventory };
-    section.need(&["seats"]);
     inventory.events = section.integer("events", 1..=100).unwrap_or(1);
-    inventory.seats = section.integer("seats", 1..=1_000_000).unwrap_or(1);
+    let seats = section.integer("seats", 1..=SEATS_MAX);
+    let tickets = section.integer("general_admission", 1..=SEATS_MAX);
+    if section.has("general_admission") {
+        inventory.admission = Admission::General;
+        if section.has("seats") {
+            section.refuse(
+                "general_admission",
+                "an event has seats or general admission, not both; remove one of the two keys",
+            );
+        }
+    } else if !section.has("seats") {
+        section.refuse_table(
+            "missing key \"seats\", or \"general_admission\" for tickets without a place",
+        );
+    }
+    inventory.seats = seats.or(tickets).unwrap_or(1);
+    inventory.tickets_per_user = section.integer("tickets_per_user", 1..=1_000);
     inventory.price_cents = section.integer("price_cents", 1..=100_000_000).unwrap_or(5000);
     inventory.hold_ttl =
         section.duration("hold_ttl", seconds(1)..=seconds(86_400)).unwrap_or(seconds(30));

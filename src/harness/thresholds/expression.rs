@@ -1,7 +1,7 @@
 //! The language of thresholds: `http_req_duration{op:hold}`, `p(99)<500`, `ops{outcome:info} > 0`. Knows nothing of values.
 
 use super::metrics::{Filter, METRICS, Metric};
-use crate::harness::recorder::{OpKind, Outcome};
+use crate::harness::recorder::{OpKind, Outcome, REASONS};
 use crate::harness::scenario::problem::unknown;
 
 /// Why an expression means nothing; displayed with what to write instead.
@@ -198,6 +198,10 @@ fn apply_tag(metric: &Metric, tag: &str, filter: &mut Filter) -> Result<(), Expr
         let found = OpKind::ALL.into_iter().find(|op| op.name() == value);
         filter.op =
             Some(found.ok_or_else(|| ExpressionError(unknown("operation", value, &names)))?);
+    } else if key == "reason" {
+        let found = REASONS.iter().find(|reason| **reason == value);
+        filter.reason =
+            Some(found.ok_or_else(|| ExpressionError(unknown("reason", value, &REASONS)))?);
     } else {
         let names = OUTCOMES.map(|(name, _)| name);
         let found = OUTCOMES.iter().find(|(name, _)| *name == value).map(|(_, outcome)| *outcome);

@@ -1,8 +1,8 @@
 //! What thresholds are held against: the numbers of a run, already counted. Knows nothing of how they were recorded.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
-use crate::harness::recorder::Latencies;
+use crate::harness::recorder::{Latencies, OpKind};
 
 /// The numbers of a run.
 #[derive(Debug, Clone)]
@@ -19,6 +19,10 @@ pub struct Measured {
     pub bookings_confirmed: u64,
     /// Reservations granted to clients.
     pub reservations_held: u64,
+    /// Seats that were sold more than once, given back in between.
+    pub seats_resold: u64,
+    /// Refusals by what was asked and the reason given.
+    pub refusals: HashMap<(OpKind, String), u64>,
     /// Seats sold, by the database.
     pub seats_sold: u64,
     /// What the servers counted themselves, by the name of the series, summed over servers and labels.

@@ -52,6 +52,8 @@ pub struct Filter {
     pub op: Option<OpKind>,
     /// `{outcome:info}`.
     pub outcome: Option<Outcome>,
+    /// `{reason:sold_out}`.
+    pub reason: Option<&'static str>,
 }
 
 impl Filter {
@@ -109,6 +111,14 @@ pub const METRICS: &[Metric] = &[
         }),
     },
     Metric {
+        name: "refusals",
+        summary: "requests refused for certain, by the reason the server gave",
+        tags: &["op", "reason"],
+        kind: Kind::Counter(|measured, filter| {
+            (refusals(measured, filter), requests(measured, filter))
+        }),
+    },
+    Metric {
         name: "iterations",
         summary: "iterations started",
         tags: &[],
@@ -139,6 +149,12 @@ pub const METRICS: &[Metric] = &[
         kind: Kind::Counter(|measured, _| (measured.seats_sold, scheduled(measured))),
     },
     Metric {
+        name: "seats_resold",
+        summary: "seats sold again after their booking was given back",
+        tags: &[],
+        kind: Kind::Counter(|measured, _| (measured.seats_resold, scheduled(measured))),
+    },
+    Metric {
         name: "leases_outlived",
         summary: "lock leases that ran out before their holder was done, by the servers' own count",
         tags: &[],
@@ -161,6 +177,14 @@ pub const METRICS: &[Metric] = &[
         kind: Kind::Gauge(|measured| measured.sold_out_seconds),
     },
 ];
+
+fn refusals(measured: &Measured, filter: Filter) -> u64 {
+    let admitted = measured.refusals.iter().filter(|((op, reason), _)| {
+        filter.op.is_none_or(|wanted| wanted == *op)
+            && filter.reason.is_none_or(|wanted| wanted == reason)
+    });
+    admitted.map(|(_, count)| count).sum()
+}
 
 fn server_count(measured: &Measured, series: &str) -> u64 {
     measured.server_counts.get(series).copied().unwrap_or(0)

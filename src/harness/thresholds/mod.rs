@@ -114,7 +114,7 @@ fn trend(distribution: &Histogram<u64>, statistic: Statistic) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::harness::recorder::{Latencies, Operation, Outcome, crafted};
+    use crate::harness::recorder::{Latencies, OpKind, Operation, Outcome, crafted};
 
     /// 100 holds of 1 to 100 ms: 90 ok, 8 fail, 2 info; no other operation.
     fn measured() -> Measured {
@@ -138,6 +138,12 @@ mod tests {
             bookings_confirmed: 40,
             reservations_held: 90,
             seats_sold: 50,
+            seats_resold: 3,
+            refusals: std::collections::HashMap::from([
+                ((OpKind::Hold, "sold_out".to_owned()), 5),
+                ((OpKind::Hold, "seat_unavailable".to_owned()), 2),
+                ((OpKind::Book, "sold_out".to_owned()), 1),
+            ]),
             server_counts: std::collections::BTreeMap::new(),
             sold_out_seconds: None,
         }
@@ -176,6 +182,10 @@ mod tests {
         check("bookings_confirmed", "rate>3.9", true, Some(4.0));
         check("dropped_iterations", "count==0", true, Some(0.0));
         check("seats_sold", "count==50", true, Some(50.0));
+        check("refusals", "count==8", true, Some(8.0));
+        check("refusals{op:hold,reason:sold_out}", "count==5", true, Some(5.0));
+        check("refusals{reason:sold_out}", "count>6", false, Some(6.0));
+        check("refusals{reason:not_on_sale}", "count==0", true, Some(0.0));
     }
 
     #[test]
@@ -210,6 +220,9 @@ mod tests {
         );
         assert!(
             refusal("http_req_duration{op:holt}", "p(99)<1").contains("did you mean \"hold\"?")
+        );
+        assert!(
+            refusal("refusals{reason:soldout}", "count>1").contains("did you mean \"sold_out\"?")
         );
         assert!(refusal("http_reqs{outcome:ok}", "count>1").contains("unknown tag of http_reqs"));
         assert!(refusal("http_reqs", "p(99)<1").contains("unknown statistic of http_reqs"));

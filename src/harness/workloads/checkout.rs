@@ -2,7 +2,6 @@
 //! which seats they were sold.
 
 use async_trait::async_trait;
-use rand::Rng as _;
 
 use super::order::{Ended, Refused};
 use super::{Iteration, Workload};
@@ -24,13 +23,10 @@ impl Workload for Checkout {
     async fn iterate(&self, iteration: &mut Iteration) {
         // All of the iteration's dice are thrown first, so that its choices don't depend on how it goes.
         let house = iteration.choose_house();
-        let (fewest, most) = iteration.load.seats_per_order;
-        let wanted = iteration.rng.random_range(fewest..=most.max(fewest));
+        let count = iteration.choose_count();
         let walks_away = iteration.chance(iteration.load.abandon);
-        let now_us = iteration.site.client.epoch().now_us();
-        let site = std::sync::Arc::clone(&iteration.site);
-        let seats = site.houses[house].pick(wanted as usize, now_us, &mut iteration.rng);
-        let Ended::Ok(held) = iteration.hold(house, seats).await else { return };
+        let wanted = iteration.want(house, count);
+        let Ended::Ok(held) = iteration.hold(house, wanted).await else { return };
         if walks_away {
             return;
         }

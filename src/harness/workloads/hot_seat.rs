@@ -2,9 +2,10 @@
 
 use async_trait::async_trait;
 
-use super::order::{Ended, Refused};
-use super::{Iteration, Workload};
+use super::order::{Ended, Refused, Wanted};
+use super::{Iteration, Workload, misfit};
 use crate::harness::load::stream;
+use crate::harness::scenario::plan::Inventory;
 
 /// The workload.
 #[derive(Debug)]
@@ -20,9 +21,15 @@ impl Workload for HotSeat {
         "every buyer holds and pays for one and the same seat"
     }
 
+    fn misfit(&self, inventory: &Inventory) -> Option<&'static str> {
+        misfit::names_seats(inventory)
+    }
+
     async fn iterate(&self, iteration: &mut Iteration) {
         let (house, seat) = seat_of_load(iteration);
-        let Ended::Ok(held) = iteration.hold(house, vec![seat]).await else { return };
+        let Ended::Ok(held) = iteration.hold(house, Wanted::Seats(vec![seat])).await else {
+            return;
+        };
         if let Ended::Refused(Refused::Declined) = iteration.confirm(house, &held).await {
             iteration.cancel(house, &held).await;
         }

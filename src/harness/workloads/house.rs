@@ -41,6 +41,22 @@ impl House {
         self.seats[rng.random_range(0..self.seats.len())]
     }
 
+    /// One of the first `among` seats that are not known to be sold; when all are, any seat.
+    pub fn wanted_seat(&self, among: usize, rng: &mut impl Rng) -> i64 {
+        let first: Vec<usize> = self.unsold_from(0).take(among).collect();
+        match first.len() {
+            0 => self.any_seat(rng),
+            count => self.seats[first[rng.random_range(0..count)]],
+        }
+    }
+
+    /// Whether the seat is known to be somebody's for good.
+    pub fn is_sold(&self, seat: i64) -> bool {
+        self.index_of(seat).is_some_and(|index| {
+            self.sold[index / WORD_BITS].load(Ordering::Relaxed) & (1 << (index % WORD_BITS)) != 0
+        })
+    }
+
     /// Seats for an order of `wanted`, from a random place on: neighbours where there are some, else the first that
     /// seem free, fewer when fewer are left; then seats that were refused a while ago; when all seem sold, any at all.
     pub fn pick(&self, wanted: usize, now_us: u64, rng: &mut impl Rng) -> Vec<i64> {
@@ -189,6 +205,19 @@ mod tests {
             3,
             "a house that seems sold out is still asked"
         );
+    }
+
+    #[test]
+    fn everybody_wants_the_first_seats_that_are_not_sold() {
+        let house = house(5);
+        let mut rng = rng();
+        house.mark_sold(&[1, 3]);
+        let mut wanted =
+            |among| (0..60).map(|_| house.wanted_seat(among, &mut rng)).collect::<BTreeSet<i64>>();
+        assert_eq!(wanted(2), BTreeSet::from([2, 4]));
+        assert!(house.is_sold(3) && !house.is_sold(2));
+        house.mark_sold(&[2, 4, 5]);
+        assert_eq!(wanted(2), (1..=5).collect(), "when all are sold, one is still asked for");
     }
 
     #[test]

@@ -4,18 +4,20 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::future::join_all;
 use rand::Rng as _;
 use rand_chacha::ChaCha8Rng;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use super::House;
-use super::order::{Answered, Ended, Order, Patience, Refused, Request, booked, held};
-use crate::harness::client::{Buyer, Call, Client, Held, Reply, TokenSigner};
+use super::order::{Answered, Ended, Order, Patience, Refused, Request, Wanted, booked, held};
+use crate::harness::client::{Booked, Buyer, Call, Client, Held, Reply, TokenSigner};
+use crate::harness::load::stream;
 use crate::harness::recorder::epoch::micros;
-use crate::harness::recorder::{OpKind, Recorder};
+use crate::harness::recorder::{OpKind, Outcome, Recorder};
 use crate::harness::scenario::plan::Load;
-use crate::wire::{ConfirmBooking, CreateReservation};
+use crate::wire::{Admission, ConfirmBooking, CreateBooking, CreateReservation};
 
 /// First wait before asking again; doubles with every try, give or take half.
 const BACKOFF: Duration = Duration::from_millis(25);
@@ -35,6 +37,8 @@ pub struct Site {
     pub recorder: Recorder,
     /// The events, at least one.
     pub houses: Vec<House>,
+    /// Whether their seats have places or are only counted.
+    pub admission: Admission,
     /// How long holds are asked to last; whole seconds.
     pub hold_ttl: Duration,
     /// The run's seed.
@@ -61,7 +65,7 @@ pub struct Iteration {
 }
 
 impl Iteration {
-    /// A visit of a buyer of its own; `intended_us` is when the schedule wanted it to begin.
+    /// A visit of a buyer of its own, or of one of the load's few; `intended_us` is when the schedule wanted it to begin.
     pub fn new(
         site: &Arc<Site>,
         load: &Arc<Load>,
@@ -69,8 +73,13 @@ impl Iteration {
         intended_us: u64,
         stop: CancellationToken,
     ) -> anyhow::Result<Self> {
-        let mut rng = crate::harness::load::stream::of_iteration(site.seed, &load.name, number);
-        let buyer = site.tokens.buyer(random_uuid(&mut rng))?;
+        let mut rng = stream::of_iteration(site.seed, &load.name, number);
+        let own = random_uuid(&mut rng);
+        let buyer = match load.buyers {
+            None => own,
+            Some(buyers) => one_of(site.seed, load, rng.random_range(0..buyers)),
+        };
+        let buyer = site.tokens.buyer(buyer)?;
         let (site, load) = (Arc::clone(site), Arc::clone(load));
         Ok(Self { site, load, number, rng, stop, buyer, intended_us: Some(intended_us) })
     }
@@ -90,31 +99,67 @@ impl Iteration {
         random_uuid(&mut self.rng).to_string()
     }
 
+    /// A number of seats within the load's bounds.
+    pub fn choose_count(&mut self) -> u32 {
+        let (fewest, most) = self.load.seats_per_order;
+        self.rng.random_range(fewest..=most.max(fewest))
+    }
+
+    /// So many seats of this event that seem free, or, where seats have no place, just so many.
+    pub fn want(&mut self, house: usize, count: u32) -> Wanted {
+        if self.site.admission == Admission::General {
+            return Wanted::Any(count);
+        }
+        let now_us = self.site.client.epoch().now_us();
+        let site = Arc::clone(&self.site);
+        Wanted::Seats(site.houses[house].pick(count as usize, now_us, &mut self.rng))
+    }
+
     /// An order to hold these seats of this event.
-    pub fn hold_order(&self, house: usize, seats: Vec<i64>) -> CreateReservation {
+    pub fn hold_order(&self, house: usize, wanted: Wanted) -> CreateReservation {
         let ttl_seconds = u32::try_from(self.site.hold_ttl.as_secs()).unwrap_or(u32::MAX);
+        let (seat_ids, quantity) = wanted.into_parts();
         CreateReservation {
             event_id: self.site.houses[house].event(),
-            seat_ids: seats,
-            quantity: None,
+            seat_ids,
+            quantity,
             ttl_seconds: Some(ttl_seconds),
         }
     }
 
+    /// An order to buy these seats of this event in one step.
+    pub fn book_order(&self, house: usize, wanted: Wanted) -> CreateBooking {
+        let (seat_ids, quantity) = wanted.into_parts();
+        CreateBooking {
+            event_id: self.site.houses[house].event(),
+            seat_ids,
+            quantity,
+            payment_method: CARD.to_owned(),
+        }
+    }
+
     /// Holds these seats under a new key, as a good client does, and remembers what it learnt about them.
-    pub async fn hold(&mut self, house: usize, seats: Vec<i64>) -> Ended<Held> {
+    pub async fn hold(&mut self, house: usize, wanted: Wanted) -> Ended<Held> {
         let key = self.new_key();
-        let order = Order::Hold(self.hold_order(house, seats.clone()));
+        let order = Order::Hold(self.hold_order(house, wanted.clone()));
         let request = Request { house, key: &key, order: &order };
         let ended = held(self.ask(request, Patience::Client).await.as_ref());
-        if ended == Ended::Refused(Refused::SeatsTaken) {
-            self.remember_taken(house, &seats);
+        if let (Ended::Refused(Refused::SeatsTaken), Wanted::Seats(seats)) = (&ended, &wanted) {
+            self.remember_taken(house, seats);
         }
         ended
     }
 
+    /// Buys these seats in one step under a new key. What becomes of them is not remembered: they may be given back.
+    pub async fn book(&mut self, house: usize, wanted: Wanted) -> Ended<Booked> {
+        let key = self.new_key();
+        let order = Order::Book(self.book_order(house, wanted));
+        let request = Request { house, key: &key, order: &order };
+        booked(self.ask(request, Patience::Client).await.as_ref())
+    }
+
     /// Pays for the seats under a new key; remembers them as sold when they are.
-    pub async fn confirm(&mut self, house: usize, held: &Held) -> Ended<Uuid> {
+    pub async fn confirm(&mut self, house: usize, held: &Held) -> Ended<Booked> {
         let key = self.new_key();
         let order =
             ConfirmBooking { reservation_id: held.reservation, payment_method: CARD.to_owned() };
@@ -137,6 +182,32 @@ impl Iteration {
         site.recorder.live().started(server, OpKind::Cancel);
         let reply = site.client.cancel(&self.call(house, server, None, intended_us), held).await;
         note(&site, server, reply).await;
+    }
+
+    /// Gives a booking back, `times` times at once, as an impatient finger does. Asked once: nobody waits for the answer.
+    pub async fn cancel_booking(&mut self, house: usize, booked: &Booked, times: usize) {
+        if self.stop.is_cancelled() {
+            return;
+        }
+        let servers: Vec<usize> = (0..times).map(|_| self.choose_server(None)).collect();
+        let intended_us = self.intended_us.take();
+        let visit = &*self;
+        let sent = servers.into_iter().map(|server| async move {
+            let site = Arc::clone(&visit.site);
+            site.recorder.live().started(server, OpKind::CancelBooking);
+            let call = visit.call(house, server, None, intended_us);
+            let reply = site.client.cancel_booking(&call, booked).await;
+            note(&site, server, reply).await;
+        });
+        join_all(sent).await;
+    }
+
+    /// Waits; false when the run was stopped meanwhile.
+    pub async fn pause(&self, duration: Duration) -> bool {
+        tokio::select! {
+            () = self.stop.cancelled() => false,
+            () = tokio::time::sleep(duration) => true,
+        }
     }
 
     /// Sends an order, again with the same key where that makes sense; every try is on record. `None` when the run
@@ -178,6 +249,7 @@ impl Iteration {
             Order::Confirm(held, order) => {
                 self.site.client.confirm(&call, &held.seats, order).await
             }
+            Order::Book(order) => self.site.client.book(&call, order).await,
         };
         note(&self.site, server, reply).await
     }
@@ -227,18 +299,16 @@ impl Iteration {
         let backoff = BACKOFF * 2_u32.saturating_pow(attempt.min(5));
         let wait =
             wished.min(RETRY_AFTER_MAX).max(backoff.mul_f64(self.rng.random_range(0.5..1.5)));
-        tokio::select! {
-            () = self.stop.cancelled() => false,
-            () = tokio::time::sleep(wait) => true,
-        }
+        self.pause(wait).await
     }
 }
 
 /// Puts a reply on record and keeps what the buyer needs.
-async fn note(site: &Site, server: usize, reply: Reply) -> Answered {
-    let Reply { operation, retry_after, reason } = reply;
-    let refused = match (reason.as_deref(), operation.status) {
+pub async fn note(site: &Site, server: usize, reply: Reply) -> Answered {
+    let Reply { operation, retry_after } = reply;
+    let refused = match (operation.reason.as_deref(), operation.status) {
         (Some("seat_unavailable"), _) => Refused::SeatsTaken,
+        (Some("sold_out"), _) => Refused::SoldOut,
         (_, Some(402)) => Refused::Declined,
         _ => Refused::Otherwise,
     };
@@ -252,10 +322,20 @@ async fn note(site: &Site, server: usize, reply: Reply) -> Answered {
         booking: operation.booking,
     };
     site.recorder.live().ended(server, operation.op, operation.outcome);
+    if let Some(reason) = operation.reason.as_deref().filter(|_| operation.outcome == Outcome::Fail)
+    {
+        site.recorder.live().refused(reason);
+    }
     if !site.recorder.record(operation).await {
         tracing::error!("an operation ended after the recording had, and is not in it");
     }
     answered
+}
+
+/// The buyer of this number, of the few that a load has.
+fn one_of(seed: u64, load: &Load, number: u32) -> Uuid {
+    let mut rng = stream::of_iteration(seed, &format!("{} buyers", load.name), u64::from(number));
+    random_uuid(&mut rng)
 }
 
 fn random_uuid(rng: &mut ChaCha8Rng) -> Uuid {

@@ -6,14 +6,26 @@ pub mod checkout;
 pub mod hot_seat;
 /// Every request many times over.
 pub mod retry_storm;
+/// Fewer and fewer tickets without a place.
+pub mod last_tickets;
+/// The same few seats bought and given back.
+pub mod cancel_rebook;
+/// Payments at the very end of a hold.
+pub mod expiry_edge;
+/// Few buyers after more tickets than they may have.
+pub mod limit_rush;
 /// What buyers ask for.
 pub mod order;
+/// Which inventory a workload can't work with.
+mod misfit;
 /// What one iteration has at hand.
 pub mod iteration;
 /// What the buyers know about the seats.
 pub mod house;
 
 use async_trait::async_trait;
+
+use crate::harness::scenario::plan::Inventory;
 
 pub use house::House;
 pub use iteration::{Iteration, Site};
@@ -27,13 +39,25 @@ pub trait Workload: Send + Sync {
     /// One line for `chaos list`.
     fn summary(&self) -> &'static str;
 
+    /// Why it can't work with this inventory, and what to write instead, to be put after its name; none where it can.
+    fn misfit(&self, _inventory: &Inventory) -> Option<&'static str> {
+        None
+    }
+
     /// One buyer, from the first request to the last. Every request is recorded on the way.
     async fn iterate(&self, iteration: &mut Iteration);
 }
 
 /// Every workload.
-pub const WORKLOADS: &[&dyn Workload] =
-    &[&hot_seat::HotSeat, &checkout::Checkout, &retry_storm::RetryStorm];
+pub const WORKLOADS: &[&dyn Workload] = &[
+    &hot_seat::HotSeat,
+    &checkout::Checkout,
+    &retry_storm::RetryStorm,
+    &last_tickets::LastTickets,
+    &cancel_rebook::CancelRebook,
+    &expiry_edge::ExpiryEdge,
+    &limit_rush::LimitRush,
+];
 
 /// The workload of this name.
 pub fn find(name: &str) -> Option<&'static dyn Workload> {

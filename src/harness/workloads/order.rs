@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use uuid::Uuid;
 
-use crate::harness::client::Held;
+use crate::harness::client::{Booked, Held};
 use crate::harness::recorder::{OpKind, Outcome};
-use crate::wire::{ConfirmBooking, CreateReservation};
+use crate::wire::{ConfirmBooking, CreateBooking, CreateReservation};
 
 /// How often a buyer asks before giving up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,15 +46,47 @@ pub enum Ended<T> {
     Unknown,
 }
 
+impl<T> Ended<T> {
+    /// The same end, of something else.
+    pub fn map<U>(self, other: impl FnOnce(T) -> U) -> Ended<U> {
+        match self {
+            Self::Ok(granted) => Ended::Ok(other(granted)),
+            Self::Refused(refused) => Ended::Refused(refused),
+            Self::Unknown => Ended::Unknown,
+        }
+    }
+}
+
 /// A refusal, as far as buyers care.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Refused {
     /// Somebody else has the seats.
     SeatsTaken,
+    /// Fewer tickets are left than were asked for.
+    SoldOut,
     /// The card was declined.
     Declined,
     /// Anything else.
     Otherwise,
+}
+
+/// What a buyer is after.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Wanted {
+    /// These seats.
+    Seats(Vec<i64>),
+    /// So many tickets without a place.
+    Any(u32),
+}
+
+impl Wanted {
+    /// Its parts in an order's body: seats, quantity.
+    pub fn into_parts(self) -> (Vec<i64>, Option<u32>) {
+        match self {
+            Self::Seats(seats) => (seats, None),
+            Self::Any(quantity) => (Vec::new(), Some(quantity)),
+        }
+    }
 }
 
 /// What is sent, perhaps many times.
@@ -64,6 +96,8 @@ pub enum Order {
     Hold(CreateReservation),
     /// Pay for the seats held.
     Confirm(Held, ConfirmBooking),
+    /// Hold and pay in one step.
+    Book(CreateBooking),
 }
 
 /// An order on its way: which event it is for and under which key it goes.
@@ -83,6 +117,7 @@ impl Order {
         match self {
             Self::Hold(_) => OpKind::Hold,
             Self::Confirm(..) => OpKind::Confirm,
+            Self::Book(_) => OpKind::Book,
         }
     }
 }
@@ -118,9 +153,18 @@ pub fn held(answered: Option<&Answered>) -> Ended<Held> {
 }
 
 /// The end of a payment.
-pub fn booked(answered: Option<&Answered>) -> Ended<Uuid> {
+pub fn booked(answered: Option<&Answered>) -> Ended<Booked> {
     match answered {
-        Some(Answered { outcome: Outcome::Ok, booking: Some(booking), .. }) => Ended::Ok(*booking),
+        Some(Answered {
+            outcome: Outcome::Ok,
+            booking: Some(booking),
+            reservation: Some(reservation),
+            seats,
+            ..
+        }) => {
+            let (booking, reservation, seats) = (*booking, *reservation, seats.clone());
+            Ended::Ok(Booked { booking, reservation, seats })
+        }
         Some(Answered { outcome: Outcome::Fail, refused, .. }) => Ended::Refused(*refused),
         _ => Ended::Unknown,
     }

@@ -3,13 +3,13 @@
 
 use async_trait::async_trait;
 use futures_util::future::join_all;
-use rand::Rng as _;
 
 use super::iteration::CARD;
-use super::order::{Answered, Ended, Order, Patience, Refused, Request, booked, held};
-use super::{Iteration, Workload};
+use super::order::{Answered, Ended, Order, Patience, Refused, Request, Wanted, booked, held};
+use super::{Iteration, Workload, misfit};
 use crate::harness::client::Held;
 use crate::harness::recorder::Outcome;
+use crate::harness::scenario::plan::Inventory;
 use crate::wire::ConfirmBooking;
 
 /// Payment method of a copy with another body.
@@ -29,16 +29,20 @@ impl Workload for RetryStorm {
         "sends every hold and payment as parallel copies under one key (duplicates, other_body)"
     }
 
+    fn misfit(&self, inventory: &Inventory) -> Option<&'static str> {
+        misfit::names_seats(inventory)
+    }
+
     async fn iterate(&self, iteration: &mut Iteration) {
         let house = iteration.choose_house();
-        let (fewest, most) = iteration.load.seats_per_order;
-        let wanted = iteration.rng.random_range(fewest..=most.max(fewest)) as usize;
+        let wanted = iteration.choose_count() as usize;
         let now_us = iteration.site.client.epoch().now_us();
         let seats = pick(iteration, house, wanted, now_us);
         let others = pick(iteration, house, wanted, now_us);
 
-        let order = Order::Hold(iteration.hold_order(house, seats.clone()));
-        let other = (others != seats).then(|| Order::Hold(iteration.hold_order(house, others)));
+        let order = Order::Hold(iteration.hold_order(house, Wanted::Seats(seats.clone())));
+        let other = (others != seats)
+            .then(|| Order::Hold(iteration.hold_order(house, Wanted::Seats(others))));
         let answered = storm(iteration, house, &order, other.as_ref()).await;
         let held = match held(answered.as_ref()) {
             Ended::Ok(held) => held,

@@ -5,7 +5,9 @@ use proptest::prelude::*;
 use super::NoDoubleSellClients;
 use crate::harness::checkers::crafted::Case;
 use crate::harness::checkers::{CheckResult, CheckVerdict, Checker as _};
-use crate::harness::recorder::crafted::{TTL_US, booking, cancel, confirm, ended, hold, user};
+use crate::harness::recorder::crafted::{
+    TTL_US, book, booking, cancel, cancel_booking, confirm, ended, hold, user,
+};
 use crate::harness::recorder::{Operation, Outcome};
 
 fn check(history: Vec<Operation>) -> CheckResult {
@@ -118,6 +120,39 @@ fn a_sale_whose_hold_was_never_answered_counts_from_the_payment() {
     let sale = confirm(&one, booking(1), 20..30);
     fails(vec![unknown(one.clone()), sale.clone(), hold(user(2), &[7], 40..50)]);
     passes(vec![unknown(one), sale, failed(hold(user(2), &[7], 40..50))]);
+}
+
+#[test]
+fn a_sale_in_one_step_lasts_until_it_is_given_back() {
+    let one = book(user(1), &[7], booking(1), 0..10);
+    let late = 9 * TTL_US;
+    let two = book(user(2), &[7, 8], booking(2), late..late + 5);
+    fails(vec![one.clone(), two.clone()]);
+    fails(vec![one.clone(), hold(user(2), &[7], late..late + 5)]);
+    let back = cancel_booking(&one, late - 9..late - 2);
+    passes(vec![one.clone(), back.clone(), two.clone()]);
+    // Its answer was lost, or came after the next sale's: from its sending on, the seat may have been free.
+    passes(vec![one.clone(), unknown(back.clone()), two.clone()]);
+    let slow = Operation { completed_us: late + 1_000, ..back.clone() };
+    passes(vec![one.clone(), slow, two.clone()]);
+    fails(vec![one.clone(), failed(back), two.clone()]);
+    fails(vec![one.clone(), two, cancel_booking(&one, late + 6..late + 9)]);
+}
+
+#[test]
+fn a_booking_that_was_given_back_frees_what_was_held_first_too() {
+    let one = hold(user(1), &[7], 0..10);
+    let sale = confirm(&one, booking(1), 20..30);
+    let two = book(user(2), &[7], booking(2), 60..70);
+    fails(vec![one.clone(), sale.clone(), two.clone()]);
+    passes(vec![one, sale.clone(), cancel_booking(&sale, 40..50), two]);
+}
+
+#[test]
+fn an_unknown_sale_in_one_step_is_never_a_pass() {
+    let lost = unknown(book(user(1), &[7], booking(1), 20..30));
+    let other = hold(user(2), &[8], 0..10);
+    assert_eq!(check(vec![other, lost]).verdict, CheckVerdict::Unknown);
 }
 
 #[test]

@@ -1,9 +1,14 @@
 //! What the database holds, read without changing anything: the judge's view. Knows nothing of the code that wrote it.
 
+/// What must not be.
+mod findings;
+
 use serde::{Deserialize, Serialize};
 use sqlx::PgConnection;
 use time::OffsetDateTime;
 use uuid::Uuid;
+
+pub use findings::{Finding, FindingKind};
 
 use super::{Storage, StorageError, StorageSettings, Tx};
 
@@ -25,6 +30,8 @@ pub struct Audit {
     pub reservations: Vec<ReservationRow>,
     /// Every payment, by id.
     pub payments: Vec<PaymentRow>,
+    /// Every event, by id.
+    pub events: Vec<EventRow>,
 }
 
 /// What an operator is told of a database.
@@ -39,41 +46,6 @@ pub struct Examination {
     pub seats_sold: i64,
     /// Everything that must not be.
     pub findings: Vec<Finding>,
-}
-
-/// Something that must not be.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Finding {
-    /// Which rule it breaks.
-    pub kind: FindingKind,
-    /// One line naming seat, bookings, users or payment.
-    pub detail: String,
-}
-
-/// The rules that `audit` checks.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum FindingKind {
-    /// Two live sales of one seat.
-    DoubleSell,
-    /// A seat blocked by a reservation that is not live.
-    OrphanedHold,
-    /// A confirmed booking without a captured payment of its total.
-    BookingWithoutPayment,
-    /// A captured payment without a confirmed booking.
-    PaymentWithoutBooking,
-}
-
-impl FindingKind {
-    /// The name in reports.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::DoubleSell => "double sell",
-            Self::OrphanedHold => "orphaned hold",
-            Self::BookingWithoutPayment => "booking without payment",
-            Self::PaymentWithoutBooking => "payment without booking",
-        }
-    }
 }
 
 /// A booking.
@@ -128,15 +100,24 @@ pub struct PaymentRow {
     pub reservation_id: Uuid,
     /// `pending`, `captured`, `failed` or `refunded`.
     pub state: String,
+    /// `charging`, `refunding` or `done`: where its saga stands.
+    pub step: String,
     /// Amount in cents.
     pub amount_cents: i64,
     /// Key of the request that made it.
     pub idempotency_key: String,
 }
 
-/// How long after its end a hold may still stand as held before it counts as orphaned, in seconds: the expiry job's
-/// time to come round.
-const SWEEP_GRACE_SECONDS: f64 = 5.0;
+/// An event.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EventRow {
+    /// Event id.
+    pub id: Uuid,
+    /// `draft`, `published`, `cancelled` or `completed`.
+    pub status: String,
+    /// Tickets one user may have, where limited.
+    pub tickets_per_user_max: Option<i32>,
+}
 
 /// Examines the database of `storage` in one transaction.
 pub async fn examine(storage: &Storage) -> Result<Examination, StorageError> {
@@ -163,6 +144,7 @@ pub async fn read(database_url: &str) -> Result<Audit, StorageError> {
                 bookings: bookings(&mut tx).await?,
                 reservations: reservations(&mut tx).await?,
                 payments: payments(&mut tx).await?,
+                events: events(&mut tx).await?,
             };
             Ok::<_, StorageError>((tx, audit))
         })
@@ -183,90 +165,18 @@ async fn examine_within(connection: &mut PgConnection) -> Result<Examination, St
         taken_at: clock.now,
         seats_count: clock.seats,
         seats_sold: clock.sold,
-        findings: findings(connection).await?,
+        findings: findings::find(connection).await?,
     })
 }
 
-/// Everything that must not be, in the order of [`FindingKind`].
-async fn findings(connection: &mut PgConnection) -> Result<Vec<Finding>, StorageError> {
-    let found: [(FindingKind, Vec<String>); 4] = [
-        (FindingKind::DoubleSell, double_sells(connection).await?),
-        (FindingKind::OrphanedHold, orphaned_holds(connection).await?),
-        (FindingKind::BookingWithoutPayment, bookings_without_payment(connection).await?),
-        (FindingKind::PaymentWithoutBooking, payments_without_booking(connection).await?),
-    ];
-    let findings = found.into_iter().flat_map(|(kind, details)| {
-        details.into_iter().map(move |detail| Finding { kind, detail })
-    });
-    Ok(findings.collect())
-}
-
-async fn double_sells(connection: &mut PgConnection) -> Result<Vec<String>, StorageError> {
-    let details = sqlx::query_scalar!(
-        r#"select format('seat %s (%s, row %s, number %s) was sold %s times: %s', seats.id, section, row_label, number,
-                         count(*), string_agg(format('booking %s to user %s', reference, user_id), ', '
-                                              order by bookings.created_at)) as "detail!"
-           from booking_seats
-           join bookings on bookings.id = booking_id
-           join seats on seats.id = seat_id
-           where live and state in ('pending', 'confirmed')
-           group by seats.id having count(*) > 1 order by seats.id"#
+async fn events(connection: &mut PgConnection) -> Result<Vec<EventRow>, StorageError> {
+    let rows = sqlx::query_as!(
+        EventRow,
+        "select id, status::text as \"status!\", tickets_per_user_max from events order by id"
     )
     .fetch_all(connection)
     .await?;
-    Ok(details)
-}
-
-async fn orphaned_holds(connection: &mut PgConnection) -> Result<Vec<String>, StorageError> {
-    let details = sqlx::query_scalar!(
-        r#"select format('seat %s is claimed by reservation %s, which %s', seats.id, seats.reservation_id,
-                         case when reservations.id is null then 'does not exist'
-                              when state = 'held' then format('ended at %s and was never expired', expires_at)
-                              else 'is ' || state end) as "detail!"
-           from seats left join reservations on reservations.id = seats.reservation_id
-           where seats.booking_id is null and seats.reservation_id is not null
-             and (reservations.id is null or state <> 'held' or expires_at < now() - make_interval(secs => $1))
-           order by seats.id"#,
-        SWEEP_GRACE_SECONDS
-    )
-    .fetch_all(connection)
-    .await?;
-    Ok(details)
-}
-
-async fn bookings_without_payment(
-    connection: &mut PgConnection,
-) -> Result<Vec<String>, StorageError> {
-    let details = sqlx::query_scalar!(
-        r#"select format('booking %s of user %s over %s cents has no captured payment of that sum', reference,
-                         bookings.user_id, total_cents) as "detail!"
-           from bookings
-           where state = 'confirmed' and not exists (
-               select from payments
-               where payments.reservation_id = bookings.reservation_id and payments.state = 'captured'
-                 and amount_cents = total_cents)
-           order by bookings.created_at"#
-    )
-    .fetch_all(connection)
-    .await?;
-    Ok(details)
-}
-
-async fn payments_without_booking(
-    connection: &mut PgConnection,
-) -> Result<Vec<String>, StorageError> {
-    let details = sqlx::query_scalar!(
-        r#"select format('payment %s of user %s over %s cents was captured and has no confirmed booking', payments.id,
-                         payments.user_id, amount_cents) as "detail!"
-           from payments
-           where state = 'captured' and step = 'done' and not exists (
-               select from bookings
-               where bookings.reservation_id = payments.reservation_id and bookings.state = 'confirmed')
-           order by payments.created_at"#
-    )
-    .fetch_all(connection)
-    .await?;
-    Ok(details)
+    Ok(rows)
 }
 
 async fn bookings(connection: &mut PgConnection) -> Result<Vec<BookingRow>, StorageError> {
@@ -295,7 +205,8 @@ async fn reservations(connection: &mut PgConnection) -> Result<Vec<ReservationRo
 async fn payments(connection: &mut PgConnection) -> Result<Vec<PaymentRow>, StorageError> {
     let rows = sqlx::query_as!(
         PaymentRow,
-        "select id, reservation_id, state::text as \"state!\", amount_cents, idempotency_key from payments order by id"
+        "select id, reservation_id, state::text as \"state!\", step::text as \"step!\", amount_cents, idempotency_key
+         from payments order by id"
     )
     .fetch_all(connection)
     .await?;

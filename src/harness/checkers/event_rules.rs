@@ -1,0 +1,238 @@
+//! `event-rules`: an event's own rules hold. No buyer ever certainly has more tickets than the event allows, and nothing is
+//! granted, held or sold of an event after it was called off. Judges from what the clients were told and from the database.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+use uuid::Uuid;
+
+use super::told::{Claim, Told};
+use super::violations::{Violations, at, counted};
+use super::{CheckResult, Checker, Evidence};
+use crate::harness::recorder::{OpKind, Operation, Outcome};
+use crate::storage::audit::{Audit, FindingKind};
+
+/// The checker.
+#[derive(Debug)]
+pub struct EventRules;
+
+impl Checker for EventRules {
+    fn name(&self) -> &'static str {
+        "event-rules"
+    }
+
+    fn summary(&self) -> &'static str {
+        "no buyer has more tickets than an event allows, and nothing is sold of one called off"
+    }
+
+    /// A violation is a buyer of an event, a request, or what the audit found.
+    fn check(&self, evidence: &Evidence<'_>) -> CheckResult {
+        let claims = Told::read(evidence.history).claims;
+        let mut violations = Violations::default();
+        if let Some(limit) = evidence.plan.inventory.tickets_per_user {
+            check_limit(&claims, limit, &mut violations);
+        }
+        let called_off = called_off(evidence.history);
+        check_called_off(evidence.history, &called_off, &mut violations);
+        for finding in evidence.audit.findings.iter().filter(|finding| {
+            matches!(finding.kind, FindingKind::TicketLimit | FindingKind::SoldAfterCancel)
+        }) {
+            violations.add(1, format!("the audit found: {}", finding.detail));
+        }
+        check_events(evidence.audit, &called_off, &mut violations);
+        violations.result(self.name(), || {
+            if claims.is_empty() {
+                return CheckResult::unknown(self.name(), "nobody was told that a seat is theirs");
+            }
+            CheckResult::pass(self.name(), tally(evidence, &claims, called_off.len()))
+        })
+    }
+}
+
+/// A buyer of an event.
+type Buyer = (Uuid, Uuid);
+
+/// The most tickets that each buyer certainly had at one moment, and when.
+fn peaks(claims: &[Claim]) -> BTreeMap<Buyer, (i64, u64)> {
+    let mut changes: BTreeMap<Buyer, Vec<(u64, i64)>> = BTreeMap::new();
+    for claim in claims {
+        let changes = changes.entry((claim.event, claim.user)).or_default();
+        changes.extend([(claim.from_us, 1), (claim.until_us, -1)]);
+    }
+    let peak = |mut changes: Vec<(u64, i64)>| {
+        // Of what happens at one moment, the losses come first.
+        changes.sort_unstable();
+        let (mut tickets, mut peak) = (0, (0, 0));
+        for (moment_us, change) in changes {
+            tickets += change;
+            if tickets > peak.0 {
+                peak = (tickets, moment_us);
+            }
+        }
+        peak
+    };
+    changes.into_iter().map(|(buyer, changes)| (buyer, peak(changes))).collect()
+}
+
+fn check_limit(claims: &[Claim], limit: u32, violations: &mut Violations) {
+    for ((event, user), (tickets, at_us)) in peaks(claims) {
+        if tickets > i64::from(limit) {
+            let what = format!(
+                "buyer {user} was told to have {tickets} tickets of event {event} at {}, which allows {limit}",
+                at(at_us)
+            );
+            violations.add(tickets.unsigned_abs(), what);
+        }
+    }
+}
+
+/// When a client was told that an event is called off.
+fn called_off(history: &[Operation]) -> HashMap<Uuid, u64> {
+    let mut called_off = HashMap::new();
+    let told = |op: &&Operation| op.op == OpKind::CancelEvent && op.outcome == Outcome::Ok;
+    for op in history.iter().filter(told) {
+        let moment_us = called_off.entry(op.event).or_insert(op.completed_us);
+        *moment_us = op.completed_us.min(*moment_us);
+    }
+    called_off
+}
+
+/// What was asked for after that must not be granted. An answer that was stored before may be repeated.
+fn check_called_off(
+    history: &[Operation],
+    called_off: &HashMap<Uuid, u64>,
+    violations: &mut Violations,
+) {
+    let grants = |op: &&Operation| op.op == OpKind::Hold || op.op.sells();
+    let granted = |op: &&Operation| op.outcome == Outcome::Ok && !op.replayed;
+    for op in history.iter().filter(grants).filter(granted) {
+        let Some(moment_us) = called_off.get(&op.event).filter(|moment| **moment < op.invoked_us)
+        else {
+            continue;
+        };
+        let what = format!(
+            "buyer {} was granted a {} of seats {:?} that was asked for at {}, and event {} was called off at {}",
+            op.user,
+            op.op.name(),
+            op.seats,
+            at(op.invoked_us),
+            op.event,
+            at(*moment_us)
+        );
+        violations.add(op.invoked_us - moment_us, what);
+    }
+}
+
+/// An event that a client called off is called off in the database, with nothing left of it.
+fn check_events(audit: &Audit, called_off: &HashMap<Uuid, u64>, violations: &mut Violations) {
+    for row in audit.events.iter().filter(|row| called_off.contains_key(&row.id)) {
+        if row.status != "cancelled" {
+            let what =
+                format!("event {} was called off and is {} in the database", row.id, row.status);
+            violations.add(1, what);
+        }
+    }
+}
+
+fn tally(evidence: &Evidence<'_>, claims: &[Claim], called_off: usize) -> String {
+    let buyers: HashSet<Uuid> = claims.iter().map(|claim| claim.user).collect();
+    let most = peaks(claims).into_values().map(|(tickets, _)| tickets).max().unwrap_or_default();
+    let limit = evidence
+        .plan
+        .inventory
+        .tickets_per_user
+        .map_or("no limit".to_owned(), |limit| format!("a limit of {limit}"));
+    format!(
+        "{} with {} each at most, under {limit}; {} called off",
+        counted(buyers.len(), "buyer"),
+        counted(most, "ticket"),
+        counted(called_off, "event")
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::EventRules;
+    use crate::harness::checkers::crafted::Case;
+    use crate::harness::checkers::{CheckResult, CheckVerdict, Checker as _};
+    use crate::harness::recorder::crafted::{
+        TTL_US, book, booking, cancel_booking, cancel_event, ended, hold, user,
+    };
+    use crate::harness::recorder::{Operation, Outcome};
+    use crate::storage::audit::{Finding, FindingKind};
+
+    fn check(case: &Case) -> CheckResult {
+        EventRules.check(&case.evidence())
+    }
+
+    fn limited(history: Vec<Operation>) -> CheckResult {
+        let mut case = Case { history, ..Case::new() };
+        case.plan.inventory.tickets_per_user = Some(4);
+        check(&case)
+    }
+
+    fn keyed(key: &str, operation: Operation) -> Operation {
+        Operation { key: Some(key.to_owned()), ..operation }
+    }
+
+    #[test]
+    fn a_buyer_told_to_have_more_tickets_than_allowed_fails_even_if_only_for_a_moment() {
+        let two = hold(user(1), &[1, 2], 0..10);
+        let three = keyed("other", hold(user(1), &[3, 4, 5], 100..110));
+        let result = limited(vec![two.clone(), three.clone()]);
+        assert_eq!((result.verdict, result.violations), (CheckVerdict::Fail, 1));
+        assert!(result.detail.contains("5 tickets"), "{}", result.detail);
+        let sold = book(user(1), &[3, 4, 5], booking(1), 100..110);
+        assert_eq!(limited(vec![two.clone(), sold]).verdict, CheckVerdict::Fail);
+        let others = hold(user(2), &[3, 4, 5], 100..110);
+        assert_eq!(limited(vec![two, others]).verdict, CheckVerdict::Pass);
+    }
+
+    #[test]
+    fn tickets_that_may_be_gone_do_not_count() {
+        let two = hold(user(1), &[1, 2], 0..10);
+        let later = keyed("other", hold(user(1), &[3, 4, 5], TTL_US..TTL_US + 10));
+        assert_eq!(limited(vec![two, later]).verdict, CheckVerdict::Pass, "the hold was over");
+        let sold = book(user(1), &[1, 2], booking(1), 0..10);
+        let back = cancel_booking(&sold, 50..90);
+        let again = keyed("other", book(user(1), &[3, 4, 5], booking(2), 60..70));
+        let history = vec![sold.clone(), back.clone(), again.clone()];
+        assert_eq!(limited(history).verdict, CheckVerdict::Pass, "it may have been given back");
+        let refused = ended(back, Outcome::Fail);
+        assert_eq!(limited(vec![sold, refused, again]).verdict, CheckVerdict::Fail);
+    }
+
+    #[test]
+    fn what_is_granted_after_the_event_was_called_off_fails() {
+        let mut case = Case::honest_sale();
+        "cancelled".clone_into(&mut case.audit.events[0].status);
+        case.history.push(cancel_event(900_000..900_010));
+        assert_eq!(check(&case).verdict, CheckVerdict::Pass);
+        let crossing = hold(user(70), &[700], 900_005..900_100);
+        case.history.push(crossing);
+        assert_eq!(check(&case).verdict, CheckVerdict::Pass, "they were under way together");
+        let late = hold(user(71), &[701], 900_011..900_100);
+        case.history.push(ended(late.clone(), Outcome::Fail));
+        case.history.push(Operation { replayed: true, ..late.clone() });
+        assert_eq!(check(&case).verdict, CheckVerdict::Pass);
+        case.history.push(late);
+        let result = check(&case);
+        assert_eq!((result.verdict, result.violations), (CheckVerdict::Fail, 1));
+        assert!(result.detail.contains("granted a hold of seats [701]"), "{}", result.detail);
+    }
+
+    #[test]
+    fn an_event_that_was_called_off_and_is_still_on_sale_fails() {
+        let mut case = Case::honest_sale();
+        case.history.push(cancel_event(900_000..900_010));
+        assert!(check(&case).detail.contains("is published in the database"));
+    }
+
+    #[test]
+    fn what_only_the_audit_found_fails() {
+        for kind in [FindingKind::TicketLimit, FindingKind::SoldAfterCancel] {
+            let mut case = Case::honest_sale();
+            case.audit.findings = vec![Finding { kind, detail: "too many".to_owned() }];
+            assert_eq!(check(&case).verdict, CheckVerdict::Fail);
+        }
+    }
+}

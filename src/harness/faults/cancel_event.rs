@@ -1,0 +1,97 @@
+//! Calls an event off in the middle of its sale, as its organizer would. Knows nothing of how a server does that.
+
+use std::time::Duration;
+
+use anyhow::Context as _;
+use async_trait::async_trait;
+use sqlx::{Connection as _, PgConnection};
+use tokio::time::timeout;
+use uuid::Uuid;
+
+use super::scene::Scene;
+use super::{Bite, Fault, Strikes};
+use crate::harness::client::Call;
+use crate::harness::recorder::Outcome;
+use crate::harness::workloads::iteration::note;
+
+/// The admin who does it: nobody else in a run has this id.
+const ADMIN: Uuid = Uuid::from_u128(0xad_u128);
+/// How long the server may take to answer.
+const ANSWER_WITHIN: Duration = Duration::from_secs(5);
+/// The reason of refusals that only an event that is not on sale gives.
+const NOT_ON_SALE: &str = "not_on_sale";
+
+/// What an event has: live holds and confirmed bookings.
+const ON_THE_BOOKS: &str = "select \
+    (select count(*) from reservations where event_id = $1 and state = 'held' and expires_at > now()), \
+    (select count(*) from bookings where event_id = $1 and state = 'confirmed')";
+
+/// PATCH to `cancelled`, once and for good.
+pub struct CancelEvent;
+
+#[async_trait]
+impl Fault for CancelEvent {
+    fn name(&self) -> &'static str {
+        "cancel-event"
+    }
+
+    fn summary(&self) -> &'static str {
+        "calls an event off for good, in the middle of its sale"
+    }
+
+    fn strikes(&self) -> Strikes {
+        Strikes::Events
+    }
+
+    /// It bit when there was something to give back and somebody came too late for more.
+    async fn strike(&self, scene: &Scene<'_>) -> anyhow::Result<Bite> {
+        let (site, event) = scene.event()?;
+        let live = scene.world.live;
+        let (holds, bookings) = on_the_books(scene, event).await?;
+        let before = live.refusals(NOT_ON_SALE);
+        let admin = site.tokens.admin(ADMIN)?;
+        let call = Call {
+            buyer: &admin,
+            load: &scene.fault.name,
+            iteration: 0,
+            event,
+            server: 0,
+            key: None,
+            intended_us: None,
+            timeout: ANSWER_WITHIN,
+        };
+        let reply = site.client.cancel_event(&call).await?;
+        let (outcome, status) = (reply.operation.outcome, reply.operation.status);
+        live.started(call.server, reply.operation.op);
+        note(site, call.server, reply).await;
+        if outcome != Outcome::Ok {
+            return Ok(Bite::Missed(format!(
+                "the event could not be called off, the answer was {}",
+                status.map_or("none".to_owned(), |status| status.to_string())
+            )));
+        }
+        scene.hold().await;
+        let refused = live.refusals(NOT_ON_SALE).saturating_sub(before);
+        let (holds_left, bookings_left) = on_the_books(scene, event).await?;
+        let words = format!(
+            "the event was called off with {holds} holds and {bookings} bookings; {refused} requests were refused as \
+             {NOT_ON_SALE} since, {holds_left} holds and {bookings_left} bookings were left"
+        );
+        let is_mid_sale = holds + bookings > 0 && refused > 0;
+        Ok(if is_mid_sale { Bite::Bit(words) } else { Bite::Missed(words) })
+    }
+
+    /// An event that was called off stays so.
+    async fn heal(&self, _scene: &Scene<'_>) -> anyhow::Result<()> {
+        Ok(())
+    }
+}
+
+async fn on_the_books(scene: &Scene<'_>, event: Uuid) -> anyhow::Result<(i64, i64)> {
+    let look = async {
+        let mut connection = PgConnection::connect(scene.world.stack.database_url()).await?;
+        sqlx::query_as(ON_THE_BOOKS).bind(event).fetch_one(&mut connection).await
+    };
+    let found = timeout(ANSWER_WITHIN, look).await.context("PostgreSQL did not answer")?;
+    found.context("what the event has can't be read")
+}

@@ -1,0 +1,83 @@
+//! `cancel_rebook`: buyers take seats of the whole event, however few there are, and give every booking back, some with two
+//! clicks at once, while others are after the same seats. What is sold again was given back before, or there is a double
+//! sell. Knows nothing of who comes next.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use rand::Rng as _;
+
+use super::order::{Ended, Refused, Wanted};
+use super::{Iteration, Workload, misfit};
+use crate::harness::client::Booked;
+use crate::harness::scenario::plan::Inventory;
+
+/// Share of buyers who hold first and pay then.
+const HOLD_FIRST: f64 = 0.3;
+/// Share of cancellations that are sent twice at once.
+const DOUBLE_CLICK: f64 = 0.3;
+/// How long a buyer is content with a booking, at most.
+const KEPT_MAX: Duration = Duration::from_millis(30);
+/// How often a buyer comes back for seats that were taken, and after how long.
+const RETURNS: u32 = 3;
+const RETURN_AFTER_MAX: Duration = Duration::from_millis(60);
+
+/// The workload.
+#[derive(Debug)]
+pub struct CancelRebook;
+
+#[async_trait]
+impl Workload for CancelRebook {
+    fn name(&self) -> &'static str {
+        "cancel_rebook"
+    }
+
+    fn summary(&self) -> &'static str {
+        "buys seats and gives every booking back, while others want the same seats"
+    }
+
+    fn misfit(&self, inventory: &Inventory) -> Option<&'static str> {
+        misfit::names_seats(inventory)
+    }
+
+    async fn iterate(&self, iteration: &mut Iteration) {
+        let house = iteration.choose_house();
+        let count = iteration.choose_count();
+        let wanted = iteration.want(house, count);
+        let holds_first = iteration.chance(HOLD_FIRST);
+        let clicks = if iteration.chance(DOUBLE_CLICK) { 2 } else { 1 };
+        let kept = KEPT_MAX.mul_f64(iteration.rng.random());
+        let pauses =
+            [(); RETURNS as usize].map(|()| RETURN_AFTER_MAX.mul_f64(iteration.rng.random()));
+        for pause in pauses {
+            match buy(iteration, house, wanted.clone(), holds_first).await {
+                Ended::Ok(booked) => {
+                    // Given back even when the run is being stopped meanwhile: then nothing more is sent.
+                    iteration.pause(kept).await;
+                    return iteration.cancel_booking(house, &booked, clicks).await;
+                }
+                Ended::Refused(Refused::SeatsTaken) => {}
+                Ended::Refused(_) | Ended::Unknown => return,
+            }
+            if !iteration.pause(pause).await {
+                return;
+            }
+        }
+    }
+}
+
+async fn buy(
+    iteration: &mut Iteration,
+    house: usize,
+    wanted: Wanted,
+    holds_first: bool,
+) -> Ended<Booked> {
+    if !holds_first {
+        return iteration.book(house, wanted).await;
+    }
+    match iteration.hold(house, wanted).await {
+        Ended::Ok(held) => iteration.confirm(house, &held).await,
+        Ended::Refused(refused) => Ended::Refused(refused),
+        Ended::Unknown => Ended::Unknown,
+    }
+}

@@ -1,0 +1,71 @@
+//! `expiry_edge`: a buyer holds a seat and pays at the very end of the hold, some milliseconds before it or after it, while
+//! others wait for the same seat to come free. Knows the hold's end only as a client can: by its own clock.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use rand::Rng as _;
+
+use super::order::{Ended, Refused, Wanted};
+use super::{Iteration, Workload, misfit};
+use crate::harness::client::Held;
+use crate::harness::recorder::epoch::micros;
+use crate::harness::scenario::plan::Inventory;
+
+/// Seats that everybody is after at one time.
+const WANTED_SEATS: usize = 10;
+/// How far from the hold's end the payment is sent, at most, on either side.
+const OFF_MAX: Duration = Duration::from_millis(40);
+/// How often a buyer comes back for a seat that was taken, and after how long.
+const RETURNS: u32 = 40;
+const RETURN_AFTER_LEAST: Duration = Duration::from_millis(10);
+const RETURN_AFTER_SPREAD: Duration = Duration::from_millis(80);
+
+/// The workload.
+#[derive(Debug)]
+pub struct ExpiryEdge;
+
+#[async_trait]
+impl Workload for ExpiryEdge {
+    fn name(&self) -> &'static str {
+        "expiry_edge"
+    }
+
+    fn summary(&self) -> &'static str {
+        "pays within milliseconds of a hold's end, while others wait for the seat"
+    }
+
+    fn misfit(&self, inventory: &Inventory) -> Option<&'static str> {
+        misfit::names_seats(inventory).or_else(|| misfit::awaits_expiry(inventory))
+    }
+
+    async fn iterate(&self, iteration: &mut Iteration) {
+        let house = iteration.choose_house();
+        let off_by = OFF_MAX.mul_f64(iteration.rng.random::<f64>() * 2.0);
+        let site = std::sync::Arc::clone(&iteration.site);
+        let seat = site.houses[house].wanted_seat(WANTED_SEATS, &mut iteration.rng);
+        let Some((held, held_us)) = wait_for(iteration, house, seat).await else { return };
+        let pay_us = held_us + micros(site.hold_ttl + off_by) - micros(OFF_MAX);
+        let now_us = site.client.epoch().now_us();
+        if iteration.pause(Duration::from_micros(pay_us.saturating_sub(now_us))).await {
+            iteration.confirm(house, &held).await;
+        }
+    }
+}
+
+/// Asks for the seat until it is held, and says when that was asked for; `None` when somebody bought it, or patience ended.
+async fn wait_for(iteration: &mut Iteration, house: usize, seat: i64) -> Option<(Held, u64)> {
+    for _ in 0..RETURNS {
+        let asked_us = iteration.site.client.epoch().now_us();
+        match iteration.hold(house, Wanted::Seats(vec![seat])).await {
+            Ended::Ok(held) => return Some((held, asked_us)),
+            Ended::Refused(Refused::SeatsTaken) => {}
+            Ended::Refused(_) | Ended::Unknown => return None,
+        }
+        let pause = RETURN_AFTER_LEAST + RETURN_AFTER_SPREAD.mul_f64(iteration.rng.random());
+        if iteration.site.houses[house].is_sold(seat) || !iteration.pause(pause).await {
+            return None;
+        }
+    }
+    None
+}
