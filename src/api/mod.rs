@@ -48,6 +48,7 @@ use jsonwebtoken::DecodingKey;
 use metrics_exporter_prometheus::PrometheusHandle;
 use tokio_util::task::TaskTracker;
 
+use layers::browsers::Browsers;
 use limits::Limits;
 
 use crate::accounts::Accounts;
@@ -67,6 +68,8 @@ pub struct App {
     pub accounts: Arc<Accounts>,
     /// How often somebody may call.
     pub limits: Arc<Limits>,
+    /// What browsers are told.
+    pub browsers: Arc<Browsers>,
     /// The Redis nodes, for readiness.
     pub nodes: Arc<[Node]>,
     /// Verifies access tokens.

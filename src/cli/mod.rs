@@ -13,6 +13,10 @@ pub mod repeat;
 pub mod serve;
 /// What a client of the server may take.
 pub mod limits;
+/// What browsers are told by the server.
+pub mod browsers;
+/// What the server says about itself.
+pub mod telemetry;
 /// Proof that no seat is sold twice.
 pub mod chaos;
 /// The schema.

@@ -16,9 +16,11 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::BadInput;
+use super::browsers::BrowserArgs;
 use super::limits::LimitArgs;
 use super::payments::PaymentArgs;
 use super::shared::{masked, positive_duration};
+use super::telemetry::TelemetryArgs;
 use crate::accounts::{self, Accounts, Passwords, TokenTtls, password};
 use crate::api::{self, App, listen, render};
 use crate::booking::Desk;
@@ -86,6 +88,10 @@ pub struct Args {
     accounts: AccountArgs,
     #[command(flatten)]
     limits: LimitArgs,
+    #[command(flatten)]
+    browsers: BrowserArgs,
+    #[command(flatten)]
+    telemetry: TelemetryArgs,
     #[command(flatten)]
     payments: PaymentArgs,
     #[command(flatten)]
@@ -173,7 +179,7 @@ fn drift_factor(text: &str) -> Result<f64, String> {
 
 /// Serves until SIGINT or SIGTERM, then finishes what is under way.
 pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
-    log_json();
+    let telemetry = args.telemetry.start(&args.name).await?;
     check(&args)?;
     let strategy =
         strategies::find(&args.strategy).context("clap lets only known strategies through")?;
@@ -188,6 +194,7 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
         desk: Arc::clone(&desk),
         accounts: Arc::new(open_accounts(&args, storage.clone())?),
         limits: Arc::new(args.limits.limits(&nodes)?),
+        browsers: Arc::new((&args.browsers).into()),
         nodes,
         token_key: Arc::new(DecodingKey::from_secret(args.jwt_secret.as_bytes())),
         hold_ttl: args.hold_ttl,
@@ -230,6 +237,7 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
     }
     storage.close().await;
     tracing::info!("stopped");
+    telemetry.finish().await;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -375,11 +383,4 @@ async fn keep_metrics_small(metrics: PrometheusHandle, stop: CancellationToken) 
     while stop.run_until_cancelled(ticks.tick()).await.is_some() {
         metrics.run_upkeep();
     }
-}
-
-/// JSON lines on stderr; `RUST_LOG` sets what is logged.
-fn log_json() {
-    let filter = tracing_subscriber::EnvFilter::try_from_default_env()
-        .unwrap_or_else(|_unset| tracing_subscriber::EnvFilter::new("info"));
-    tracing_subscriber::fmt().json().with_env_filter(filter).with_writer(std::io::stderr).init();
 }

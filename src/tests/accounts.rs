@@ -1,11 +1,14 @@
 //! Registering, logging in, and what a stolen token is worth.
 
+use std::process::Stdio;
+
 use futures_util::future::join_all;
 use metrics_exporter_prometheus::PrometheusBuilder;
 use reqwest::{Method, StatusCode};
 use serde_json::json;
+use tokio::io::AsyncWriteExt as _;
 
-use super::app::{Got, Setup, TestApp, value};
+use super::app::{Got, Setup, TestApp, exe, value};
 use crate::wire;
 
 const EMAIL: &str = "ada@example.org";
@@ -211,4 +214,52 @@ async fn tokens_that_are_over_are_forgotten_with_their_families() {
     assert_eq!(families, 1);
     assert_eq!(refresh(&app, &old.refresh_token).await.status, StatusCode::UNAUTHORIZED);
     assert_eq!(refresh(&app, &new.refresh_token).await.status, StatusCode::OK);
+}
+
+/// Runs `ticketctl user …` on the test's database: its exit code, and what it printed.
+async fn ticketctl_user(app: &TestApp, args: &[&str], stdin: &str) -> (i32, String) {
+    let mut child = tokio::process::Command::new(exe())
+        .arg("user")
+        .args(args)
+        .env("DATABASE_URL", app.stack.database_url())
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .kill_on_drop(true)
+        .spawn()
+        .unwrap();
+    child.stdin.take().unwrap().write_all(stdin.as_bytes()).await.unwrap();
+    let output = child.wait_with_output().await.unwrap();
+    let text = [output.stdout, output.stderr].concat();
+    (output.status.code().unwrap(), String::from_utf8(text).unwrap())
+}
+
+#[tokio::test]
+async fn an_operator_makes_an_admin_and_changes_roles() {
+    let app = TestApp::start(Setup::default()).await;
+    let create = ["create", "--email", EMAIL, "--role", "admin", "--json"];
+    let (code, made) = ticketctl_user(&app, &create, "").await;
+    assert_eq!(code, 0, "{made}");
+    let made = value(&made);
+    let tokens: wire::Tokens = login(&app, EMAIL, made["password"].as_str().unwrap()).await.data();
+    assert_eq!((tokens.role.as_str(), json!(tokens.user_id)), ("admin", made["id"].clone()));
+    let (code, taken) = ticketctl_user(&app, &create, "").await;
+    assert_eq!((code, taken.contains("has an account already")), (2, true), "{taken}");
+    let set = ["set-role", "--email", EMAIL, "--role", "customer"];
+    assert_eq!(ticketctl_user(&app, &set, "").await.0, 0);
+    let tokens: wire::Tokens = refresh(&app, &tokens.refresh_token).await.data();
+    assert_eq!(tokens.role, "customer");
+    let nobody = ["set-role", "--email", "nobody@example.org", "--role", "admin"];
+    assert_eq!(ticketctl_user(&app, &nobody, "").await.0, 2);
+}
+
+#[tokio::test]
+async fn a_password_from_stdin_is_used_and_never_printed() {
+    let app = TestApp::start(Setup::default()).await;
+    let create = ["create", "--email", EMAIL, "--role", "organizer", "--password-stdin"];
+    let (code, short) = ticketctl_user(&app, &create, "short\n").await;
+    assert_eq!((code, short.contains("12 to 128 characters")), (2, true), "{short}");
+    let (code, made) = ticketctl_user(&app, &create, &format!("{PASSWORD}\n")).await;
+    assert_eq!((code, made.contains(PASSWORD)), (0, false), "{made}");
+    assert_eq!(login(&app, EMAIL, PASSWORD).await.data::<wire::Tokens>().role, "organizer");
 }

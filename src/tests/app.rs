@@ -19,6 +19,7 @@ use tokio_util::task::TaskTracker;
 use uuid::Uuid;
 
 use crate::accounts::{Accounts, Passwords, TokenTtls};
+use crate::api::layers::browsers::Browsers;
 use crate::api::limits::{Limits, WhenLimitsUnreachable};
 use crate::api::listen::{self, Bounds};
 use crate::api::{self, App, render};
@@ -65,6 +66,7 @@ pub struct Setup {
     pub lock_ttl: Duration,
     pub when_locks_unreachable: WhenLocksUnreachable,
     pub limits: LimitSetup,
+    pub browsers: Browsers,
 }
 
 /// How much a client of the test's server may do.
@@ -107,6 +109,7 @@ impl Default for Setup {
             lock_ttl: Duration::from_secs(2),
             when_locks_unreachable: WhenLocksUnreachable::Degrade,
             limits: LimitSetup::default(),
+            browsers: Browsers::default(),
         }
     }
 }
@@ -246,10 +249,9 @@ impl TestApp {
     }
 
     pub async fn start(setup: Setup) -> Self {
-        let exe = std::env::current_exe().unwrap().parent().unwrap().with_file_name("ticketctl");
         let spec = StackSpec {
             redis_nodes: setup.redis_nodes,
-            exe: existing(exe),
+            exe: exe(),
             database_url: None,
             redis_urls: Vec::new(),
             temp_parent: None,
@@ -264,16 +266,14 @@ impl TestApp {
         migrations::migrate(&storage).await.unwrap();
         let (event, seats) = seed(&storage).await;
         let desk = Arc::new(open_desk(&setup, &stack, storage).await);
-        let limits = open_limits(&setup.limits, &stack);
-        let (url, server) = serve(&desk, limits, setup.limits.bounds).await;
+        let (url, server) = serve(&desk, &setup, &stack).await;
         let http = reqwest::Client::new();
         Self { stack, desk, url, event, seats, http, setup, servers: vec![server] }
     }
 
     /// Starts another server on the same stores, and says where it is.
     pub async fn another_server(&mut self) -> String {
-        let limits = open_limits(&self.setup.limits, &self.stack);
-        let (url, server) = serve(&self.desk, limits, self.setup.limits.bounds).await;
+        let (url, server) = serve(&self.desk, &self.setup, &self.stack).await;
         self.servers.push(server);
         url
     }
@@ -419,7 +419,9 @@ pub fn value(body: &str) -> Value {
     serde_json::from_str(body).unwrap()
 }
 
-fn existing(exe: PathBuf) -> PathBuf {
+/// The built program.
+pub fn exe() -> PathBuf {
+    let exe = std::env::current_exe().unwrap().parent().unwrap().with_file_name("ticketctl");
     assert!(exe.exists(), "{} is missing, run `cargo build` first", exe.display());
     exe
 }
@@ -525,11 +527,12 @@ fn open_limits(setup: &LimitSetup, stack: &Stack) -> Limits {
     }
 }
 
-async fn serve(desk: &Arc<Desk>, limits: Limits, bounds: Bounds) -> (String, JoinSet<()>) {
+async fn serve(desk: &Arc<Desk>, setup: &Setup, stack: &Stack) -> (String, JoinSet<()>) {
     let app = App {
         desk: Arc::clone(desk),
         accounts: Arc::new(open_accounts(desk.storage.clone())),
-        limits: Arc::new(limits),
+        limits: Arc::new(open_limits(&setup.limits, stack)),
+        browsers: Arc::new(setup.browsers.clone()),
         nodes: Arc::from([]),
         token_key: Arc::new(DecodingKey::from_secret(SECRET)),
         hold_ttl: HoldTtl::from_seconds(60).unwrap(),
@@ -540,6 +543,7 @@ async fn serve(desk: &Arc<Desk>, limits: Limits, bounds: Bounds) -> (String, Joi
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
     let mut server = JoinSet::new();
-    server.spawn(listen::serve(listener, api::router(app), bounds, CancellationToken::new()));
+    let router = api::router(app);
+    server.spawn(listen::serve(listener, router, setup.limits.bounds, CancellationToken::new()));
     (url, server)
 }

@@ -28,6 +28,10 @@ mod hostile;
 mod accounts;
 /// How often somebody may call.
 mod limits;
+/// Headers, ids, bounds, and what the log keeps to itself.
+mod hardening;
+/// What can be set is written down.
+mod settings;
 /// One key, one effect.
 mod idempotency;
 /// Money follows seats, whatever dies in between.

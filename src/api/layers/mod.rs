@@ -1,27 +1,60 @@
-//! What surrounds every request: a deadline, a log line, a count; and work that outlives its client.
+//! What surrounds every request: an id, a deadline, a log line, a count; headers that browsers obey, compression; and work
+//! that outlives its client.
+
+/// Which request a log line is about.
+pub mod identity;
+/// What browsers are told.
+pub mod browsers;
 
 use std::future::Future;
 
 use axum::Router;
+use axum::body::HttpBody;
 use axum::extract::{MatchedPath, Request, State};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse as _, Response};
 use tower_http::catch_panic::CatchPanicLayer;
+use tower_http::compression::CompressionLayer;
+use tower_http::compression::predicate::Predicate;
+use tracing::Instrument as _;
 
 use super::App;
 use super::error::ApiError;
 use crate::clock;
 
+/// Smaller answers fit into one packet anyway.
+const COMPRESSED_BYTES_MIN: u64 = 1024;
+/// Larger ones would keep a thread busy for too long: they are files, which browsers keep.
+const COMPRESSED_BYTES_MAX: u64 = 1024 * 1024;
+
 /// Puts the layers around the routes, the outermost last.
 pub fn around(routes: Router<App>, app: &App) -> Router<App> {
-    routes
+    let routes = routes
         .layer(middleware::from_fn_with_state(app.clone(), deadline))
         .layer(CatchPanicLayer::custom(|_panic| {
             ApiError::Internal("a handler panicked".to_owned()).into_response()
         }))
+        .layer(CompressionLayer::new().gzip(true).br(true).compress_when(OfWorthwhileSize));
+    let routes = match browsers::cors(&app.browsers.cors_origins) {
+        Some(cors) => routes.layer(cors),
+        None => routes,
+    };
+    routes
+        .layer(middleware::from_fn_with_state(app.clone(), browsers::protect))
         .layer(middleware::from_fn(counted))
+        .layer(middleware::from_fn_with_state(app.clone(), identity::identify))
 }
 
+/// Compresses what is neither too small to gain nor too large to wait for.
+#[derive(Debug, Clone, Copy)]
+struct OfWorthwhileSize;
+
+impl Predicate for OfWorthwhileSize {
+    fn should_compress<B: HttpBody>(&self, response: &axum::http::Response<B>) -> bool {
+        let size = response.body().size_hint().exact();
+        size.is_some_and(|size| (COMPRESSED_BYTES_MIN..=COMPRESSED_BYTES_MAX).contains(&size))
+    }
+}
 /// Answers 503 when a request takes too long. Writes go on behind it, to their end.
 async fn deadline(State(app): State<App>, request: Request, next: Next) -> Response {
     match tokio::time::timeout(app.request_timeout, next.run(request)).await {
@@ -59,5 +92,8 @@ where
     F: Future + Send + 'static,
     F::Output: Send + 'static,
 {
-    app.work.spawn(work).await.map_err(|error| ApiError::Internal(error.to_string()))
+    app.work
+        .spawn(work.in_current_span())
+        .await
+        .map_err(|error| ApiError::Internal(error.to_string()))
 }

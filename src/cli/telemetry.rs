@@ -1,0 +1,108 @@
+//! What a server says about itself: JSON lines on stderr, and traces to an OpenTelemetry collector where one is given.
+
+use std::time::Duration;
+
+use anyhow::Context as _;
+use opentelemetry::KeyValue;
+use opentelemetry::trace::TracerProvider as _;
+use opentelemetry_otlp::{SpanExporter, WithExportConfig as _};
+use opentelemetry_sdk::Resource;
+use opentelemetry_sdk::propagation::TraceContextPropagator;
+use opentelemetry_sdk::trace::SdkTracerProvider;
+use tracing::level_filters::LevelFilter;
+use tracing_subscriber::filter::Targets;
+use tracing_subscriber::layer::{Layer as _, SubscriberExt as _};
+use tracing_subscriber::util::SubscriberInitExt as _;
+use tracing_subscriber::{EnvFilter, fmt};
+
+/// How long one export may take.
+const EXPORT_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long the last export may take, when the server ends.
+const FLUSH_WITHIN: Duration = Duration::from_secs(5);
+/// Under what name servers appear in traces.
+const SERVICE: &str = "ticketctl";
+
+/// Where traces go.
+#[derive(Debug, clap::Args)]
+#[command(next_help_heading = "Telemetry")]
+pub struct TelemetryArgs {
+    /// OpenTelemetry collector that takes traces over HTTP, such as `http://localhost:4318`; none unless set.
+    #[arg(long, env = "OTEL_EXPORTER_OTLP_ENDPOINT", value_name = "URL", value_parser = endpoint)]
+    otlp_endpoint: Option<reqwest::Url>,
+}
+
+/// What has to be sent before the program ends.
+#[must_use = "traces are lost unless it is finished"]
+#[derive(Debug)]
+pub struct Telemetry {
+    traces: Option<SdkTracerProvider>,
+}
+
+impl TelemetryArgs {
+    /// Starts logging, and exporting where there is somewhere to. `RUST_LOG` sets what is logged; what is exported does
+    /// not depend on it.
+    pub async fn start(&self, instance: &str) -> anyhow::Result<Telemetry> {
+        let traces = match &self.otlp_endpoint {
+            Some(endpoint) => {
+                let (url, instance) = (traces_url(endpoint), instance.to_owned());
+                // The exporter's client is a blocking one and must not be made on a thread of the runtime.
+                let open = tokio::task::spawn_blocking(move || open(url, instance));
+                Some(
+                    open.await?
+                        .context("can't export traces, check OTEL_EXPORTER_OTLP_ENDPOINT")?,
+                )
+            }
+            None => None,
+        };
+        let filter =
+            EnvFilter::try_from_default_env().unwrap_or_else(|_unset| EnvFilter::new("info"));
+        let log = fmt::layer().json().with_writer(std::io::stderr).with_filter(filter);
+        let export = traces.as_ref().map(|traces| {
+            // Ours only: what the exporter itself logs would be exported, and so on.
+            let ours = Targets::new().with_target(SERVICE, LevelFilter::INFO);
+            tracing_opentelemetry::layer().with_tracer(traces.tracer(SERVICE)).with_filter(ours)
+        });
+        tracing_subscriber::registry().with(log).with(export).init();
+        if traces.is_some() {
+            opentelemetry::global::set_text_map_propagator(TraceContextPropagator::new());
+        }
+        Ok(Telemetry { traces })
+    }
+}
+
+impl Telemetry {
+    /// Sends what was not sent yet, for a bounded time.
+    pub async fn finish(self) {
+        let Some(traces) = self.traces else { return };
+        let flush = tokio::task::spawn_blocking(move || traces.shutdown_with_timeout(FLUSH_WITHIN));
+        let flushed = flush.await.map_err(|error| error.to_string());
+        if let Err(error) = flushed.and_then(|end| end.map_err(|error| error.to_string())) {
+            tracing::warn!(error, "the last traces were not exported");
+        }
+    }
+}
+
+fn open(url: String, instance: String) -> anyhow::Result<SdkTracerProvider> {
+    let exporter = SpanExporter::builder()
+        .with_http()
+        .with_endpoint(url)
+        .with_timeout(EXPORT_TIMEOUT)
+        .build()?;
+    let resource = Resource::builder()
+        .with_service_name(SERVICE)
+        .with_attribute(KeyValue::new("service.instance.id", instance))
+        .with_attribute(KeyValue::new("service.version", env!("CARGO_PKG_VERSION")))
+        .build();
+    Ok(SdkTracerProvider::builder().with_batch_exporter(exporter).with_resource(resource).build())
+}
+
+/// The collector's route for traces. Source: OTLP 1.x, section "OTLP/HTTP request".
+fn traces_url(endpoint: &reqwest::Url) -> String {
+    format!("{}/v1/traces", endpoint.as_str().trim_end_matches('/'))
+}
+
+fn endpoint(text: &str) -> Result<reqwest::Url, String> {
+    let bad = || "write a URL such as http://localhost:4318".to_owned();
+    let url: reqwest::Url = text.parse().map_err(|_error| bad())?;
+    if matches!(url.scheme(), "http" | "https") { Ok(url) } else { Err(bad()) }
+}
