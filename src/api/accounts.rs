@@ -11,6 +11,9 @@ use super::{App, render};
 use crate::domain::{Email, Password};
 use crate::wire;
 
+/// Longest refresh token that is looked up, in characters.
+const TOKEN_LENGTH_MAX: usize = 128;
+
 /// Open an account.
 ///
 /// The answer is the same whether the address was free or has an account already, in which case nothing changes. Otherwise
@@ -50,7 +53,7 @@ pub async fn refresh(
     State(app): State<App>,
     Body(given): Body<wire::RefreshToken>,
 ) -> Result<Response, ApiError> {
-    Ok(render::ok(app.accounts.refresh(&given.refresh_token).await?, "refreshed"))
+    Ok(render::ok(app.accounts.refresh(&token(given)?).await?, "refreshed"))
 }
 
 /// End the login that a refresh token belongs to. Access tokens given before end by themselves.
@@ -61,8 +64,18 @@ pub async fn logout(
     State(app): State<App>,
     Body(given): Body<wire::RefreshToken>,
 ) -> Result<Response, ApiError> {
-    app.accounts.logout(&given.refresh_token).await?;
+    app.accounts.logout(&token(given)?).await?;
     Ok(render::ok(wire::Nothing {}, "logged out"))
+}
+
+/// A refresh token that could be one of ours.
+fn token(given: wire::RefreshToken) -> Result<String, ApiError> {
+    let token = given.refresh_token;
+    if token.chars().count() > TOKEN_LENGTH_MAX {
+        let message = format!("a refresh token has at most {TOKEN_LENGTH_MAX} characters");
+        return Err(ApiError::Invalid { field: "refresh_token", message });
+    }
+    Ok(token)
 }
 
 fn parse(credentials: wire::Credentials) -> Result<(Email, Password), ApiError> {

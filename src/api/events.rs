@@ -93,12 +93,22 @@ fn filter(asked: EventQuery, caller: Option<Caller>) -> Result<EventFilter, ApiE
         from: asked.from,
         to: asked.to,
         venue: search_text("venue", asked.venue)?,
-        price_min: asked.price_min,
-        price_max: asked.price_max,
+        price_min: price("price_min", asked.price_min)?,
+        price_max: price("price_max", asked.price_max)?,
         text: search_text("q", asked.q)?,
         after: asked.cursor.as_deref().map(cursor::read).transpose()?,
         limit: render::page_limit(asked.limit, EVENTS_PER_PAGE_MAX)?,
     })
+}
+
+fn price(field: &'static str, cents: Option<i64>) -> Result<Option<i64>, ApiError> {
+    match cents {
+        Some(cents) if cents < 0 => {
+            let message = "a price is 0 cents or more".to_owned();
+            Err(ApiError::Malformed { field, message })
+        }
+        cents => Ok(cents),
+    }
 }
 
 fn search_text(field: &'static str, text: Option<String>) -> Result<Option<String>, ApiError> {

@@ -229,10 +229,18 @@ async fn events_are_found_by_date_status_venue_price_and_text_page_by_page() {
     }
     seen.sort();
     assert_eq!(seen, ["Blues night", "Jazz night", "Macbeth"]);
-    assert_eq!(
-        app.get("/api/v1/events?limit=101", None).await.refusal(),
-        (400, "limit".to_owned())
-    );
+    for (query, field) in [
+        ("limit=101", "limit"),
+        ("limit=0", "limit"),
+        ("price_min=-1", "price_min"),
+        ("price_max=-1", "price_max"),
+        ("cursor=x", "cursor"),
+        ("q=%00", "q"),
+        ("colour=red", "query"),
+    ] {
+        let got = app.get(&format!("/api/v1/events?{query}"), None).await;
+        assert_eq!(got.refusal(), (400, field.to_owned()), "{query}");
+    }
 }
 
 #[tokio::test]
