@@ -22,7 +22,7 @@ pub mod expired_holds;
 pub mod event_rules;
 /// Evidence for tests.
 #[cfg(test)]
-mod crafted;
+pub mod crafted;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 

@@ -158,8 +158,8 @@ fn distinct<T: std::hash::Hash + Eq>(
 fn seats_resold(history: &[Operation]) -> u64 {
     let mut bookings: HashMap<i64, HashSet<Uuid>> = HashMap::new();
     for sale in history.iter().filter(|op| op.op.sells() && op.end() == Outcome::Ok) {
-        for (seat, booking) in sale.seats.iter().zip(std::iter::repeat(sale.booking)) {
-            bookings.entry(*seat).or_default().extend(booking);
+        for seat in &sale.seats {
+            bookings.entry(*seat).or_default().extend(sale.booking);
         }
     }
     bookings.values().filter(|bookings| bookings.len() > 1).count() as u64
@@ -190,4 +190,48 @@ fn sold_out_seconds(history: &[Operation], seats_count: u64) -> Option<f64> {
     }
     let last_us = first_us.into_values().max()?;
     Some(std::time::Duration::from_micros(last_us).as_secs_f64())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashMap;
+
+    use super::{distinct, refusals, seats_resold};
+    use crate::harness::recorder::crafted::{book, booking, confirm, ended, hold, user};
+    use crate::harness::recorder::{OpKind, Operation, Outcome};
+
+    #[test]
+    fn a_seat_counts_as_sold_again_once_and_copies_of_one_sale_do_not_count() {
+        let held = hold(user(1), &[7], 0..10);
+        let first = confirm(&held, booking(1), 20..30);
+        let again = book(user(2), &[7, 8], booking(2), 60..70);
+        let third = book(user(3), &[7], booking(3), 90..95);
+        assert_eq!(seats_resold(&[held.clone(), first.clone(), first.clone()]), 0);
+        assert_eq!(seats_resold(&[first.clone(), ended(again.clone(), Outcome::Fail)]), 0);
+        assert_eq!(seats_resold(&[held, first.clone(), again.clone(), third]), 1);
+        assert_eq!(distinct(&[first, again], OpKind::sells, |op| op.booking), 2);
+    }
+
+    #[test]
+    fn refusals_are_counted_by_what_was_asked_and_why_it_was_refused() {
+        let refused = |operation, reason: &str| Operation {
+            reason: Some(reason.to_owned()),
+            ..ended(operation, Outcome::Fail)
+        };
+        let (held, sold) = (hold(user(1), &[7], 0..10), book(user(2), &[7], booking(2), 60..70));
+        let running = Operation {
+            reason: Some("idempotency_key".to_owned()),
+            ..ended(held.clone(), Outcome::Info)
+        };
+        let history = [
+            refused(held.clone(), "seat_unavailable"),
+            refused(held, "seat_unavailable"),
+            refused(sold, "seat_unavailable"),
+            running,
+        ];
+        let taken = "seat_unavailable".to_owned();
+        let expected =
+            HashMap::from([((OpKind::Hold, taken.clone()), 2), ((OpKind::Book, taken), 1)]);
+        assert_eq!(refusals(&history), expected);
+    }
 }

@@ -3,17 +3,17 @@
 
 /// What a run runs on.
 mod provision;
+/// The database once the servers' jobs are done.
+mod quiet;
 /// The word on what was recorded.
 mod judge;
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::Context as _;
 use tokio_util::sync::CancellationToken;
-use uuid::Uuid;
 
 use super::checkers::{self, CheckResult, Evidence};
 use super::faults::{self, World};
@@ -27,16 +27,12 @@ use super::run_dir::{self, RunDir};
 use super::scenario::Plan;
 use super::settle::{self, Patience};
 use super::workloads::Site;
-use crate::storage::audit::{self, Audit};
+use crate::storage::audit::Audit;
 use crate::wire::Charge;
 use provision::Ground;
 
 /// How long unknown operations and unfinished payments are waited for after the load.
 const SETTLE_WITHIN: Duration = Duration::from_secs(30);
-/// Holds that end sooner than this are seen to their end, so that expiry is judged and not assumed.
-const HOLDS_WORTH_AWAITING: Duration = Duration::from_secs(10);
-/// How often the database is looked at meanwhile.
-const LOOK_EVERY: Duration = Duration::from_millis(250);
 
 /// Where a run takes place.
 #[derive(Debug, Clone)]
@@ -149,7 +145,7 @@ async fn make(
     ground.wait_until_ready().await?;
     settle(plan, ground, &site, &mut recorded).await?;
     history::replace(&run_dir.history(), &recorded.history)?;
-    let audit = quiet_audit(ground).await?;
+    let audit = quiet::audit(ground).await?;
     let ledger = ground.stack.payments().ledger();
     run_dir.write_audit(&audit)?;
     run_dir::write_json(&run_dir.ledger(), &ledger)?;
@@ -206,38 +202,4 @@ async fn settle(
     let settled = settle::settle(&direct, &mut recorded.history, patience).await;
     tracing::debug!(?settled, "settled");
     Ok(())
-}
-
-/// The audit, once the servers' own jobs have come round: no payment or refund under way, no hold standing that is over or
-/// soon will be, nothing left of an event that was called off. What is still there when patience ends is for the checkers
-/// to see.
-async fn quiet_audit(ground: &Ground) -> anyhow::Result<Audit> {
-    let deadline = tokio::time::Instant::now() + SETTLE_WITHIN;
-    loop {
-        let audit = audit::read(ground.stack.database_url())
-            .await
-            .context("the database could not be audited")?;
-        let audit = ground.only_ours(audit);
-        if is_quiet(&audit) || tokio::time::Instant::now() > deadline {
-            return Ok(audit);
-        }
-        tokio::time::sleep(LOOK_EVERY).await;
-    }
-}
-
-/// Whether the servers' jobs have nothing to do that is worth waiting for.
-fn is_quiet(audit: &Audit) -> bool {
-    let called_off: HashSet<Uuid> =
-        audit.events.iter().filter(|row| row.status == "cancelled").map(|row| row.id).collect();
-    let paying = audit.payments.iter().any(|row| row.state == "pending" || row.step == "refunding");
-    let ending = audit.reservations.iter().any(|row| {
-        row.state == "held"
-            && (called_off.contains(&row.event_id)
-                || row.expires_at <= audit.taken_at + HOLDS_WORTH_AWAITING)
-    });
-    let giving_back = audit
-        .bookings
-        .iter()
-        .any(|row| row.state == "confirmed" && called_off.contains(&row.event_id));
-    !(paying || ending || giving_back)
 }

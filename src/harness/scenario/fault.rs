@@ -92,7 +92,11 @@ fn on(section: &mut Section<'_>, strikes: Strikes, surroundings: &Surroundings<'
     if let Some(other) = others.into_iter().find(|other| section.value(other).is_some()) {
         section.refuse(
             other,
-            format!("a fault of this type strikes {}, not {}; write {key} = …", a(key), a(other)),
+            format!(
+                "a fault of this type strikes {}, not {}; write {key} = …",
+                one(key),
+                one(other)
+            ),
         );
     } else {
         section.need(&[key]);
@@ -117,7 +121,8 @@ fn on(section: &mut Section<'_>, strikes: Strikes, surroundings: &Surroundings<'
     }
 }
 
-fn a(noun: &str) -> String {
+/// The word with its article.
+fn one(noun: &str) -> String {
     let article = if noun.starts_with('e') { "an" } else { "a" };
     format!("{article} {noun}")
 }

@@ -52,7 +52,7 @@ impl Workload for CancelRebook {
         for pause in pauses {
             match buy(iteration, house, wanted.clone(), holds_first).await {
                 Ended::Ok(booked) => {
-                    // Given back even when the run is being stopped meanwhile: then nothing more is sent.
+                    // Where the run was stopped meanwhile, nothing more is sent, and the booking stays.
                     iteration.pause(kept).await;
                     return iteration.cancel_booking(house, &booked, clicks).await;
                 }
