@@ -194,6 +194,7 @@ static SCALAR: LazyLock<String> = LazyLock::new(|| {
         "url": DOCUMENT,
         "withDefaultFonts": false,
         "telemetry": false,
+        "showDeveloperTools": "never",
         "agent": { "disabled": true },
     });
     scalar_api_reference::scalar_html(&settings, Some("/api/reference/scalar.js"))
