@@ -12,7 +12,7 @@ use super::extract::Keyed;
 use super::guard::Caller;
 use super::query::Asked;
 use super::reservations::{PageQuery, wanted};
-use super::{App, cursor, layers, render};
+use super::{App, layers, render};
 use crate::booking::confirm::ConfirmOrder;
 use crate::booking::purchase::{self, PurchaseOrder};
 use crate::booking::{confirm, refund};
@@ -107,9 +107,7 @@ async fn page_of(app: &App, user: UserId, page: &PageQuery) -> Result<Response, 
     let (after, limit) = page.read()?;
     let mut connection = app.desk.storage.connection().await?;
     let rows = bookings::list_of_user(&mut connection, user, after, limit).await?;
-    let next = render::next_cursor(&rows, limit, |(time, row)| cursor::write(*time, row.id.0));
-    let page: Vec<_> = rows.iter().map(|(_, row)| wire::Booking::from(row)).collect();
-    Ok(render::page(page, next))
+    Ok(render::newest_first::<_, wire::Booking>(&rows, limit, |row| row.id.0))
 }
 
 /// Read a booking.

@@ -3,7 +3,10 @@
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
+use time::OffsetDateTime;
+use uuid::Uuid;
 
+use super::cursor;
 use super::error::{ApiError, reason_of, status_of};
 use crate::booking::{Answer, Render};
 use crate::domain::{
@@ -95,6 +98,19 @@ pub fn page_limit(asked: Option<u32>, most: u32) -> Result<i64, ApiError> {
 pub fn next_cursor<R>(rows: &[R], per_page: i64, cursor: impl Fn(&R) -> String) -> Option<String> {
     let full = i64::try_from(rows.len()) == Ok(per_page);
     rows.last().filter(|_| full).map(cursor)
+}
+
+/// A page of rows that are listed by the time they were made, newest first.
+pub fn newest_first<'a, R, W>(
+    rows: &'a [(OffsetDateTime, R)],
+    per_page: i64,
+    id: fn(&R) -> Uuid,
+) -> Response
+where
+    W: From<&'a R> + Serialize,
+{
+    let next = next_cursor(rows, per_page, |(time, row)| cursor::write(*time, id(row)));
+    page(rows.iter().map(|(_, row)| W::from(row)).collect::<Vec<W>>(), next)
 }
 
 /// A failure in its envelope.

@@ -116,9 +116,7 @@ pub async fn list_of_user(
     let (after, limit) = page.read()?;
     let mut connection = app.desk.storage.connection().await?;
     let rows = reservations::list_of_user(&mut connection, user, after, limit).await?;
-    let next = render::next_cursor(&rows, limit, |(time, row)| cursor::write(*time, row.id.0));
-    let page: Vec<_> = rows.iter().map(|(_, row)| wire::Reservation::from(row)).collect();
-    Ok(render::page(page, next))
+    Ok(render::newest_first::<_, wire::Reservation>(&rows, limit, |row| row.id.0))
 }
 
 /// Keep a hold for as long again as the server's holds last. Once.
