@@ -254,31 +254,35 @@ async fn answers_lost_on_the_way_are_settled_and_judged_as_what_they_were() {
     );
 }
 
-/// A few seats, bought and given back again and again.
-fn rebook_plan() -> Plan {
+/// Seats bought and given back again and again.
+fn rebook_plan(seats: u32) -> Plan {
     let executor =
         Executor::ConstantVus { vus: 16, duration: Duration::from_secs(20), iterations: Some(160) };
-    let mut plan = plan("cancel_rebook", 8, executor);
+    let mut plan = plan("cancel_rebook", seats, executor);
     plan.loads[0].seats_per_order = (1, 2);
     plan
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn seats_given_back_and_sold_again_are_no_double_sell_even_if_answers_are_lost() {
-    let judged = judge(&Fake::new(Manners::Honest, 0), rebook_plan()).await;
-    for checker in ["no-double-sell-clients", "idempotency", "ledger", "acknowledged-bookings"] {
-        assert_eq!(judged.of(checker).verdict, CheckVerdict::Pass, "{:#?}", judged.results);
+    // What is lost on the way to its buyer is never given back: with few seats, soon there would be none.
+    for (seats, lose_every) in [(8, 0), (40, 5)] {
+        let judged = judge(&Fake::new(Manners::Honest, lose_every), rebook_plan(seats)).await;
+        for checker in ["no-double-sell-clients", "idempotency", "ledger", "acknowledged-bookings"]
+        {
+            assert_eq!(judged.of(checker).verdict, CheckVerdict::Pass, "{:#?}", judged.results);
+        }
+        let Settled { ok, unknown, .. } = judged.settled;
+        assert_eq!((ok > 0, unknown), (lose_every > 0, 0), "some lost answers were grants");
+        let detail = &judged.of("ledger").detail;
+        let all_went_back = detail.starts_with("0 cents kept for 0 bookings");
+        assert!(all_went_back || lose_every > 0, "{detail}");
     }
-    let detail = &judged.of("ledger").detail;
-    assert!(detail.starts_with("0 cents kept for 0 bookings"), "everything went back: {detail}");
-    let judged = judge(&Fake::new(Manners::Honest, 5), rebook_plan()).await;
-    assert!(judged.settled.ok > 3 && judged.settled.unknown == 0, "{:?}", judged.settled);
-    assert_eq!(checkers::verdict(&judged.results), CheckVerdict::Pass, "{:#?}", judged.results);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn seats_sold_again_before_they_were_given_back_are_seen_by_the_clients_alone() {
-    let judged = judge(&Fake::new(Manners::Naive, 0), rebook_plan()).await;
+    let judged = judge(&Fake::new(Manners::Naive, 0), rebook_plan(8)).await;
     let result = judged.of("no-double-sell-clients");
     assert_eq!(result.verdict, CheckVerdict::Fail, "{:#?}", judged.results);
 }
