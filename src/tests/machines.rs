@@ -85,6 +85,15 @@ impl Walk<'_> {
         self.app.call(method, &path).user(self.buyers[buyer].id).keyed().send().await
     }
 
+    /// Takes all steps; each answer has to be the one that the rules give.
+    async fn along(&mut self, steps: &[Step]) {
+        for (index, step) in steps.iter().enumerate() {
+            let Some((got, status)) = self.take(*step).await else { continue };
+            let so_far = &steps[..=index];
+            assert_eq!(got.status.as_u16(), status, "{so_far:?}: {}", got.body);
+        }
+    }
+
     /// Takes a step and returns the answer, if it had one, with the status that the rules give.
     async fn take(&mut self, step: Step) -> Option<(Got, u16)> {
         match step {
@@ -200,11 +209,7 @@ async fn no_walk_through_the_states_leaves_the_rules() {
         let steps = vec(step(), 40).new_tree(&mut runner).unwrap().current();
         let buyers = [(); 2].map(|()| Buyer { id: Uuid::new_v4(), ..Buyer::default() });
         let mut walk = Walk { app: &app, seat: *seat, buyers, sales: 0, refunds: 0 };
-        for (index, step) in steps.iter().enumerate() {
-            let Some((got, status)) = walk.take(*step).await else { continue };
-            let so_far = &steps[..=index];
-            assert_eq!(got.status.as_u16(), status, "{so_far:?}: {}", got.body);
-        }
+        walk.along(&steps).await;
         sales += walk.sales;
         refunds += walk.refunds;
     }
