@@ -17,6 +17,9 @@ struct Server {
     address: String,
 }
 
+/// Request line, request body, status, answer's body.
+type Exchange<'a> = (&'a str, &'a str, u16, &'a str);
+
 impl Server {
     fn start(arguments: &[&str]) -> Self {
         let mut child = command(arguments).stdout(Stdio::piped()).spawn().unwrap();
@@ -32,12 +35,34 @@ impl Server {
     }
 
     fn get(&self, path: &str) -> String {
+        self.send(&format!("GET {path}"), "", "")
+    }
+
+    /// Sends a request with these header lines; returns the whole answer.
+    fn send(&self, request: &str, headers: &str, body: &str) -> String {
         let mut stream = TcpStream::connect(&self.address).unwrap();
         stream.set_read_timeout(Some(DEADLINE)).unwrap();
-        write!(stream, "GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").unwrap();
+        let len = body.len();
+        let fixed = format!("Host: x\r\nConnection: close\r\nContent-Length: {len}\r\n");
+        write!(stream, "{request} HTTP/1.1\r\n{fixed}{headers}\r\n{body}").unwrap();
         let mut answer = String::new();
         stream.read_to_string(&mut answer).unwrap();
         answer
+    }
+
+    /// Sends what a client would, and compares status and body with what that client takes.
+    fn expect(&self, headers: &str, (request, body, status, answer): Exchange<'_>) {
+        let text = self.send(request, headers, body);
+        let (head, found) = text.split_once("\r\n\r\n").unwrap();
+        assert!(head.starts_with(&format!("HTTP/1.1 {status} ")), "{request} {body}: {text}");
+        assert_eq!(found, answer, "{request} {body}");
+    }
+
+    /// A gauge of the process.
+    fn gauge(&self, name: &str) -> u64 {
+        let metrics = self.get("/metrics");
+        let line = metrics.lines().find(|line| line.starts_with(&format!("{name} "))).unwrap();
+        line.rsplit(' ').next().unwrap().parse().unwrap()
     }
 
     fn end_with(&mut self, signal: Signal) -> Option<i32> {
@@ -130,4 +155,156 @@ fn what_keeps_it_from_starting_is_said() {
     let path = config.path().to_str().unwrap();
     let error = fails(&["--port", "0", "--config", path]);
     assert!(error.contains("missing required field: upstream at proxy 1"), "{error}");
+}
+
+#[test]
+fn the_go_client_gets_what_it_decodes() {
+    let server = Server::start(&["--port", "0"]);
+    let listen = free_address();
+    let proxy = |enabled: bool, toxics: &str| {
+        format!(
+            r#"{{"name":"db","listen":"{listen}","upstream":"127.0.0.1:1","enabled":{enabled},"toxics":{toxics}}}"#
+        )
+    };
+    let headers = "User-Agent: toxiproxy-cli/v2.12.0 (linux/amd64)\r\nAccept-Encoding: gzip\r\n\
+                   Content-Type: application/json\r\n";
+    let asked = proxy(true, "null");
+    let toxic = r#"{"name":"slow","type":"latency","stream":"downstream","toxicity":1,"attributes":{"latency":100}}"#;
+    let made = r#"{"attributes":{"jitter":0,"latency":100},"name":"slow","type":"latency","stream":"downstream","toxicity":1}"#;
+    let change = r#"{"attributes":{"jitter":5},"toxicity":0.5}"#;
+    let changed = made.replace(r#""jitter":0"#, r#""jitter":5"#).replace(":1}", ":0.5}");
+    let with_toxic = proxy(true, &format!("[{changed}]"));
+    let populated = format!(r#"{{"proxies":[{with_toxic}]}}"#);
+    let missing =
+        "{\"error\":\"missing required field: name at proxy 1\",\"status\":400,\"proxies\":[]}";
+    for exchange in [
+        ("POST /proxies", asked.as_str(), 201, proxy(true, "[]").as_str()),
+        ("POST /proxies", &asked, 409, "{\"error\":\"proxy already exists\",\"status\":409}\n"),
+        // Enable, disable and save send the whole proxy, by POST in older versions and PATCH in newer ones.
+        ("POST /proxies/db", &proxy(false, "null"), 200, &proxy(false, "[]")),
+        ("PATCH /proxies/db", &proxy(true, "[]"), 200, &proxy(true, "[]")),
+        ("GET /proxies", "", 200, &format!(r#"{{"db":{}}}"#, proxy(true, "[]"))),
+        ("POST /proxies/db/toxics", toxic, 200, made),
+        ("POST /proxies/db/toxics/slow", change, 200, &changed),
+        ("GET /proxies/db/toxics", "", 200, &format!("[{changed}]")),
+        ("POST /populate", &format!("[{asked}]"), 201, &populated),
+        (
+            "POST /populate",
+            r#"[{"name":"","listen":"","upstream":"","enabled":false,"toxics":null}]"#,
+            400,
+            missing,
+        ),
+        ("DELETE /proxies/db/toxics/slow", "", 204, ""),
+        (
+            "DELETE /proxies/db/toxics/slow",
+            "",
+            404,
+            "{\"error\":\"toxic not found\",\"status\":404}\n",
+        ),
+        ("POST /reset", "", 204, ""),
+        ("DELETE /proxies/db", "", 204, ""),
+        ("GET /proxies/db", "", 404, "{\"error\":\"proxy not found\",\"status\":404}\n"),
+    ] {
+        server.expect(headers, exchange);
+    }
+}
+
+#[test]
+fn the_ruby_client_gets_what_it_decodes() {
+    let server = Server::start(&["--port", "0"]);
+    let listen = free_address();
+    // What Net::HTTP adds; the type of a body is wrong on purpose.
+    let headers = "User-Agent: Ruby\r\nAccept: */*\r\n\
+                   Accept-Encoding: gzip;q=1.0,deflate;q=0.6,identity;q=0.3\r\n\
+                   Content-Type: application/x-www-form-urlencoded\r\n";
+    let create =
+        format!(r#"{{"upstream":"localhost:1","name":"db","listen":"{listen}","enabled":true}}"#);
+    let view = |enabled: bool| {
+        format!(
+            r#"{{"name":"db","listen":"{listen}","upstream":"localhost:1","enabled":{enabled},"toxics":[]}}"#
+        )
+    };
+    let populate = format!(r#"[{{"name":"db","upstream":"localhost:1","listen":"{listen}"}}]"#);
+    let toxic = r#"{"name":"timeout_upstream","type":"timeout","stream":"upstream","toxicity":1.0,"attributes":{"timeout":10}}"#;
+    let made = r#"{"attributes":{"timeout":10},"name":"timeout_upstream","type":"timeout","stream":"upstream","toxicity":1}"#;
+    let wrong = "{\"error\":\"invalid toxic type\",\"status\":400}\n";
+    for exchange in [
+        ("GET /version", "", 200, "{\"version\": \"2.12.0\"}\n"),
+        ("POST /proxies", create.as_str(), 201, view(true).as_str()),
+        ("POST /populate", &populate, 201, &format!(r#"{{"proxies":[{}]}}"#, view(true))),
+        ("POST /proxies/db", r#"{"enabled":false}"#, 200, &view(false)),
+        ("POST /proxies/db", r#"{"enabled":true}"#, 200, &view(true)),
+        ("POST /proxies/db/toxics", toxic, 200, made),
+        ("POST /proxies/db/toxics", r#"{"type":"nope"}"#, 400, wrong),
+        ("GET /proxies/db/toxics", "", 200, &format!("[{made}]")),
+        ("DELETE /proxies/db/toxics/timeout_upstream", "", 204, ""),
+        ("POST /reset", "", 204, ""),
+        ("DELETE /proxies/db", "", 204, ""),
+    ] {
+        server.expect(headers, exchange);
+    }
+}
+
+#[test]
+fn a_thousand_toxics_and_hundreds_of_connections_leave_nothing_behind() {
+    let upstream = TcpListener::bind("127.0.0.1:0").unwrap();
+    let target = upstream.local_addr().unwrap();
+    let echo = std::thread::spawn(move || upstream.incoming().take(CLIENTS).for_each(echo));
+    let server = Server::start(&["--port", "0", "--runtime-metrics"]);
+    let made = server.send(
+        "POST /proxies",
+        "",
+        &format!(r#"{{"name":"db","listen":"127.0.0.1:0","upstream":"{target}"}}"#),
+    );
+    let listen = made.split("\"listen\":\"").nth(1).unwrap().split('"').next().unwrap().to_owned();
+    let files = server.gauge("process_open_fds");
+    let tasks = server.gauge("ticketctl_runtime_tasks");
+    let clients: Vec<_> = (0..CLIENTS)
+        .map(|_| {
+            let listen = listen.clone();
+            std::thread::spawn(move || talk(&listen))
+        })
+        .collect();
+    for cycle in 0..1000 {
+        let kind = ["latency", "slicer", "packet_loss", "noop", "slow_close"][cycle % 5];
+        let body = format!(r#"{{"type":"{kind}","name":"it","attributes":{{"latency":1}}}}"#);
+        assert!(server.send("POST /proxies/db/toxics", "", &body).starts_with("HTTP/1.1 200"));
+        let gone = server.send("DELETE /proxies/db/toxics/it", "", "");
+        assert!(gone.starts_with("HTTP/1.1 204"), "{gone}");
+    }
+    for client in clients {
+        client.join().unwrap();
+    }
+    echo.join().unwrap();
+    let start = Instant::now();
+    while (server.gauge("process_open_fds"), server.gauge("ticketctl_runtime_tasks"))
+        > (files, tasks)
+    {
+        assert!(start.elapsed() < DEADLINE, "{}", server.get("/metrics"));
+        std::thread::yield_now();
+    }
+}
+
+/// Connections of the leak test, over its whole time.
+const CLIENTS: usize = 200;
+
+/// Round trips on one connection, then its end.
+fn talk(listen: &str) {
+    let mut stream = TcpStream::connect(listen).unwrap();
+    stream.set_read_timeout(Some(DEADLINE)).unwrap();
+    for _ in 0..20 {
+        stream.write_all(&[1; 500]).unwrap();
+        stream.read_exact(&mut [0; 500]).unwrap();
+    }
+}
+
+fn echo(client: std::io::Result<TcpStream>) {
+    let mut read = client.unwrap();
+    let mut write = read.try_clone().unwrap();
+    std::thread::spawn(move || drop(std::io::copy(&mut read, &mut write)));
+}
+
+/// An address that was free a moment ago.
+fn free_address() -> String {
+    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string()
 }

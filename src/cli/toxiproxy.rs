@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::Context as _;
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::cli::output;
@@ -62,6 +63,7 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
     // Before anything is said, so that who reads it may send a signal at once.
     let mut interrupt = signal(SignalKind::interrupt()).context("can't listen for SIGINT")?;
     let mut terminate = signal(SignalKind::terminate()).context("can't listen for SIGTERM")?;
+    raise_open_files_limit();
     let seed = args.seed.unwrap_or_else(rand::random);
     let address = format!("{}:{}", args.host, args.port);
     let settings = Settings {
@@ -85,6 +87,14 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
     }
     running.shutdown().await;
     Ok(ExitCode::SUCCESS)
+}
+
+/// Takes as many open files as the system allows: each connection needs two, and the usual limit is 1024.
+pub fn raise_open_files_limit() {
+    let limit = getrlimit(Resource::Nofile);
+    if let Err(error) = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit }) {
+        tracing::debug!(%error, "the limit on open files stays");
+    }
 }
 
 async fn populate(running: &Running, file: &std::path::Path) -> anyhow::Result<()> {

@@ -2,7 +2,8 @@
 //!
 //! Every link may hold [`OWN`] bytes whatever the others do. Beyond that, links borrow from one pool of [`POOL`] bytes, up
 //! to [`LINK`] each, so that one fast connection keeps its throughput under a long delay and thousands of them still fit:
-//! links × `OWN` + `POOL` is the most the server ever holds, plus one read per link.
+//! links × `OWN` + `POOL` is the most that waits in the server, whatever toxics, readers and senders do. What is about to
+//! be written comes on top, one read per link.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -34,14 +35,21 @@ impl Budget {
 }
 
 impl Share {
-    /// Records that the link holds `held` bytes now and says whether it may read more. A link that may not holds something,
-    /// and asks again once it has delivered some of it.
-    pub fn may_read(&mut self, held: usize) -> bool {
+    /// Records that the link holds `held` bytes now.
+    pub fn record(&mut self, held: usize) {
         let wanted = held.saturating_sub(OWN);
         if wanted != self.borrowed {
             self.borrow(wanted);
         }
-        held < OWN || (held < LINK && self.budget.borrowed.load(Ordering::Relaxed) < POOL)
+    }
+
+    /// Whether a link that holds `held` bytes may read up to `len` more. One that may not holds something, and asks again
+    /// once it has delivered some of it.
+    pub fn may_read(&mut self, held: usize, len: usize) -> bool {
+        self.record(held);
+        let after = held + len;
+        let borrowed = || self.budget.borrowed.load(Ordering::Relaxed) + len;
+        after <= OWN || (after <= LINK && borrowed() <= POOL)
     }
 
     fn borrow(&mut self, wanted: usize) {
@@ -67,16 +75,20 @@ mod tests {
 
     #[test]
     fn a_full_pool_leaves_every_link_its_own() {
+        const READ: usize = 32 * 1024;
         let budget = Budget::default();
-        let mut greedy: Vec<_> = (0..=POOL / LINK).map(|_| budget.share()).collect();
+        let mut greedy: Vec<_> = (0..POOL / LINK).map(|_| budget.share()).collect();
         for share in &mut greedy {
-            assert!(!share.may_read(LINK));
+            assert!(share.may_read(LINK - READ, READ));
+            assert!(!share.may_read(LINK, READ));
+            share.record(LINK + OWN);
         }
+        assert!(budget.borrowed.load(Ordering::Relaxed) <= POOL);
         let mut late = budget.share();
-        assert!(late.may_read(OWN - 1));
-        assert!(!late.may_read(OWN));
+        assert!(late.may_read(OWN - READ, READ));
+        assert!(!late.may_read(OWN - READ + 1, READ));
         drop(greedy);
-        assert!(late.may_read(OWN));
+        assert!(late.may_read(OWN, READ));
         drop(late);
         assert_eq!(budget.borrowed.load(Ordering::Relaxed), 0);
     }

@@ -8,7 +8,6 @@ use rand::Rng;
 use socket2::{SockRef, TcpKeepalive};
 use tokio::net::TcpStream;
 use tokio::sync::watch;
-use tokio_util::sync::CancellationToken;
 
 use crate::toxiproxy::budget::Budget;
 use crate::toxiproxy::chain::Chain;
@@ -109,23 +108,14 @@ fn tune(socket: &TcpStream) -> io::Result<()> {
 }
 
 async fn join(route: &Route, pair: &Pair) -> Result<(), Reset> {
-    let client_closed = CancellationToken::new();
-    let upstream_closed = CancellationToken::new();
-    let up = link(route, pair, Direction::Upstream, &client_closed);
-    let down = link(route, pair, Direction::Downstream, &upstream_closed);
     tokio::try_join!(
-        finish(up, &pair.upstream, &upstream_closed),
-        finish(down, &pair.client, &client_closed),
+        finish(link(route, pair, Direction::Upstream), &pair.upstream),
+        finish(link(route, pair, Direction::Downstream), &pair.client),
     )?;
     Ok(())
 }
 
-fn link(
-    route: &Route,
-    pair: &Pair,
-    direction: Direction,
-    source_closed: &CancellationToken,
-) -> Link {
+fn link(route: &Route, pair: &Pair, direction: Direction) -> Link {
     let [up, down] = &route.traffic;
     let (source, destination, traffic) = match direction {
         Direction::Upstream => (&pair.client, &pair.upstream, up),
@@ -139,7 +129,6 @@ fn link(
         timer: route.timer.clone(),
         share: route.budget.share(),
         traffic: traffic.clone(),
-        source_closed: source_closed.clone(),
     }
 }
 
@@ -148,12 +137,9 @@ fn link_id(route: &Route, connection: u64, direction: Direction) -> LinkId {
     LinkId { seed: route.seed, proxy, connection, direction: direction.name() }
 }
 
-/// Runs one link. At its end its destination is closed altogether, as Toxiproxy does: half-open connections do not exist.
-async fn finish(
-    link: Link,
-    destination: &TcpStream,
-    destination_closed: &CancellationToken,
-) -> Result<(), Reset> {
+/// Runs one link. At its end its destination is closed altogether, as Toxiproxy does: half-open connections do not exist. The
+/// other link reads from that socket, so it finds its source finished.
+async fn finish(link: Link, destination: &TcpStream) -> Result<(), Reset> {
     match link.run().await {
         End::Reset => Err(Reset),
         End::Close => {
@@ -161,7 +147,6 @@ async fn finish(
             if let Err(error) = SockRef::from(destination).shutdown(std::net::Shutdown::Both) {
                 tracing::trace!(%error, "already closed");
             }
-            destination_closed.cancel();
             Ok(())
         }
     }

@@ -9,7 +9,6 @@ use std::time::Instant;
 use bytes::Bytes;
 use tokio::net::TcpStream;
 use tokio::sync::watch;
-use tokio_util::sync::CancellationToken;
 
 use crate::toxiproxy::budget::Share;
 use crate::toxiproxy::chain::Chain;
@@ -37,8 +36,6 @@ pub struct Link {
     pub timer: Timer,
     pub share: Share,
     pub traffic: Traffic,
-    /// Cancelled when the other direction has closed our source.
-    pub source_closed: CancellationToken,
 }
 
 /// The toxics a link has to work with, as they change.
@@ -54,7 +51,6 @@ enum Event {
     Writable,
     Due,
     ToxicsChanged,
-    SourceClosed,
     ProxyGone,
 }
 
@@ -99,7 +95,6 @@ impl Link {
             }
             match self.event(reading, next).await {
                 Event::Readable => reading = self.read(),
-                Event::SourceClosed => reading = false,
                 Event::ToxicsChanged => {
                     // In this order: the old version is let go of only when the chain follows the new one.
                     let old = Arc::clone(&self.toxics.current);
@@ -118,7 +113,7 @@ impl Link {
 
     /// Waits for the first thing to happen that can make a difference now.
     async fn event(&mut self, reading: bool, next: Option<Instant>) -> Event {
-        let may_read = reading && self.chain.has_room() && self.share.may_read(self.chain.held());
+        let may_read = reading && self.chain.has_room() && self.may_read();
         let may_write = !self.chain.output().is_empty();
         // An error on either socket shows up in the read or write that follows.
         tokio::select! {
@@ -126,18 +121,25 @@ impl Link {
                 Ok(()) => Event::ToxicsChanged,
                 Err(_closed) => Event::ProxyGone,
             },
-            () = self.source_closed.cancelled(), if reading => Event::SourceClosed,
             () = due(&self.timer, next) => Event::Due,
             _ = self.destination.writable(), if may_write => Event::Writable,
             _ = self.source.readable(), if may_read => Event::Readable,
         }
     }
 
+    /// Whether the memory for another read may be taken.
+    fn may_read(&mut self) -> bool {
+        self.share.may_read(self.chain.held(), self.read_size())
+    }
+
     /// Reads once; false when the source is finished.
     fn read(&mut self) -> bool {
+        // Since this link was allowed to wait for data, thousands of others may have read.
+        if !self.may_read() {
+            return true;
+        }
         SCRATCH.with_borrow_mut(|scratch| {
-            let limit = if self.chain.is_empty() { BULK_READ } else { ONE_READ };
-            let len = match self.source.try_read(&mut scratch[..limit]) {
+            let len = match self.source.try_read(&mut scratch[..self.read_size()]) {
                 Ok(0) => return false,
                 Ok(len) => len,
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return true,
@@ -148,8 +150,14 @@ impl Link {
             };
             self.traffic.received.increment(len as u64);
             self.take(&scratch[..len]);
+            self.share.record(self.chain.held());
             true
         })
+    }
+
+    /// Most bytes the next read takes.
+    fn read_size(&self) -> usize {
+        if self.chain.is_empty() { BULK_READ } else { ONE_READ }
     }
 
     /// Writes straight through where nothing holds data back; queues the rest.

@@ -21,7 +21,7 @@ use std::time::Duration;
 
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
-use tokio_util::sync::CancellationToken;
+use tokio_util::sync::{CancellationToken, DropGuard};
 
 mod address;
 mod api;
@@ -77,7 +77,8 @@ pub struct Settings {
 pub struct Running {
     addr: SocketAddr,
     registry: Arc<Registry>,
-    stop: CancellationToken,
+    /// Ends the server's connections too, which would otherwise keep the registry alive.
+    stop: DropGuard,
     server: JoinSet<io::Result<()>>,
     /// Last: sleepers are released only when nothing else runs.
     _timer: TimerThread,
@@ -110,7 +111,7 @@ pub async fn start(settings: Settings) -> io::Result<Running> {
     let mut server = JoinSet::new();
     let stopped = stop.clone().cancelled_owned();
     server.spawn(async move { axum::serve(socket, router).with_graceful_shutdown(stopped).await });
-    Ok(Running { addr, registry, stop, server, _timer: timer })
+    Ok(Running { addr, registry, stop: stop.drop_guard(), server, _timer: timer })
 }
 
 /// Every toxic with its attributes, one a line, for help texts.
@@ -127,6 +128,11 @@ pub fn describe_toxics() -> String {
         }
     }
     lines.join("\n")
+}
+
+/// Most bytes of data that wait in a server with so many connections, each in both directions.
+pub fn most_bytes_waiting(connections: usize) -> usize {
+    2 * connections * budget::OWN + budget::POOL
 }
 
 impl Running {
@@ -159,7 +165,7 @@ impl Running {
 
     /// Stops accepting requests, lets those in flight finish, and closes every proxy.
     pub async fn shutdown(mut self) {
-        self.stop.cancel();
+        drop(self.stop);
         let ended = tokio::time::timeout(SHUTDOWN_TIMEOUT, self.server.join_next()).await;
         match ended {
             Ok(Some(Ok(Err(error)))) => {

@@ -2,11 +2,17 @@
 //!
 //! One thread sleeps on a condition variable until the earliest deadline and wakes the tasks that are due. A tokio sleep
 //! would add about a millisecond to every delayed chunk, which is more than some of the delays a test asks for.
+//!
+//! Waking the thread, and then the task's worker, takes a fifth of a millisecond and more where both had fallen asleep. So a
+//! task is woken early, by some more than wake-ups have needed of late, and yields to the others until its deadline has
+//! come. What that costs is bounded: [`MAX_LEAD`], a quarter of the time waited for, and [`SPINNERS`] tasks at a time; and on a
+//! busy machine, where nothing had fallen asleep, it is next to nothing.
 
 use std::collections::BTreeMap;
 use std::future::Future;
 use std::io;
 use std::pin::Pin;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 use std::thread::JoinHandle;
@@ -14,6 +20,13 @@ use std::time::{Duration, Instant};
 
 /// How long the thread sleeps when nothing is due: any value works, since a new deadline wakes it.
 const IDLE: Duration = Duration::from_hours(1);
+/// How much too early a task is woken at most.
+const MAX_LEAD: Duration = Duration::from_micros(600);
+/// Tasks that pass the rest of their time awake; with more of them the workers are busy, and wake-ups are quick anyway.
+const SPINNERS: usize = 2;
+/// What a wake-up is taken to need before the first of them, and how many earlier ones the latest is weighed against.
+const FIRST_LATENESS: Duration = Duration::from_micros(200);
+const MEMORY: u64 = 8;
 
 /// A cheap handle on the timer thread.
 #[derive(Clone)]
@@ -30,21 +43,29 @@ pub struct TimerThread {
 struct Shared {
     waiting: Mutex<Waiting>,
     changed: Condvar,
+    next_number: AtomicU64,
+    spinners: AtomicUsize,
+    /// How late wake-ups have come of late, ns.
+    lateness_ns: AtomicU64,
 }
 
 #[derive(Default)]
 struct Waiting {
-    /// Keyed by deadline, then by a number that tells sleepers with one deadline apart.
+    /// Keyed by when to wake them, then by a number that tells sleepers with one such moment apart.
     sleepers: BTreeMap<(Instant, u64), Waker>,
-    next_number: u64,
     stopped: bool,
 }
 
 impl TimerThread {
     /// Starts the thread. Fails only where the system refuses another thread.
     pub fn start() -> io::Result<Self> {
-        let shared =
-            Arc::new(Shared { waiting: Mutex::new(Waiting::default()), changed: Condvar::new() });
+        let shared = Arc::new(Shared {
+            waiting: Mutex::new(Waiting::default()),
+            changed: Condvar::new(),
+            next_number: AtomicU64::new(0),
+            spinners: AtomicUsize::new(0),
+            lateness_ns: AtomicU64::new(nanoseconds(FIRST_LATENESS)),
+        });
         let for_thread = Arc::clone(&shared);
         let thread = std::thread::Builder::new()
             .name("toxiproxy-timer".to_owned())
@@ -71,9 +92,9 @@ impl Drop for TimerThread {
 }
 
 impl Timer {
-    /// Completes at `deadline`, typically within 0.1 ms after it.
+    /// Completes at `deadline`, never before it and on an idle machine within some microseconds after it.
     pub fn sleep_until(&self, deadline: Instant) -> Sleep {
-        Sleep { shared: Arc::clone(&self.shared), deadline, registered: None }
+        Sleep { shared: Arc::clone(&self.shared), deadline, state: State::New }
     }
 }
 
@@ -81,28 +102,79 @@ impl Timer {
 pub struct Sleep {
     shared: Arc<Shared>,
     deadline: Instant,
-    registered: Option<u64>,
+    state: State,
+}
+
+#[derive(Clone, Copy)]
+enum State {
+    New,
+    /// The thread wakes the task at this moment; the number is the sleeper's.
+    Registered(Instant, u64),
+    /// The task wakes itself, again and again.
+    Spinning,
+}
+
+impl Sleep {
+    /// What to do with the time from `now` to the deadline.
+    fn plan(&self, now: Instant) -> State {
+        match self.state {
+            State::New => {
+                let number = self.shared.next_number.fetch_add(1, Ordering::Relaxed);
+                let left = self.deadline.saturating_duration_since(now);
+                let early = self.shared.lead().min(left / 4);
+                State::Registered(now + left.saturating_sub(early), number)
+            }
+            State::Registered(at, number) if at <= now => {
+                self.shared.learn(now - at);
+                if self.shared.may_spin() {
+                    State::Spinning
+                } else {
+                    State::Registered(self.deadline, number)
+                }
+            }
+            planned => planned,
+        }
+    }
+
+    /// Undoes what the state took of what all sleepers share.
+    fn leave(&mut self) {
+        match std::mem::replace(&mut self.state, State::New) {
+            State::New => {}
+            State::Registered(at, number) => {
+                self.shared.lock().sleepers.remove(&(at, number));
+            }
+            State::Spinning => {
+                self.shared.spinners.fetch_sub(1, Ordering::Relaxed);
+            }
+        }
+    }
 }
 
 impl Future for Sleep {
     type Output = ();
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
-        if Instant::now() >= self.deadline {
+        let now = Instant::now();
+        if now >= self.deadline {
             return Poll::Ready(());
         }
-        let number = self.shared.register(self.deadline, self.registered, context.waker().clone());
-        self.registered = number;
-        // A stopped timer wakes nobody: end at once instead of hanging.
-        if number.is_some() { Poll::Pending } else { Poll::Ready(()) }
+        self.state = self.plan(now);
+        match self.state {
+            State::Registered(at, number) => {
+                // A stopped timer wakes nobody: end at once instead of hanging.
+                if !self.shared.register(at, number, context.waker().clone()) {
+                    return Poll::Ready(());
+                }
+            }
+            State::New | State::Spinning => context.waker().wake_by_ref(),
+        }
+        Poll::Pending
     }
 }
 
 impl Drop for Sleep {
     fn drop(&mut self) {
-        if let Some(number) = self.registered {
-            self.shared.lock().sleepers.remove(&(self.deadline, number));
-        }
+        self.leave();
     }
 }
 
@@ -112,22 +184,38 @@ impl Shared {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn register(&self, deadline: Instant, number: Option<u64>, waker: Waker) -> Option<u64> {
+    /// Three times what a wake-up needs: so nearly all come in time, and the machine is wide awake when the task goes on.
+    fn lead(&self) -> Duration {
+        let needed = Duration::from_nanos(self.lateness_ns.load(Ordering::Relaxed));
+        (needed * 3).min(MAX_LEAD)
+    }
+
+    /// A wake-up came `late`. Of two that are noted at the same time one may get lost.
+    fn learn(&self, late: Duration) {
+        let late = nanoseconds(late.min(MAX_LEAD));
+        let mean = self.lateness_ns.load(Ordering::Relaxed);
+        self.lateness_ns.store((mean * (MEMORY - 1) + late) / MEMORY, Ordering::Relaxed);
+    }
+
+    /// Whether another task may pass its time awake; it is counted then.
+    fn may_spin(&self) -> bool {
+        let more = |count| (count < SPINNERS).then_some(count + 1);
+        self.spinners.fetch_update(Ordering::Relaxed, Ordering::Relaxed, more).is_ok()
+    }
+
+    /// Has `waker` woken at `at`; false once the timer has stopped.
+    fn register(&self, at: Instant, number: u64, waker: Waker) -> bool {
         let mut waiting = self.lock();
         if waiting.stopped {
-            return None;
+            return false;
         }
-        let number = number.unwrap_or_else(|| {
-            waiting.next_number += 1;
-            waiting.next_number
-        });
-        waiting.sleepers.insert((deadline, number), waker);
-        let is_first = waiting.sleepers.keys().next() == Some(&(deadline, number));
+        waiting.sleepers.insert((at, number), waker);
+        let is_first = waiting.sleepers.keys().next() == Some(&(at, number));
         drop(waiting);
         if is_first {
             self.changed.notify_one();
         }
-        Some(number)
+        true
     }
 
     fn run(&self) {
@@ -155,6 +243,10 @@ impl Shared {
         drop(waiting);
         left.into_values().for_each(Waker::wake);
     }
+}
+
+fn nanoseconds(duration: Duration) -> u64 {
+    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
 }
 
 /// Linux rounds a thread's sleeps up by 50 µs unless told otherwise.
@@ -193,6 +285,41 @@ mod tests {
         let waited = tokio::time::timeout(Duration::from_millis(5), sleep).await;
         assert!(waited.is_err());
         assert!(thread.shared.lock().sleepers.is_empty());
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn only_so_many_stay_awake_and_each_makes_room_again() {
+        let thread = TimerThread::start().unwrap();
+        let timer = thread.timer();
+        let shared = &thread.shared;
+        let deadline = Instant::now() + Duration::from_millis(20);
+        let mut awake: Vec<_> = (0..=SPINNERS).map(|_| timer.sleep_until(deadline)).collect();
+        for sleep in &mut awake {
+            sleep.state = State::Registered(Instant::now(), 0);
+            sleep.state = sleep.plan(Instant::now());
+        }
+        let (last, spinning) = awake.split_last().unwrap();
+        assert!(spinning.iter().all(|sleep| matches!(sleep.state, State::Spinning)));
+        assert!(matches!(last.state, State::Registered(at, _) if at == deadline));
+        assert_eq!(shared.spinners.load(Ordering::Relaxed), SPINNERS);
+        for sleep in awake {
+            sleep.await;
+            assert!(Instant::now() >= deadline);
+        }
+        assert_eq!(shared.spinners.load(Ordering::Relaxed), 0);
+        assert!(shared.lock().sleepers.is_empty());
+    }
+
+    #[test]
+    fn the_lead_follows_how_late_wake_ups_are() {
+        let thread = TimerThread::start().unwrap();
+        let shared = &thread.shared;
+        (0..100).for_each(|_| shared.learn(Duration::ZERO));
+        assert!(shared.lead() < Duration::from_micros(1), "{:?}", shared.lead());
+        (0..100).for_each(|_| shared.learn(Duration::from_micros(100)));
+        assert!((290..=300).contains(&shared.lead().as_micros()), "{:?}", shared.lead());
+        (0..100).for_each(|_| shared.learn(Duration::from_secs(1)));
+        assert!((590..=600).contains(&shared.lead().as_micros()), "{:?}", shared.lead());
     }
 
     #[tokio::test]

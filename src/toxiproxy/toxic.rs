@@ -2,14 +2,11 @@
 
 use std::sync::Arc;
 
-use serde::{Deserialize, Serialize};
-
 use crate::toxiproxy::metrics::Affected;
 use crate::toxiproxy::toxics::{Attributes, Kind, StageMaker};
 
 /// Which way bytes flow.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Direction {
     /// From the client to the upstream.
     Upstream,

@@ -5,14 +5,20 @@ use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::time::{Duration, Instant};
 
+use socket2::{Domain, Socket, Type};
+
 /// Longest wait for any one read or write.
 const STUCK: Duration = Duration::from_secs(30);
 /// Size of the reads and writes where only throughput counts.
 const BLOCK: usize = 128 * 1024;
 
+/// Connections that may wait to be accepted.
+const BACKLOG: i32 = 4096;
+
 /// What the client's first byte asks the upstream to do.
 const ECHO: u8 = b'e';
 const COUNT: u8 = b'c';
+const FLOOD: u8 = b'f';
 
 /// An upstream that serves any number of connections, each on a thread of its own, until the process ends.
 pub struct Upstream {
@@ -21,7 +27,11 @@ pub struct Upstream {
 
 impl Upstream {
     pub fn start() -> io::Result<Self> {
-        let socket = TcpListener::bind("127.0.0.1:0")?;
+        let socket = Socket::new(Domain::IPV4, Type::STREAM, None)?;
+        socket.bind(&SocketAddr::from(([127, 0, 0, 1], 0)).into())?;
+        // The standard library's backlog is too short for thousands of connections at once.
+        socket.listen(BACKLOG)?;
+        let socket = TcpListener::from(socket);
         let address = socket.local_addr()?;
         std::thread::Builder::new()
             .name("bench-upstream".to_owned())
@@ -45,7 +55,20 @@ fn serve(mut client: TcpStream) -> io::Result<()> {
     client.set_nodelay(true)?;
     let mut task = [0];
     client.read_exact(&mut task)?;
-    if task[0] == COUNT { count(&mut client) } else { echo(&mut client) }
+    match task[0] {
+        COUNT => count(&mut client),
+        FLOOD => flood(&mut client),
+        _ => echo(&mut client),
+    }
+}
+
+/// Sends all it can, and never reads.
+fn flood(client: &mut TcpStream) -> io::Result<()> {
+    client.set_write_timeout(None)?;
+    let block = vec![0; BLOCK];
+    loop {
+        client.write_all(&block)?;
+    }
 }
 
 fn echo(client: &mut TcpStream) -> io::Result<()> {
@@ -106,6 +129,40 @@ impl Echoed {
         self.0.read_exact(&mut [0])?;
         Ok(start.elapsed())
     }
+}
+
+/// A connection on which both ends send all they can, and neither reads.
+pub struct Flooded(TcpStream);
+
+impl Flooded {
+    pub fn connect(address: SocketAddr) -> io::Result<Self> {
+        let stream = connect(address, FLOOD)?;
+        stream.set_nonblocking(true)?;
+        Ok(Self(stream))
+    }
+
+    /// Sends what the socket takes now; returns how many bytes that was.
+    pub fn push(&mut self, block: &[u8]) -> io::Result<usize> {
+        match self.0.write(block) {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(0),
+            result => result,
+        }
+    }
+}
+
+/// Has both ends of all connections send until `deadline`; gives the connections back.
+pub fn flood_until(deadline: Instant, mut connections: Vec<Flooded>) -> io::Result<Vec<Flooded>> {
+    let block = vec![0; BLOCK];
+    while Instant::now() < deadline {
+        let mut pushed = 0;
+        for connection in &mut connections {
+            pushed += connection.push(&block)?;
+        }
+        if pushed == 0 {
+            rest(Duration::from_millis(10));
+        }
+    }
+    Ok(connections)
 }
 
 /// Sends `len` bytes on a connection of their own; returns the bytes per second at which they arrived.

@@ -3,108 +3,147 @@
 
 use std::io;
 use std::net::SocketAddr;
-use std::process::ExitCode;
+use std::process::{ExitCode, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 use comfy_table::{Table, presets};
+use tokio::io::{AsyncBufReadExt as _, BufReader};
+use tokio::process::{Child, Command};
 
-use crate::cli::bench::peers::{self, Echoed, Upstream};
+use crate::cli::bench::peers::{self, Echoed, Flooded, Upstream};
 use crate::cli::output;
+use crate::cli::toxiproxy::raise_open_files_limit;
 use crate::harness::proxy_control::{ProxyControl, ProxySpec, ToxicSpec};
-use crate::toxiproxy::{self, Settings};
+use crate::toxiproxy;
 
 /// Measure how exact the fault proxy's delays and rates are here
+///
+/// The proxy runs as a process of its own, the client and the upstream run in this one. What a delay adds is a difference of
+/// medians: round trips with the toxic, minus round trips through the proxy without it, back to back, when nothing has had
+/// time to fall asleep. What the client and the upstream need to wake up after a pause counts as an error of the proxy; how much
+/// that is, the round trips without a proxy tell.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// Round trips measured for each delay
     #[arg(long, default_value_t = 100)]
     round_trips: usize,
-    /// Data sent through for each rate, MB
-    #[arg(long, default_value_t = 512)]
+    /// Data sent through where only throughput counts, MB
+    #[arg(long, default_value_t = 1000)]
     bulk_mb: u64,
     /// Connections held open at once
-    #[arg(long, default_value_t = 1000)]
+    #[arg(long, default_value_t = 5000)]
     connections: usize,
 }
 
 const PROXY: &str = "bench";
 const MB: u64 = 1_000_000;
+/// How long a measured rate is kept up.
+const RATE_SECONDS: u64 = 2;
+/// The delay under which memory is measured, and how long data comes in before the first of it may leave.
+const LONG_DELAY_MS: i64 = 10_000;
+const FLOOD: Duration = Duration::from_secs(9);
+/// Pause between two looks at the proxy's memory.
+const LOOK: Duration = Duration::from_millis(250);
 
 /// The proxy under test, and what was found so far.
 struct Bench {
     control: ProxyControl,
     listen: SocketAddr,
+    upstream: SocketAddr,
     table: Table,
 }
 
+/// A toxic: type, stream, attributes.
+type Toxic<'a> = (&'a str, &'a str, &'a [(&'a str, i64)]);
+
 pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
-    let running = toxiproxy::start(Settings {
-        host: "127.0.0.1".to_owned(),
-        port: 0,
-        seed: 7,
-        proxy_metrics: true,
-        runtime_metrics: false,
-        allow_remote: false,
-    })
-    .await?;
-    let upstream = Upstream::start()?;
-    let control = ProxyControl::connect(&running.url()).await?;
+    raise_open_files_limit();
+    let (_proxy, url) = start_proxy().await?;
+    let upstream = Upstream::start()?.address();
+    let control = ProxyControl::connect(&url).await?;
     let spec = ProxySpec {
         name: PROXY.to_owned(),
         listen: "127.0.0.1:0".to_owned(),
-        upstream: upstream.address().to_string(),
+        upstream: upstream.to_string(),
     };
     let bound = control.populate(&[spec]).await?;
     let mut table = Table::new();
     table.load_style(presets::NOTHING).force_no_tty();
     table.set_header(["what", "asked", "measured"]);
-    let mut bench = Bench { control, listen: bound[0].listen.parse()?, table };
+    let mut bench = Bench { control, listen: bound[0].listen.parse()?, upstream, table };
     bench.delays(args.round_trips).await?;
     bench.rates().await?;
     bench.bulk(args.bulk_mb * MB).await?;
     bench.connections(args.connections).await?;
+    bench.memory(args.connections).await?;
     output::data(&bench.table);
-    running.shutdown().await;
     Ok(ExitCode::SUCCESS)
+}
+
+/// Starts the proxy, which ends with the value returned; returns its URL, too.
+async fn start_proxy() -> anyhow::Result<(Child, String)> {
+    let exe = std::env::current_exe().context("this program can't find itself")?;
+    let mut proxy = Command::new(exe)
+        .args(["toxiproxy", "--port=0", "--seed=7", "--proxy-metrics", "--runtime-metrics"])
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .kill_on_drop(true)
+        .spawn()
+        .context("can't start the proxy")?;
+    let stdout = proxy.stdout.take().context("the proxy has no output")?;
+    let line = BufReader::new(stdout).lines().next_line().await?.unwrap_or_default();
+    let url = line.split_whitespace().find(|word| word.starts_with("http://"));
+    let url = url.with_context(|| format!("the proxy does not say where it listens: {line}"))?;
+    Ok((proxy, url.to_owned()))
 }
 
 impl Bench {
     async fn delays(&mut self, count: usize) -> anyhow::Result<()> {
-        let mut base = Duration::ZERO;
-        // Between two messages of an idle connection every thread falls asleep: what waking them costs, a delayed message
-        // pays as well, and it is no error of the proxy.
-        for pause_ms in [20, 0] {
-            let plain = self.round_trips(count, Duration::from_millis(pause_ms)).await?;
-            base = percentile(&plain, 50);
-            let text = format!("p50 {} ms, p99 {} ms", ms(base), ms(percentile(&plain, 99)));
-            self.row(&format!("round trips, {pause_ms} ms apart"), "no toxic", &text);
+        let direct = round_trips(self.upstream, 20 * count, Duration::ZERO).await?;
+        let plain = round_trips(self.listen, 20 * count, Duration::ZERO).await?;
+        let pause = Duration::from_millis(20);
+        let direct_rested = round_trips(self.upstream, count, pause).await?;
+        let rested = round_trips(self.listen, count, pause).await?;
+        let base = percentile(&plain, 50);
+        for (what, asked, times) in [
+            ("round trips, back to back", "no proxy", &direct),
+            ("round trips, back to back", "no toxic", &plain),
+            ("round trips, 20 ms apart", "no proxy", &direct_rested),
+            ("round trips, 20 ms apart", "no toxic", &rested),
+        ] {
+            let [p50, p99] = [50, 99].map(|percent| ms(percentile(times, percent)));
+            self.row(what, asked, &format!("p50 {p50} ms, p99 {p99} ms"));
         }
+        let added = error_ms(base, percentile(&direct, 50));
+        self.row("added by the proxy", "0 ms", &format!("p50 {added} ms"));
         for asked_ms in [1, 5, 10, 20, 50, 100] {
-            self.set("latency", "downstream", &[("latency", asked_ms)]).await?;
-            let times = self.round_trips(count, Duration::ZERO).await?;
-            let asked = Duration::from_millis(asked_ms.unsigned_abs());
-            let [p50, p99] = [50, 99].map(|percent| {
-                let off = percentile(&times, percent).as_secs_f64() - (base + asked).as_secs_f64();
-                format!("{:+.3}", off * 1e3)
-            });
+            self.set(("latency", "downstream", &[("latency", asked_ms)])).await?;
+            let times = round_trips(self.listen, count, Duration::ZERO).await?;
+            let asked = base + Duration::from_millis(asked_ms.unsigned_abs());
+            let [p50, p99] = [50, 99].map(|percent| error_ms(percentile(&times, percent), asked));
             let text = format!("added - asked: p50 {p50} ms, p99 {p99} ms");
             self.row("latency", &format!("{asked_ms} ms"), &text);
         }
-        self.set("latency", "downstream", &[("latency", 10), ("jitter", 10)]).await?;
-        let times = self.round_trips(count, Duration::ZERO).await?;
-        let [low, middle, high] = [0, 50, 100].map(|percent| ms(percentile(&times, percent)));
-        let text = format!("min {low} ms, p50 {middle} ms, max {high} ms");
+        self.set(("latency", "downstream", &[("latency", 10), ("jitter", 10)])).await?;
+        let times = round_trips(self.listen, 3 * count, Duration::ZERO).await?;
+        let [low, first, middle, third, high] =
+            [0, 25, 50, 75, 100].map(|percent| ms(percentile(&times, percent)));
+        let text = format!("quartiles {low}, {first}, {middle}, {third}, {high} ms");
         self.row("latency with jitter", "10 +/- 10 ms", &text);
         self.control.reset().await
     }
 
     async fn rates(&mut self) -> anyhow::Result<()> {
-        for rate in [100, 1000, 10_000, 100_000] {
-            self.set("bandwidth", "upstream", &[("rate", rate)]).await?;
-            let len = rate.unsigned_abs() * 1000;
-            let measured = self.send(len).await? / 1e3;
-            self.row("bandwidth", &format!("{rate} kB/s"), &format!("{measured:.0} kB/s"));
+        for rate in [100_u32, 1000, 10_000, 100_000] {
+            self.set(("bandwidth", "upstream", &[("rate", rate.into())])).await?;
+            let measured = self.send(u64::from(rate) * 1000 * RATE_SECONDS).await? / 1e3;
+            let off = (measured / f64::from(rate) - 1.0) * 1e2;
+            self.row(
+                "bandwidth",
+                &format!("{rate} kB/s"),
+                &format!("{measured:.1} kB/s, {off:+.2} %"),
+            );
         }
         Ok(())
     }
@@ -117,7 +156,7 @@ impl Bench {
                     "no toxic".to_owned()
                 }
                 Some(ms) => {
-                    self.set("latency", "upstream", &[("latency", ms)]).await?;
+                    self.set(("latency", "upstream", &[("latency", ms)])).await?;
                     format!("latency {ms} ms")
                 }
             };
@@ -131,27 +170,50 @@ impl Bench {
         let listen = self.listen;
         let start = Instant::now();
         let open = move || -> io::Result<Vec<Echoed>> {
-            let mut open =
-                (0..count).map(|_| Echoed::connect(listen)).collect::<io::Result<Vec<_>>>()?;
-            for connection in &mut open {
+            let one = |_| {
+                let mut connection = Echoed::connect(listen)?;
                 connection.round_trips(1, Duration::ZERO)?;
-            }
+                Ok(connection)
+            };
+            let open = (0..count).map(one).collect::<io::Result<Vec<_>>>()?;
             Ok(open)
         };
-        let streams =
-            blocking(open).await.context("can't open the connections; raise `ulimit -n`")?;
-        let text = format!("opened and served in {} ms", ms(start.elapsed()));
-        self.row("connections", &streams.len().to_string(), &text);
+        let open = blocking(open).await.context(OPEN_FILES)?;
+        let (took, memory) = (ms(start.elapsed()), self.memory_mb().await?);
+        let text = format!("opened and served in {took} ms, the proxy takes {memory:.0} MB");
+        self.row("connections", &open.len().to_string(), &text);
         Ok(())
     }
 
-    /// Times of single bytes there and back, `pause` apart; sorted.
-    async fn round_trips(&self, count: usize, pause: Duration) -> anyhow::Result<Vec<Duration>> {
+    /// Both ends send, nobody reads, and nothing is due: what the proxy takes then is the most it ever does.
+    async fn memory(&mut self, count: usize) -> anyhow::Result<()> {
+        let before = self.memory_mb().await?;
+        for stream in ["upstream", "downstream"] {
+            self.add(("latency", stream, &[("latency", LONG_DELAY_MS)])).await?;
+        }
         let listen = self.listen;
-        let mut times =
-            blocking(move || Echoed::connect(listen)?.round_trips(count, pause)).await?;
-        times.sort();
-        Ok(times)
+        let deadline = Instant::now() + FLOOD;
+        let flood = blocking(move || {
+            let open =
+                (0..count).map(|_| Flooded::connect(listen)).collect::<io::Result<Vec<_>>>()?;
+            peers::flood_until(deadline, open)
+        });
+        let watch = async {
+            let mut most = before;
+            while Instant::now() < deadline {
+                most = self.memory_mb().await?.max(most);
+                tokio::time::sleep(LOOK).await;
+            }
+            anyhow::Ok(most)
+        };
+        let (flooded, most) = tokio::join!(flood, watch);
+        let (flooded, most) = (flooded.context(OPEN_FILES)?, most?);
+        #[expect(clippy::cast_precision_loss, reason = "a size to show")]
+        let bound = toxiproxy::most_bytes_waiting(count) as f64 / 1e6;
+        let text = format!("{:.0} MB more than the {before:.0} before", most - before);
+        self.row("nobody reads for 10 s", &format!("at most {bound:.0} MB"), &text);
+        drop(flooded);
+        self.control.reset().await
     }
 
     /// Sends `len` bytes; returns the bytes per second at which they arrived.
@@ -160,17 +222,23 @@ impl Bench {
         blocking(move || peers::send_rate(listen, len)).await
     }
 
+    /// What the proxy's process takes of the machine's memory, MB.
+    async fn memory_mb(&self) -> anyhow::Result<f64> {
+        let samples = self.control.metrics().await?;
+        let memory = samples.iter().find(|sample| sample.name == "process_resident_memory_bytes");
+        Ok(memory.context("this system does not tell how much memory a process takes")?.value / 1e6)
+    }
+
     /// Makes this the only toxic.
-    async fn set(
-        &self,
-        kind: &str,
-        stream: &str,
-        attributes: &[(&str, i64)],
-    ) -> anyhow::Result<()> {
+    async fn set(&self, toxic: Toxic<'_>) -> anyhow::Result<()> {
         self.control.reset().await?;
+        self.add(toxic).await
+    }
+
+    async fn add(&self, (kind, stream, attributes): Toxic<'_>) -> anyhow::Result<()> {
         let attributes = attributes.iter().map(|(name, value)| ((*name).to_owned(), *value));
         let toxic = ToxicSpec {
-            name: kind.to_owned(),
+            name: format!("{kind}_{stream}"),
             kind: kind.to_owned(),
             stream: stream.to_owned(),
             toxicity: 1.0,
@@ -180,8 +248,23 @@ impl Bench {
     }
 
     fn row(&mut self, what: &str, asked: &str, measured: &str) {
+        output::note(format_args!("{what}, {asked}: {measured}"));
         self.table.add_row([what, asked, measured]);
     }
+}
+
+const OPEN_FILES: &str =
+    "can't open the connections; raise `ulimit -n`, or ask for fewer with --connections";
+
+/// Times of single bytes there and back, `pause` apart; sorted.
+async fn round_trips(
+    address: SocketAddr,
+    count: usize,
+    pause: Duration,
+) -> anyhow::Result<Vec<Duration>> {
+    let mut times = blocking(move || Echoed::connect(address)?.round_trips(count, pause)).await?;
+    times.sort();
+    Ok(times)
 }
 
 async fn blocking<T: Send + 'static>(
@@ -197,4 +280,9 @@ fn percentile(sorted: &[Duration], percent: usize) -> Duration {
 
 fn ms(duration: Duration) -> String {
     format!("{:.3}", duration.as_secs_f64() * 1e3)
+}
+
+/// How far `measured` is off what was asked for, with its sign.
+fn error_ms(measured: Duration, asked: Duration) -> String {
+    format!("{:+.3}", (measured.as_secs_f64() - asked.as_secs_f64()) * 1e3)
 }

@@ -7,6 +7,7 @@ use serde_json::json;
 
 use crate::toxiproxy::error::Error;
 use crate::toxiproxy::registry::Populated;
+use crate::toxiproxy::request::ProxyView;
 
 /// A refused operation, as an HTTP answer.
 pub struct Refused(pub Error);
@@ -48,16 +49,23 @@ pub fn plain_error(status: StatusCode, body: String) -> Response {
 
 /// Populate tells what it did even when it failed.
 pub fn populated(populated: &Populated) -> Response {
-    let proxies = &populated.proxies;
-    match &populated.failure {
-        None => json(StatusCode::CREATED, &json!({ "proxies": proxies })),
-        Some(error) => {
-            let status = status(error);
-            let error = error.to_string();
-            let body = json!({ "error": error, "status": status.as_u16(), "proxies": proxies });
-            json(status, &body)
-        }
-    }
+    let failure = populated.failure.as_ref();
+    let status = failure.map_or(StatusCode::CREATED, status);
+    let body = PopulateBody {
+        error: failure.map(ToString::to_string),
+        status: failure.map(|_| status.as_u16()),
+        proxies: &populated.proxies,
+    };
+    json(status, &body)
+}
+
+#[derive(Serialize)]
+struct PopulateBody<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    status: Option<u16>,
+    proxies: &'a [ProxyView],
 }
 
 fn status(error: &Error) -> StatusCode {

@@ -1,12 +1,15 @@
 //! Many changes, connections and bytes at once: nothing panics, hangs, loses count or grows without bound.
 
-use std::time::Duration;
+use std::io::ErrorKind;
+use std::time::{Duration, Instant};
 
 use serde_json::json;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpSocket, TcpStream};
 
 use crate::toxiproxy::budget;
-use crate::toxiproxy::tests::{Rig, connect, round_trip};
+use crate::toxiproxy::tests::{Rig, connect, drain, round_trip};
+use crate::toxiproxy::toxics::TOXICS;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_thousand_changes_under_traffic_lose_nothing() {
@@ -75,6 +78,58 @@ async fn hundreds_of_connections_are_served_at_once_and_a_change_reaches_all() {
     }
     rig.ok("POST", "/proxies/db", r#"{"enabled":false}"#).await;
     assert_eq!(rig.metric("ticketctl_proxy_connections_cut_total", &["proxy=\"db\""]).await, 400);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_upstream_that_never_accepts_holds_up_nobody_else() {
+    let rig = Rig::new().await;
+    // The kernel drops what a full backlog cannot take, so that dialling hangs.
+    let hanging = TcpSocket::new_v4().unwrap();
+    hanging.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let hanging = hanging.listen(1).unwrap();
+    let target = hanging.local_addr().unwrap().to_string();
+    let listen = rig.proxy_to("dead", &target).await;
+    let mut stuck = Vec::new();
+    for _ in 0..20 {
+        stuck.push(connect(&listen).await);
+    }
+    // All are taken although the first of them are still being dialled.
+    let accepted = ["proxy=\"dead\""];
+    rig.metric_reaches("ticketctl_proxy_connections_total", &accepted, |count| count == 20).await;
+    let latency = r#"{"type":"latency","attributes":{"latency":5}}"#;
+    rig.add("dead", latency).await;
+    let other = rig.proxy("alive").await;
+    round_trip(&mut connect(&other).await, b"hello").await;
+    let start = Instant::now();
+    rig.ok("POST", "/proxies/dead", r#"{"enabled":false}"#).await;
+    assert!(start.elapsed() < Duration::from_secs(2), "stopping waits for a dial");
+    for stream in &mut stuck {
+        assert_eq!(drain(stream).await.0, b"");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_client_that_never_reads_holds_up_neither_the_api_nor_others() {
+    let rig = Rig::new().await;
+    let listen = rig.proxy("db").await;
+    let stuck = Duration::from_millis(50);
+    let block = vec![0; 1024 * 1024];
+    for kind in TOXICS.iter().map(|kind| kind.name) {
+        let mut silent = connect(&listen).await;
+        while tokio::time::timeout(stuck, silent.write_all(&block)).await.is_ok() {}
+        for stream in ["upstream", "downstream"] {
+            let toxic = json!({ "type": kind, "name": "it", "stream": stream });
+            let start = Instant::now();
+            rig.add("db", &toxic.to_string()).await;
+            rig.ok("PATCH", "/proxies/db/toxics/it", "{}").await;
+            rig.ok("DELETE", "/proxies/db/toxics/it", "").await;
+            assert!(start.elapsed() < Duration::from_millis(900), "{kind} {:?}", start.elapsed());
+        }
+        round_trip(&mut connect(&listen).await, b"hello").await;
+    }
+    rig.ok("DELETE", "/proxies/db", "").await;
+    let refused = TcpStream::connect(&listen).await.unwrap_err();
+    assert_eq!(refused.kind(), ErrorKind::ConnectionRefused);
 }
 
 #[tokio::test(flavor = "multi_thread")]

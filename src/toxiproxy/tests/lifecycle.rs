@@ -1,6 +1,7 @@
 //! Starting, stopping, moving and counting: what happens to listeners and connections, not to their data.
 
 use std::io::ErrorKind;
+use std::time::Duration;
 
 use tokio::io::AsyncWriteExt;
 use tokio::net::{TcpListener, TcpStream};
@@ -105,4 +106,18 @@ async fn shutting_down_closes_every_port_and_connection() {
         let refused = TcpStream::connect(address).await.unwrap_err();
         assert_eq!(refused.kind(), ErrorKind::ConnectionRefused);
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn dropping_the_server_frees_its_ports_although_a_client_keeps_its_connection() {
+    let rig = Rig::new().await;
+    let listen = rig.proxy("db").await;
+    let Rig { running, http: _kept_alive, .. } = rig;
+    drop(running);
+    let freed = async {
+        while TcpStream::connect(&listen).await.is_ok() {
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+    };
+    within(freed).await;
 }

@@ -8,8 +8,8 @@ use crate::toxiproxy::toxics::{Attribute, Kind, ONE_READ, Pipe, Stage, dial_at_o
 
 pub const RATE: Attribute = Attribute::zero("rate", "kB/s of 1000 bytes; 0 lets nothing through");
 
-/// The next slice has to be there when one leaves, or every late wake-up would slow the rate down.
-pub const READ_AHEAD: usize = 4 * ONE_READ;
+/// The next slices have to be there when one leaves, or every late wake-up would slow the rate down: 5 ms' worth at 100 MB/s.
+pub const READ_AHEAD: usize = 16 * ONE_READ;
 
 pub const KIND: Kind = Kind {
     name: "bandwidth",

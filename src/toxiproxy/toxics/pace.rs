@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 /// Longest lateness that is made up for by sending faster: timer error is, a pause of the reader is not.
-const CATCH_UP: Duration = Duration::from_millis(20);
+const CATCH_UP: Duration = Duration::from_millis(100);
 /// Largest slice, as a time at the full rate: a chunk bigger than this leaves in several.
 const SLICE: Duration = Duration::from_millis(100);
 /// Attributes count in kB of 1000 bytes.
