@@ -41,8 +41,10 @@ impl Bandwidth {
     fn take(&self, pipe: &mut Pipe<'_>, arrived: Instant, len: usize) -> (usize, Instant) {
         let rate = pipe.attributes.count(&RATE);
         let len = len.min(pace::slice(rate));
-        let leaves = self.pace().book(len, rate, arrived, pipe.now);
-        if leaves > pipe.now {
+        let mut pace = self.pace();
+        let waits_its_turn = pace.is_booked_at(arrived);
+        let leaves = pace.book(len, rate, arrived, pipe.now);
+        if waits_its_turn || leaves > pipe.now {
             pipe.evidence.affected(len);
         }
         (len, leaves)

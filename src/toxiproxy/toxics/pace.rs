@@ -27,6 +27,11 @@ impl Pace {
         leaves
     }
 
+    /// Whether what is ready at `time` has to wait for others.
+    pub fn is_booked_at(&self, time: Instant) -> bool {
+        self.free_at.is_some_and(|free_at| free_at > time)
+    }
+
     /// Forgets what is booked beyond `now`: the rate has changed.
     pub fn restart(&mut self, now: Instant) {
         self.free_at = self.free_at.map(|free_at| free_at.min(now));
@@ -51,6 +56,7 @@ mod tests {
         assert_eq!(pace.book(1000, 100, now, now), now + ms(10));
         assert_eq!(pace.book(1000, 100, now, now), now + ms(20));
         // Woken 3 ms late, the next slice is still due on schedule.
+        assert!(pace.is_booked_at(now + ms(19)) && !pace.is_booked_at(now + ms(20)));
         assert_eq!(pace.book(1000, 100, now, now + ms(23)), now + ms(30));
     }
 
