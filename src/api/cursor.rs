@@ -10,7 +10,7 @@ pub fn write(time: OffsetDateTime, id: Uuid) -> String {
     format!("{}.{id}", time.unix_timestamp_nanos() / 1000)
 }
 
-/// Reads one that [`write`] wrote.
+/// Reads one that [`write()`] wrote.
 pub fn read(text: &str) -> Result<(OffsetDateTime, Uuid), ApiError> {
     let parts = text.split_once('.').and_then(|(micros, id)| {
         let nanos = micros.parse::<i128>().ok()?.checked_mul(1000)?;
