@@ -20,9 +20,8 @@ use crate::toxiproxy;
 /// Measure how exact the fault proxy's delays and rates are here
 ///
 /// The proxy runs as a process of its own, the client and the upstream run in this one. What a delay adds is a difference of
-/// medians: round trips with the toxic, minus round trips through the proxy without it, back to back, when nothing has had
-/// time to fall asleep. What the client and the upstream need to wake up after a pause counts as an error of the proxy; how much
-/// that is, the round trips without a proxy tell.
+/// medians: round trips through the proxy with the toxic, minus round trips past the proxy at the same pace. So all that the
+/// proxy takes for itself counts as an error, and that client and upstream have to wake up after a pause does not.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// Round trips measured for each delay
@@ -105,7 +104,6 @@ impl Bench {
         let pause = Duration::from_millis(20);
         let direct_rested = round_trips(self.upstream, count, pause).await?;
         let rested = round_trips(self.listen, count, pause).await?;
-        let base = percentile(&plain, 50);
         for (what, asked, times) in [
             ("round trips, back to back", "no proxy", &direct),
             ("round trips, back to back", "no toxic", &plain),
@@ -115,13 +113,16 @@ impl Bench {
             let [p50, p99] = [50, 99].map(|percent| ms(percentile(times, percent)));
             self.row(what, asked, &format!("p50 {p50} ms, p99 {p99} ms"));
         }
-        let added = error_ms(base, percentile(&direct, 50));
+        let added = error_ms(percentile(&plain, 50), percentile(&direct, 50));
         self.row("added by the proxy", "0 ms", &format!("p50 {added} ms"));
-        for asked_ms in [1, 5, 10, 20, 50, 100] {
-            self.set(("latency", "downstream", &[("latency", asked_ms)])).await?;
+        for asked_ms in [1_u32, 5, 10, 20, 50, 100] {
+            let asked = Duration::from_millis(asked_ms.into());
+            let direct = round_trips(self.upstream, count, asked).await?;
+            self.set(("latency", "downstream", &[("latency", asked_ms.into())])).await?;
             let times = round_trips(self.listen, count, Duration::ZERO).await?;
-            let asked = base + Duration::from_millis(asked_ms.unsigned_abs());
-            let [p50, p99] = [50, 99].map(|percent| error_ms(percentile(&times, percent), asked));
+            let expected = percentile(&direct, 50) + asked;
+            let [p50, p99] =
+                [50, 99].map(|percent| error_ms(percentile(&times, percent), expected));
             let text = format!("added - asked: p50 {p50} ms, p99 {p99} ms");
             self.row("latency", &format!("{asked_ms} ms"), &text);
         }
