@@ -2,6 +2,8 @@
 //! will.
 
 /// What a run runs on.
+mod ground;
+/// Making it.
 mod provision;
 /// The database once the servers' jobs are done.
 mod quiet;
@@ -29,7 +31,7 @@ use super::settle::{self, Patience};
 use super::workloads::Site;
 use crate::storage::audit::Audit;
 use crate::wire::Charge;
-use provision::Ground;
+use ground::Ground;
 
 /// How long unknown operations and unfinished payments are waited for after the load.
 const SETTLE_WITHIN: Duration = Duration::from_secs(30);

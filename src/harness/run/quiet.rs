@@ -8,7 +8,7 @@ use anyhow::Context as _;
 use uuid::Uuid;
 
 use super::SETTLE_WITHIN;
-use super::provision::Ground;
+use super::ground::Ground;
 use crate::storage::audit::{self, Audit};
 
 /// Holds that end sooner than this are seen to their end, so that expiry is judged and not assumed.
