@@ -16,7 +16,7 @@ use super::{App, layers, render};
 use crate::booking::confirm::ConfirmOrder;
 use crate::booking::purchase::{self, PurchaseOrder};
 use crate::booking::{confirm, refund};
-use crate::domain::{Booking, BookingId, EventId, Refusal, ReservationId, UserId};
+use crate::domain::{Booking, BookingId, EventId, Reference, Refusal, ReservationId, UserId};
 use crate::storage::bookings::{self, By};
 use crate::wire;
 
@@ -133,11 +133,10 @@ pub async fn show_by_reference(
     reference: Result<Path<String>, PathRejection>,
 ) -> Result<Response, ApiError> {
     let Path(reference) = reference?;
-    if !reference.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
-        return Err(ApiError::Refused(Refusal::NotFound("booking")));
-    }
+    let reference =
+        Reference::heard(&reference).ok_or(ApiError::Refused(Refusal::NotFound("booking")))?;
     let mut connection = app.desk.storage.connection().await?;
-    shown(caller, bookings::find(&mut connection, By::Reference(&reference)).await?)
+    shown(caller, bookings::find(&mut connection, By::Reference(reference.as_str())).await?)
 }
 
 fn shown(caller: Caller, found: Option<Booking>) -> Result<Response, ApiError> {

@@ -4,6 +4,7 @@ use time::OffsetDateTime;
 use uuid::Uuid;
 
 use super::error::ApiError;
+use crate::domain::moment;
 
 /// Writes a cursor: microseconds since the Unix epoch, and the id.
 pub fn write(time: OffsetDateTime, id: Uuid) -> String {
@@ -14,7 +15,7 @@ pub fn write(time: OffsetDateTime, id: Uuid) -> String {
 pub fn read(text: &str) -> Result<(OffsetDateTime, Uuid), ApiError> {
     let parts = text.split_once('.').and_then(|(micros, id)| {
         let nanos = micros.parse::<i128>().ok()?.checked_mul(1000)?;
-        let time = OffsetDateTime::from_unix_timestamp_nanos(nanos).ok()?;
+        let time = moment(OffsetDateTime::from_unix_timestamp_nanos(nanos).ok()?).ok()?;
         Some((time, Uuid::parse_str(id).ok()?))
     });
     parts.ok_or_else(|| ApiError::Malformed {
@@ -35,7 +36,9 @@ mod tests {
         let time = OffsetDateTime::from_unix_timestamp_nanos(1_700_000_000_123_456_000).unwrap();
         let id = Uuid::from_u128(7);
         assert_eq!(read(&write(time, id)).unwrap(), (time, id));
-        for bad in ["", ".", "1", "x.y", &format!("99999999999999999999999999.{id}")] {
+        let far = ["99999999999999999999999999", "-300000000000000000", "253402300799000000"];
+        let far = far.map(|micros| format!("{micros}.{id}"));
+        for bad in ["", ".", "1", "x.y"].into_iter().chain(far.iter().map(String::as_str)) {
             assert!(read(bad).is_err(), "{bad:?} was taken");
         }
     }

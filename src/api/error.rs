@@ -74,6 +74,7 @@ pub fn status_of(refusal: &Refusal) -> StatusCode {
         | Refusal::NoSeats
         | Refusal::AlreadyExtended
         | Refusal::BookingEnded(_)
+        | Refusal::EventOver
         | Refusal::TicketUsed(_)
         | Refusal::TicketCancelled
         | Refusal::AlreadyPaying
@@ -109,6 +110,7 @@ pub fn reason_of(refusal: &Refusal) -> &'static str {
         Refusal::ReservationEnded(_) => "reservation_ended",
         Refusal::AlreadyExtended => "already_extended",
         Refusal::BookingEnded(_) => "booking_ended",
+        Refusal::EventOver => "event_over",
         Refusal::TicketUsed(_) => "ticket_used",
         Refusal::TicketCancelled => "ticket_cancelled",
         Refusal::AlreadyPaying => "already_paying",

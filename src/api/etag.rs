@@ -15,13 +15,13 @@ pub fn with_etag(mut response: Response, version: i64) -> Response {
     response
 }
 
-/// The version that a change was made from: 428 without one, 412 where it can't be ours.
+/// The version that a change was made from: 428 without one, which `*` is, too, and 412 where it can't be ours.
 pub fn if_match(headers: &HeaderMap) -> Result<i64, ApiError> {
-    let value = headers.get(header::IF_MATCH).ok_or(ApiError::PreconditionRequired)?;
-    let version = value
-        .to_str()
-        .ok()
-        .and_then(|value| value.trim().strip_prefix('"')?.strip_suffix('"')?.parse::<i64>().ok());
+    let value =
+        headers.get(header::IF_MATCH).map(|value| value.to_str().unwrap_or_default().trim());
+    let value = value.filter(|value| *value != "*").ok_or(ApiError::PreconditionRequired)?;
+    let version = value.strip_prefix('"').and_then(|value| value.strip_suffix('"'));
+    let version = version.and_then(|version| version.parse::<i64>().ok());
     version.ok_or(ApiError::Refused(Refusal::Changed))
 }
 
@@ -39,7 +39,8 @@ mod tests {
             if_match(&headers)
         };
         assert_eq!(read("\"7\"").unwrap(), 7);
-        for bad in ["*", "7", "W/\"7\"", "\"x\"", "\"1\", \"2\""] {
+        assert!(matches!(read("*"), Err(ApiError::PreconditionRequired)));
+        for bad in ["7", "W/\"7\"", "\"x\"", "\"1\", \"2\""] {
             assert!(matches!(read(bad), Err(ApiError::Refused(_))), "{bad}");
         }
         let without = if_match(&HeaderMap::new());

@@ -18,7 +18,7 @@ use super::{App, cursor, etag, layers, render};
 use crate::booking::events::{self as editing, Change, Editor, GeneralAdmission, NewEvent};
 use crate::booking::seat_map;
 use crate::domain::event::{GENERAL_ADMISSION_MAX, PRICE_CENTS_MAX};
-use crate::domain::{EventId, EventStatus, Refusal, Role, Text, TicketLimit};
+use crate::domain::{EventId, EventStatus, Refusal, Role, Text, TicketLimit, moment};
 use crate::locks::availability::Counts;
 use crate::storage::events::{self, Event, EventFilter};
 use crate::storage::seats;
@@ -90,8 +90,8 @@ fn filter(asked: EventQuery, caller: Option<Caller>) -> Result<EventFilter, ApiE
     Ok(EventFilter {
         status,
         organizer,
-        from: asked.from,
-        to: asked.to,
+        from: asked.from.map(|from| search_time("from", from)).transpose()?,
+        to: asked.to.map(|to| search_time("to", to)).transpose()?,
         venue: search_text("venue", asked.venue)?,
         price_min: price("price_min", asked.price_min)?,
         price_max: price("price_max", asked.price_max)?,
@@ -218,7 +218,7 @@ pub async fn create(
         venue: text("venue", &body.venue)?,
         description: Text::parse_optional(&body.description)
             .map_err(|error| invalid("description", error))?,
-        starts_at: body.starts_at,
+        starts_at: time("starts_at", body.starts_at)?,
         tickets_per_user: limit_of_tickets(body.tickets_per_user_max)?,
         general: body.general_admission.as_ref().map(general_admission).transpose()?,
     };
@@ -253,7 +253,7 @@ pub async fn change(
             .map(Text::parse_optional)
             .transpose()
             .map_err(|error| invalid("description", error))?,
-        starts_at: body.starts_at,
+        starts_at: body.starts_at.map(|at| time("starts_at", at)).transpose()?,
         status: body.status.map(EventStatus::from),
         tickets_per_user: limit_of_tickets(body.tickets_per_user_max)?,
     };
@@ -323,6 +323,14 @@ fn invalid(field: &'static str, error: impl std::fmt::Display) -> ApiError {
 
 fn text<const MAX: usize>(field: &'static str, text: &str) -> Result<Text<MAX>, ApiError> {
     Text::parse(text).map_err(|error| invalid(field, error))
+}
+
+fn search_time(field: &'static str, at: OffsetDateTime) -> Result<OffsetDateTime, ApiError> {
+    moment(at).map_err(|error| ApiError::Malformed { field, message: error.to_string() })
+}
+
+fn time(field: &'static str, at: OffsetDateTime) -> Result<OffsetDateTime, ApiError> {
+    moment(at).map_err(|error| invalid(field, error))
 }
 
 fn limit_of_tickets(limit: Option<i32>) -> Result<Option<TicketLimit>, ApiError> {

@@ -31,7 +31,7 @@ pub struct Limits {
     pub limiter: RateLimiter,
     /// Requests per user, and per address, within the window.
     pub usual: u32,
-    /// Requests with a password or a refresh token per address, and logins per e-mail address, within the window.
+    /// Requests with a password per address, and logins per e-mail address, within the window.
     pub credentials: u32,
     /// The window.
     pub window: Duration,

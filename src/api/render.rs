@@ -51,15 +51,21 @@ pub fn left_behind() -> StoredResponse {
 }
 
 fn stored<T: Serialize>(status: StatusCode, body: &T) -> StoredResponse {
-    StoredResponse { status: status.as_u16(), body: json(body) }
+    let (status, body) = json(status, body);
+    StoredResponse { status: status.as_u16(), body }
 }
 
-/// The bodies of `wire` always serialise: they hold no maps with odd keys and nothing that fails.
-fn json<T: Serialize>(body: &T) -> String {
-    serde_json::to_string(body).unwrap_or_else(|error| {
-        tracing::error!(%error, "a body did not serialise");
-        r#"{"success":false,"message":"the server made a mistake","errors":[]}"#.to_owned()
-    })
+/// The body with its status. The bodies of `wire` always serialise: they hold no maps with odd keys, and no times that
+/// can't be written. One that doesn't is a mistake of ours, and is never sent under another status.
+fn json<T: Serialize>(status: StatusCode, body: &T) -> (StatusCode, String) {
+    match serde_json::to_string(body) {
+        Ok(text) => (status, text),
+        Err(error) => {
+            tracing::error!(%error, "a body did not serialise");
+            let text = r#"{"success":false,"message":"the server made a mistake","errors":[]}"#;
+            (StatusCode::INTERNAL_SERVER_ERROR, text.to_owned())
+        }
+    }
 }
 
 fn success<T>(data: T, message: &str) -> Success<T> {
@@ -68,19 +74,19 @@ fn success<T>(data: T, message: &str) -> Success<T> {
 
 /// 200 with the data in the success envelope.
 pub fn ok<T: Serialize>(data: T, message: &str) -> Response {
-    with_json(StatusCode::OK, json(&success(data, message)))
+    with_json(json(StatusCode::OK, &success(data, message)))
 }
 
 /// 202 with the data in the success envelope.
 pub fn accepted<T: Serialize>(data: T, message: &str) -> Response {
-    with_json(StatusCode::ACCEPTED, json(&success(data, message)))
+    with_json(json(StatusCode::ACCEPTED, &success(data, message)))
 }
 
 /// 200 with a page of the data.
 pub fn page<T: Serialize>(data: T, next_cursor: Option<String>) -> Response {
     let meta = Some(Meta { next_cursor });
     let body = Success { success: true, data, message: "ok".to_owned(), meta };
-    with_json(StatusCode::OK, json(&body))
+    with_json(json(StatusCode::OK, &body))
 }
 
 /// Rows of a page: what was asked for, within 1 and `most`; `most` unless asked.
@@ -115,7 +121,7 @@ where
 
 /// A failure in its envelope.
 pub fn failure(status: StatusCode, message: &str, errors: Vec<FieldError>) -> Response {
-    with_json(status, json(&wire::Failure { success: false, message: message.to_owned(), errors }))
+    with_json(json(status, &wire::Failure { success: false, message: message.to_owned(), errors }))
 }
 
 /// A refusal in its envelope.
@@ -135,10 +141,10 @@ pub fn answer(answer: Answer) -> Response {
 
 fn from_stored(stored: StoredResponse) -> Response {
     let status = StatusCode::from_u16(stored.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    with_json(status, stored.body)
+    with_json((status, stored.body))
 }
 
-fn with_json(status: StatusCode, body: String) -> Response {
+fn with_json((status, body): (StatusCode, String)) -> Response {
     (status, [(header::CONTENT_TYPE, "application/json")], body).into_response()
 }
 
@@ -170,6 +176,8 @@ impl From<&Booking> for wire::Booking {
             user_id: booking.user.0,
             state: booking.state.name().to_owned(),
             total_cents: booking.total.get(),
+            created_at: booking.created_at,
+            cancelled_at: booking.cancelled_at,
             tickets: booking.tickets.iter().map(ticket).collect(),
         }
     }

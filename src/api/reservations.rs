@@ -119,7 +119,7 @@ pub async fn list_of_user(
     Ok(render::newest_first::<_, wire::Reservation>(&rows, limit, |row| row.id.0))
 }
 
-/// Keep a hold for as long again as the server's holds last. Once.
+/// Keep a hold for as long again as it was made for. Once.
 #[utoipa::path(post, path = "/api/v1/reservations/{id}/extend", tag = "reservations", params(("id" = Uuid, Path)),
     responses((status = 200, description = "The reservation with its later end", body = wire::Success<wire::Reservation>)))]
 pub async fn extend(
@@ -128,9 +128,9 @@ pub async fn extend(
     id: Result<Path<Uuid>, PathRejection>,
 ) -> Result<Response, ApiError> {
     let Path(id) = id?;
-    let (desk, ttl) = (Arc::clone(&app.desk), app.hold_ttl);
+    let desk = Arc::clone(&app.desk);
     let extended = layers::to_its_end(&app, async move {
-        extending::extend(&desk, caller.user, ReservationId(id), ttl).await
+        extending::extend(&desk, caller.user, ReservationId(id)).await
     })
     .await??;
     Ok(render::ok(wire::Reservation::from(&extended), "reservation extended"))

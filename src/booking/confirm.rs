@@ -8,18 +8,16 @@
 //!
 //! When 3 finds the hold gone: record the refund, give the money back, store the refusal.
 
-use sqlx::PgConnection;
-
 use super::replay::{self, KeyedRequest};
 use super::{Answer, BookingError, Desk};
 use crate::domain::{
-    Booking, BookingId, BookingState, EventStatus, PaymentId, Reference, Refusal, Reservation,
-    ReservationId, ReservationState, StoredResponse, Ticket, TicketNumber,
+    Booking, BookingId, BookingState, PaymentId, Reference, Refusal, Reservation, ReservationId,
+    ReservationState, StoredResponse, Ticket, TicketNumber,
 };
 use crate::payments::{ChargeOutcome, RefundOutcome};
 use crate::storage::bookings::Sale;
 use crate::storage::payments::{NewPayment, Payment, Step};
-use crate::storage::{StorageError, Tx, bookings, events, idempotency, payments, reservations};
+use crate::storage::{StorageError, Tx, events, guard_index, idempotency, payments, reservations};
 
 /// What is asked for.
 #[derive(Debug, Clone)]
@@ -50,6 +48,7 @@ pub async fn confirm(desk: &Desk, order: &ConfirmOrder) -> Result<Answer, Bookin
 
 enum Begun {
     New(Payment),
+    /// It ended before there was a payment, in this request or an earlier one.
     Before(Answer),
 }
 
@@ -72,10 +71,14 @@ async fn begin(desk: &Desk, order: &ConfirmOrder) -> Result<Begun, BookingError>
     };
     match begun {
         Ok(Some(payment)) => Ok(Begun::New(payment)),
-        Ok(None) => match replay::recorded(desk, &order.request).await? {
-            Some(answer) => Ok(Begun::Before(answer)),
-            None => Err(why_not(desk, order).await?.into()),
-        },
+        Ok(None) => {
+            let before = replay::recorded(desk, &order.request).await?;
+            let answer = match before {
+                Some(answer) => answer,
+                None => replay::refuse(desk, &order.request, why_not(desk, order).await?).await?,
+            };
+            Ok(Begun::Before(answer))
+        }
         Err(StorageError::Constraint { name }) if name == payments::ONE_LIVE_PAYMENT => {
             match replay::recorded(desk, &order.request).await? {
                 Some(answer) => Ok(Begun::Before(answer)),
@@ -91,22 +94,14 @@ async fn why_not(desk: &Desk, order: &ConfirmOrder) -> Result<Refusal, BookingEr
     Ok(match reservations::find(&mut connection, order.reservation).await? {
         None => Refusal::NotFound("reservation"),
         Some(found) if found.user != order.request.user => Refusal::NotOwner("reservation"),
-        Some(found) if is_called_off(&mut connection, &found).await? => {
-            Refusal::NotOnSale(EventStatus::Cancelled)
-        }
-        // It was live a moment ago and is now, or the key was: somebody else was at work in between.
-        Some(Reservation { state: ReservationState::Held, .. }) => Refusal::InProgress,
         Some(Reservation { state: ReservationState::Confirmed, .. }) => Refusal::AlreadyPaying,
-        Some(found) => Refusal::ReservationEnded(found.state),
+        Some(found) => match events::off_sale(&mut connection, found.event).await? {
+            Some(status) => Refusal::NotOnSale(status),
+            // It was live a moment ago and is now, or the key was: somebody else was at work in between.
+            None if found.state == ReservationState::Held => Refusal::InProgress,
+            None => Refusal::ReservationEnded(found.state),
+        },
     })
-}
-
-async fn is_called_off(
-    connection: &mut PgConnection,
-    reservation: &Reservation,
-) -> Result<bool, StorageError> {
-    let event = events::find(connection, reservation.event).await?;
-    Ok(event.is_some_and(|event| event.status == EventStatus::Cancelled))
 }
 
 /// Takes the saga from the charge's outcome to its end; returns the stored answer.
@@ -136,7 +131,7 @@ async fn book(desk: &Desk, payment: &Payment) -> Result<StoredResponse, BookingE
     match desk.strategy.sell(desk, &sale).await {
         Ok(true) => Ok(response),
         Ok(false) => Err(Refusal::RefundedAfterLoss.into()),
-        Err(StorageError::Constraint { name }) if name == bookings::ONE_LIVE_SALE => {
+        Err(StorageError::Constraint { name }) if name == guard_index::NAME => {
             Err(Refusal::RefundedAfterLoss.into())
         }
         Err(error) => Err(error.into()),
@@ -154,6 +149,8 @@ fn booking_of(desk: &Desk, payment: &Payment) -> Booking {
         user: payment.user,
         state: BookingState::Confirmed,
         total: payment.amount,
+        created_at: payment.created_at,
+        cancelled_at: None,
         tickets: payment.seats.ids().iter().map(ticket).collect(),
     }
 }

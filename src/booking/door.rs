@@ -22,8 +22,8 @@ pub async fn check_in(desk: &Desk, ticket: &Ticket) -> Result<OffsetDateTime, Bo
     let mut connection = desk.storage.connection().await?;
     let now = tickets::find(&mut connection, number).await?;
     Err(match now.ok_or(StorageError::Impossible("ticket"))? {
-        Ticket { live: false, .. } => Refusal::TicketCancelled.into(),
-        Ticket { checked_in_at: Some(at), .. } => Refusal::TicketUsed(at.to_string()).into(),
-        Ticket { .. } => StorageError::Impossible("ticket").into(),
+        Ticket { checked_in_at: Some(at), .. } => Refusal::TicketUsed(at).into(),
+        // Its booking was given back, or will be, because the event was called off.
+        Ticket { .. } => Refusal::TicketCancelled.into(),
     })
 }

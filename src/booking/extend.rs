@@ -1,15 +1,14 @@
 //! Keeping a hold a little longer: once, while it lives.
 
 use super::{BookingError, Desk};
-use crate::domain::{HoldTtl, Refusal, Reservation, ReservationId, ReservationState, UserId};
-use crate::storage::{StorageError, reservations};
+use crate::domain::{Refusal, Reservation, ReservationId, ReservationState, UserId};
+use crate::storage::{StorageError, events, reservations};
 
-/// Moves the end of the caller's live hold by `ttl`, once.
+/// Keeps the caller's live hold for as long again as it was made for, once.
 pub async fn extend(
     desk: &Desk,
     user: UserId,
     id: ReservationId,
-    ttl: HoldTtl,
 ) -> Result<Reservation, BookingError> {
     let found = {
         let mut connection = desk.storage.connection().await?;
@@ -21,20 +20,20 @@ pub async fn extend(
     let extended = desk
         .storage
         .statement("extend", async |mut connection| {
-            reservations::extend(&mut connection, id, f64::from(ttl.seconds()))
-                .await
-                .map_err(BookingError::from)
+            reservations::extend(&mut connection, id).await.map_err(BookingError::from)
         })
         .await?;
-    let now = {
-        let mut connection = desk.storage.connection().await?;
-        reservations::find(&mut connection, id)
-            .await?
-            .ok_or(StorageError::Impossible("reservation"))?
-    };
+    let mut connection = desk.storage.connection().await?;
+    let now = reservations::find(&mut connection, id).await?;
+    let now = now.ok_or(StorageError::Impossible("reservation"))?;
     match (extended, now.state) {
         (true, _) => Ok(now),
-        (false, ReservationState::Held) => Err(Refusal::AlreadyExtended.into()),
+        (false, ReservationState::Held) => {
+            Err(match events::off_sale(&mut connection, now.event).await? {
+                Some(status) => Refusal::NotOnSale(status).into(),
+                None => Refusal::AlreadyExtended.into(),
+            })
+        }
         (false, ended) => Err(Refusal::ReservationEnded(ended).into()),
     }
 }

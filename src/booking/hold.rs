@@ -55,7 +55,7 @@ const PICKS_MAX: u32 = 8;
 /// Holds the seats, or says why not.
 ///
 /// The key is not looked up in the database first. A first request has no record, and a repeated one can't get past
-/// its own seats or past the record's primary key; so only a request that fails asks whether it succeeded before.
+/// its own seats or past the record's primary key; so only a request that fails learns what the key came to before.
 pub async fn hold(desk: &Desk, wish: &HoldRequest) -> Result<Answer, BookingError> {
     if let Some(answer) = replay::cached(desk, &wish.request).await? {
         return Ok(answer);
@@ -69,9 +69,7 @@ pub async fn hold(desk: &Desk, wish: &HoldRequest) -> Result<Answer, BookingErro
         Err(BookingError::KeyUsed) => {
             replay::recorded(desk, &wish.request).await?.ok_or(Refusal::InProgress)?
         }
-        Err(BookingError::Refused(refusal)) => {
-            replay::recorded(desk, &wish.request).await?.ok_or(refusal)?
-        }
+        Err(BookingError::Refused(refusal)) => replay::refuse(desk, &wish.request, refusal).await?,
         Err(error) => return Err(error),
     };
     replay::remember(desk, &wish.request, &answer, Some(wish.event)).await;
@@ -177,14 +175,17 @@ pub async fn record(
 }
 
 /// Refuses a hold that takes its user past the event's limit. The user's holds of the event take turns from here to their
-/// commits, so that each counts all before it; the lock is the last that a hold takes, so it can't be part of a deadlock.
+/// commits, so that each counts all before it. Those whose time is over are ended first: one that is being paid for or
+/// extended in this moment, by somebody who began in time, would be missing in the count and come true after it.
 async fn keep_to_limit(
     tx: &mut Tx,
     order: &HoldOrder,
     limit: TicketLimit,
 ) -> Result<(), BookingError> {
-    reservations::lock_user_of_event(tx, order.request.user, order.event).await?;
-    let tickets = reservations::count_tickets(tx, order.request.user, order.event).await?;
+    let (user, event) = (order.request.user, order.event);
+    reservations::lock_user_of_event(tx, user, event).await?;
+    reservations::expire_of_user(tx, user, event).await?;
+    let tickets = reservations::count_tickets(tx, user, event).await?;
     if tickets > i64::from(limit.get()) {
         return Err(Refusal::TicketLimit(limit).into());
     }

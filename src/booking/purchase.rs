@@ -2,14 +2,13 @@
 //! buyer's. Whatever the process dies at, the same request sent again finds the same hold and the same payment.
 
 use sha2::{Digest as _, Sha256};
-use uuid::Uuid;
 
 use super::confirm::{self, ConfirmOrder};
 use super::hold::{self, HoldRequest};
 use super::replay::{self, KeyedRequest};
 use super::{Answer, BookingError, Desk};
 use crate::domain::{EventId, HoldTtl, IdempotencyKey, ReservationId, Wanted};
-use crate::storage::reservations;
+use crate::storage::{StorageError, reservations};
 
 /// What is asked for.
 #[derive(Debug, Clone)]
@@ -37,15 +36,21 @@ pub async fn purchase(desk: &Desk, order: &PurchaseOrder) -> Result<Answer, Book
     if let Some(answer) = replay::recorded(desk, &order.request).await? {
         return Ok(answer);
     }
-    let reservation = reservation_of(&order.request);
+    let fresh = ReservationId(desk.entropy.uuid());
     let wish = HoldRequest {
-        id: reservation,
+        id: fresh,
         event: order.event,
         wanted: order.wanted.clone(),
         ttl: order.ttl,
         request: KeyedRequest { key: key_of_hold(&order.request), ..order.request.clone() },
     };
-    hold::hold(desk, &wish).await?;
+    let held = hold::hold(desk, &wish).await?;
+    if held.response.status >= REFUSED_FROM {
+        let answer = replay::end_refused(desk, &order.request, held.response).await?;
+        replay::remember(desk, &order.request, &answer, None).await;
+        return Ok(answer);
+    }
+    let reservation = if held.replayed { held_before(desk, &wish.request).await? } else { fresh };
     let payment =
         ConfirmOrder { reservation, method: order.method.clone(), request: order.request.clone() };
     let answer = confirm::confirm(desk, &payment).await?;
@@ -60,9 +65,11 @@ pub async fn purchase(desk: &Desk, order: &PurchaseOrder) -> Result<Answer, Book
     Ok(answer)
 }
 
-/// The reservation's id is made from the request, so that a repetition finds it.
-fn reservation_of(request: &KeyedRequest) -> ReservationId {
-    ReservationId(Uuid::new_v5(&request.user.0, request.key.as_str().as_bytes()))
+/// The reservation that an earlier copy of the request made.
+async fn held_before(desk: &Desk, hold: &KeyedRequest) -> Result<ReservationId, BookingError> {
+    let mut connection = desk.storage.connection().await?;
+    let found = reservations::find_by_key(&mut connection, hold.user, &hold.key).await?;
+    Ok(found.ok_or(StorageError::Impossible("hold without a reservation"))?)
 }
 
 /// The hold's own key: a digest, which fits however long the buyer's key is. A buyer who sends such a key by hand meets

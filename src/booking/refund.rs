@@ -2,10 +2,12 @@
 //! writes the refund's recovery point with it; what a process then leaves behind, recovery finishes.
 
 use super::{BookingError, Desk};
-use crate::domain::{Booking, BookingId, BookingState, PaymentId, Refusal, Role, UserId};
+use crate::domain::{
+    Booking, BookingId, BookingState, EventStatus, PaymentId, Refusal, Role, UserId,
+};
 use crate::payments::RefundOutcome;
 use crate::storage::bookings::{self, By, UsedTickets};
-use crate::storage::{payments, reservations, tickets};
+use crate::storage::{events, payments, reservations, tickets};
 
 /// Rows looked at in one go.
 const BATCH: i64 = 100;
@@ -27,14 +29,15 @@ pub async fn cancel(
         return Err(Refusal::NotOwner("booking").into());
     }
     let payment = give_up(desk, id, UsedTickets::Keep).await?;
-    let Some(payment) = payment else { return as_it_stands(desk, booking).await };
-    pay_back(desk, payment).await?;
-    desk.availability.forget(&[booking.event]).await;
-    Ok(Booking { state: BookingState::Cancelled, ..booking })
+    if let Some(payment) = payment {
+        pay_back(desk, payment).await?;
+        desk.availability.forget(&[booking.event]).await;
+    }
+    given_back(desk, booking).await
 }
 
-/// The booking was not cancelled by this call: because it was before, or because it can't be.
-async fn as_it_stands(desk: &Desk, booking: Booking) -> Result<Booking, BookingError> {
+/// The booking as it is now, if it is cancelled; by whom doesn't matter. Otherwise why it can't be.
+async fn given_back(desk: &Desk, booking: Booking) -> Result<Booking, BookingError> {
     let mut connection = desk.storage.connection().await?;
     let now = bookings::find(&mut connection, By::Id(booking.id)).await?.unwrap_or(booking);
     if now.state == BookingState::Cancelled {
@@ -43,8 +46,11 @@ async fn as_it_stands(desk: &Desk, booking: Booking) -> Result<Booking, BookingE
     for ticket in &now.tickets {
         let ticket = tickets::find(&mut connection, ticket.number.as_str()).await?;
         if let Some(at) = ticket.and_then(|ticket| ticket.checked_in_at) {
-            return Err(Refusal::TicketUsed(at.to_string()).into());
+            return Err(Refusal::TicketUsed(at).into());
         }
+    }
+    if events::off_sale(&mut connection, now.event).await? == Some(EventStatus::Completed) {
+        return Err(Refusal::EventOver.into());
     }
     Err(Refusal::BookingEnded(now.state).into())
 }

@@ -1,7 +1,7 @@
 //! Answers to repeated requests: from Redis where it is quick, from PostgreSQL where it matters.
 
 use super::{Answer, BookingError, Desk};
-use crate::domain::{EventId, IdempotencyKey, Refusal, RequestHash, UserId};
+use crate::domain::{EventId, IdempotencyKey, Refusal, RequestHash, StoredResponse, UserId};
 use crate::storage::idempotency;
 
 /// What a key was used for, as one request sees it.
@@ -37,6 +37,40 @@ pub async fn recorded(desk: &Desk, request: &KeyedRequest) -> Result<Option<Answ
         Some(response) => Ok(Some(Answer::replayed(response))),
         None => Err(Refusal::InProgress.into()),
     }
+}
+
+/// Ends a request that comes to nothing: keeps the refusal as its key's answer, unless the key has one already.
+///
+/// # Errors
+/// The refusal itself, where it decides nothing; or that the key was used for something else.
+pub async fn refuse(
+    desk: &Desk,
+    request: &KeyedRequest,
+    refusal: Refusal,
+) -> Result<Answer, BookingError> {
+    if !refusal.is_final() {
+        return recorded(desk, request).await?.ok_or_else(|| refusal.into());
+    }
+    end_refused(desk, request, (desk.render.refusal)(&refusal)).await
+}
+
+/// The same for a refusal that is rendered already.
+pub async fn end_refused(
+    desk: &Desk,
+    request: &KeyedRequest,
+    response: StoredResponse,
+) -> Result<Answer, BookingError> {
+    let key = (request.user, &request.key, request.hash);
+    let is_first = desk
+        .storage
+        .statement("refuse", async |mut connection| {
+            idempotency::refuse(&mut connection, key, &response).await.map_err(BookingError::from)
+        })
+        .await?;
+    if is_first {
+        return Ok(Answer::new(response));
+    }
+    Ok(recorded(desk, request).await?.ok_or(Refusal::InProgress)?)
 }
 
 /// Keeps an answer close for the next time; `changed` is the event of which it left fewer or more seats.

@@ -38,7 +38,7 @@ struct Report {
 pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
     let storage = args.database.open().await?;
     let done = if args.dry_run {
-        migrations::pending(&storage).await
+        migrations::lacking(&storage).await
     } else {
         migrations::migrate(&storage).await
     };

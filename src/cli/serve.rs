@@ -30,7 +30,7 @@ use crate::booking::strategies::{self, Strategy};
 use crate::domain::HoldTtl;
 use crate::entropy::Entropy;
 use crate::locks::{AnswerCache, AvailabilityCache, Node, Redlock, RedlockSettings};
-use crate::storage::{Storage, StorageSettings, migrations, throwaway};
+use crate::storage::{Storage, StorageSettings, guard_index, migrations, throwaway};
 
 /// How long shutdown waits for work under way.
 const SHUTDOWN_WITHIN: Duration = Duration::from_secs(20);
@@ -185,7 +185,7 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
         strategies::find(&args.strategy).context("clap lets only known strategies through")?;
     let storage =
         Storage::open(&storage_settings(&args)).context("DATABASE_URL is not a PostgreSQL URL")?;
-    prepare_database(&args, strategy, &storage).await?;
+    check_database(&args, strategy, &storage).await?;
     let nodes = open_nodes(&args.redis_urls)?;
     let desk = Arc::new(open_desk(&args, strategy, storage.clone(), &nodes)?);
     let work = TaskTracker::new();
@@ -205,6 +205,9 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
     let listener = TcpListener::bind(args.bind).await.with_context(|| {
         format!("can't listen on {}, choose another address with --bind", args.bind)
     })?;
+    if strategy.is_unsafe() {
+        take_guard_away(strategy, &storage).await?;
+    }
     tracing::info!(name = args.name, address = %listener.local_addr()?, strategy = strategy.name(), "serving");
     let stop = CancellationToken::new();
     let mut background = jobs::start(&desk, &schedule(&args.jobs), render::left_behind(), &stop);
@@ -235,7 +238,9 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
     if tokio::time::timeout(SHUTDOWN_WITHIN, finish(background, work)).await.is_err() {
         tracing::warn!("some work did not end in time; recovery takes it on");
     }
-    storage.close().await;
+    if tokio::time::timeout(SHUTDOWN_WITHIN, storage.close()).await.is_err() {
+        tracing::warn!("the connections to PostgreSQL did not close in time");
+    }
     tracing::info!("stopped");
     telemetry.finish().await;
     Ok(ExitCode::SUCCESS)
@@ -286,12 +291,17 @@ fn storage_settings(args: &Args) -> StorageSettings {
 
 /// Refuses a schema that isn't ours, and the unsafe strategy where its harm would matter. A database that is away is no
 /// error: the server is not ready until it comes.
-async fn prepare_database(
+async fn check_database(
     args: &Args,
     strategy: &dyn Strategy,
     storage: &Storage,
 ) -> anyhow::Result<()> {
-    match migrations::pending(storage).await {
+    let lacking = if strategy.is_unsafe() {
+        migrations::pending(storage).await
+    } else {
+        migrations::lacking(storage).await
+    };
+    match lacking {
         Ok(missing) if !missing.is_empty() => {
             anyhow::bail!("the schema lacks {}, run `ticketctl migrate`", missing.join(", "))
         }
@@ -302,21 +312,23 @@ async fn prepare_database(
         }
         Err(error) => tracing::warn!(%error, "the database is away; not ready until it comes"),
     }
-    if strategy.is_unsafe() {
-        let mut connection = storage.connection().await?;
-        if !throwaway::is_throwaway(&mut connection).await? {
-            let name = strategy.name();
-            return Err(BadInput(format!(
-                "the strategy {name} sells seats twice and runs on throwaway stacks only, use `ticketctl chaos run` or choose another"
-            ))
-            .into());
-        }
-        throwaway::drop_guard_index(&mut connection).await?;
-        tracing::warn!(
-            strategy = strategy.name(),
-            "the guard index is gone: this server sells seats twice"
-        );
+    if strategy.is_unsafe() && !throwaway::is_throwaway(&mut *storage.connection().await?).await? {
+        let name = strategy.name();
+        return Err(BadInput(format!(
+            "the strategy {name} sells seats twice and runs on throwaway stacks only, use `ticketctl chaos run` or choose another"
+        ))
+        .into());
     }
+    Ok(())
+}
+
+/// Lets a strategy without protection do its harm. The last step before serving: a server that can't start harms nothing.
+async fn take_guard_away(strategy: &dyn Strategy, storage: &Storage) -> anyhow::Result<()> {
+    guard_index::drop(&mut *storage.connection().await?).await?;
+    tracing::warn!(
+        strategy = strategy.name(),
+        "the guard index is gone: every server of this database may now sell seats twice, until `ticketctl migrate`"
+    );
     Ok(())
 }
 

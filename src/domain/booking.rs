@@ -1,5 +1,7 @@
 //! Bookings: the sale itself, with a reference to quote and one ticket a seat.
 
+use time::OffsetDateTime;
+
 use super::{BookingId, Cents, EventId, ReservationId, SeatId, UserId};
 
 /// Crockford's base 32: no I, L, O or U to misread over the telephone.
@@ -22,6 +24,10 @@ pub struct Booking {
     pub state: BookingState,
     /// What was paid.
     pub total: Cents,
+    /// When its payment was begun, by the database's clock.
+    pub created_at: OffsetDateTime,
+    /// When it was given back.
+    pub cancelled_at: Option<OffsetDateTime>,
     /// One a seat, in seat order.
     pub tickets: Vec<Ticket>,
 }
@@ -48,6 +54,17 @@ impl Reference {
     /// One read from storage.
     pub fn stored(text: String) -> Self {
         Self(text)
+    }
+
+    /// One as somebody heard or copied it: case doesn't matter, nor do letters that look like digits. `None` where it can't
+    /// be a reference. Source: Crockford's base 32, section "Decoding".
+    pub fn heard(text: &str) -> Option<Self> {
+        let read = |letter: char| match letter.to_ascii_uppercase() {
+            'O' => Some('0'),
+            'I' | 'L' => Some('1'),
+            letter => ALPHABET.contains(&u8::try_from(letter).ok()?).then_some(letter),
+        };
+        text.chars().map(read).collect::<Option<String>>().map(Self)
     }
 
     /// Its text.
@@ -128,6 +145,16 @@ mod tests {
         assert_eq!(reference(u128::MAX).as_str(), "ZZZZZZZZZZ");
         assert_eq!(TicketNumber::from_random(u128::MAX).as_str().len(), 25);
         assert_ne!(TicketNumber::from_random(1 << 124), TicketNumber::from_random(0));
+    }
+
+    #[test]
+    fn a_reference_is_understood_as_it_is_heard() {
+        let heard = |text| Reference::heard(text).map(|reference| reference.as_str().to_owned());
+        assert_eq!(heard("7kq2m9xzab").as_deref(), Some("7KQ2M9XZAB"));
+        assert_eq!(heard("oIl0").as_deref(), Some("0110"));
+        for wrong in ["U", "A-B", "A B", "\u{e9}", "'"] {
+            assert_eq!(heard(wrong), None, "{wrong}");
+        }
     }
 
     #[test]

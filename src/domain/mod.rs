@@ -6,6 +6,8 @@ pub mod ids;
 pub mod money;
 /// Text that people wrote.
 pub mod text;
+/// Times that people wrote.
+pub mod moment;
 /// Events and their states.
 pub mod event;
 /// Seats and sets of them.
@@ -28,6 +30,7 @@ pub use booking::{Booking, BookingState, Reference, Ticket, TicketNumber};
 pub use event::{Admission, EventStatus, TicketLimit};
 pub use idempotency::{IdempotencyKey, RecordState, RequestHash, StoredResponse};
 pub use ids::{BookingId, EventId, PaymentId, ReservationId, SeatId, UserId};
+pub use moment::moment;
 pub use money::Cents;
 pub use refusal::Refusal;
 pub use reservation::{HoldTtl, Reservation, ReservationState};

@@ -1,5 +1,8 @@
 //! Why a request is refused: a definite answer, after which nothing has changed.
 
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
+
 use super::{BookingState, EventStatus, ReservationState, Role, SeatId, TicketLimit};
 
 /// A refusal. Everything here is certain; what is unknown is never one of these.
@@ -59,9 +62,12 @@ pub enum Refusal {
     /// The booking is not one that can be cancelled.
     #[error("the booking is {}", .0.name())]
     BookingEnded(BookingState),
+    /// What its visitors paid for has been had.
+    #[error("the event is over, its bookings stay as they are")]
+    EventOver,
     /// The ticket let somebody in.
-    #[error("the ticket was used at {0}")]
-    TicketUsed(String),
+    #[error("the ticket was used at {}", time_of(*.0))]
+    TicketUsed(OffsetDateTime),
     /// The ticket belongs to a booking that was given back.
     #[error("the ticket was cancelled")]
     TicketCancelled,
@@ -80,6 +86,19 @@ pub enum Refusal {
     /// The first request with this key has not ended.
     #[error("the first request with this idempotency key is still running, ask again")]
     InProgress,
+}
+
+impl Refusal {
+    /// Whether it is the answer to its request for good. Others say that it was not decided: the same request with the same
+    /// idempotency key may come to something else.
+    pub fn is_final(&self) -> bool {
+        !matches!(self, Self::Contended | Self::AlreadyPaying | Self::KeyReused | Self::InProgress)
+    }
+}
+
+/// A time as answers write it. Source: RFC 3339.
+fn time_of(at: OffsetDateTime) -> String {
+    at.format(&Rfc3339).unwrap_or_else(|_far_off| at.to_string())
 }
 
 fn seats_taken(seats: &[SeatId]) -> String {

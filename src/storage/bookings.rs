@@ -11,9 +11,6 @@ use crate::domain::{
     StoredResponse, Ticket, TicketNumber, UserId,
 };
 
-/// The index that allows one live sale a seat.
-pub const ONE_LIVE_SALE: &str = "booking_seats_one_live_sale";
-
 struct Row {
     id: Uuid,
     /// None while it is being paid for.
@@ -26,6 +23,7 @@ struct Row {
     seat_ids: Vec<i64>,
     ticket_numbers: Vec<String>,
     created_at: OffsetDateTime,
+    cancelled_at: Option<OffsetDateTime>,
 }
 
 impl TryFrom<Row> for Booking {
@@ -44,6 +42,8 @@ impl TryFrom<Row> for Booking {
             state: BookingState::parse(&row.state)
                 .ok_or(StorageError::Impossible("booking state"))?,
             total: Cents::new(row.total_cents).ok_or(StorageError::Impossible("total"))?,
+            created_at: row.created_at,
+            cancelled_at: row.cancelled_at,
             tickets: tickets
                 .map(|(seat, number)| Ticket {
                     seat: SeatId(seat),
@@ -68,7 +68,7 @@ pub struct Sale<'a> {
 /// Makes a sale in one statement: ends the payment, confirms the reservation, marks its seats as sold, writes the booking
 /// and its tickets at the prices they were held for, and ends the request. All of it, or nothing and false: when another
 /// process ended the payment before, the hold ended, or a seat is no longer the reservation's. Rows are locked in the order
-/// in which everybody locks them. The index [`ONE_LIVE_SALE`] has the last word.
+/// in which everybody locks them. The index [`super::guard_index`] has the last word.
 pub async fn sell(connection: &mut PgConnection, sale: &Sale<'_>) -> Result<bool, StorageError> {
     let Sale { payment, booking, response } = sale;
     let (seats, tickets) = tickets(booking);
@@ -78,7 +78,7 @@ pub async fn sell(connection: &mut PgConnection, sale: &Sale<'_>) -> Result<bool
            hold as (
                select reservations.id from reservations, charging
                where reservations.id = $4 and state = 'held' and expires_at > now()
-                 and not exists (select from events where events.id = event_id and status = 'cancelled')
+                 and exists (select from events where events.id = event_id and status = 'published')
                for update of reservations),
            theirs as materialized (
                select seats.id, price_cents from seats, hold
@@ -154,20 +154,22 @@ pub async fn find(
     let row = sqlx::query_as!(
         Row,
         r#"with booked as (
-               select id, reference, reservation_id, event_id, user_id, state::text as state, total_cents, created_at
+               select id, reference, reservation_id, event_id, user_id, state::text as state, total_cents, created_at,
+                      cancelled_at
                from bookings where id = $1
                union all
-               select id, reference, reservation_id, event_id, user_id, state::text, total_cents, created_at
+               select id, reference, reservation_id, event_id, user_id, state::text, total_cents, created_at,
+                      cancelled_at
                from bookings where reference = $2),
            unpaid as (
                select payments.id, null, reservation_id, event_id, payments.user_id,
                       case when payments.state = 'pending' then 'pending' else 'expired' end, amount_cents,
-                      payments.created_at
+                      payments.created_at, null::timestamptz
                from payments join reservations on reservations.id = reservation_id
                where payments.id = $1 and not exists (select from booked)
                  and (payments.state = 'pending' or (payments.state = 'failed' and reservations.state = 'expired')))
            select id as "id!", reference, reservation_id as "reservation_id!", event_id as "event_id!", user_id as "user_id!",
-                  state as "state!", total_cents as "total_cents!", created_at as "created_at!",
+                  state as "state!", total_cents as "total_cents!", created_at as "created_at!", cancelled_at,
                   array(select seat_id from booking_seats where booking_id = found.id order by seat_id) as "seat_ids!",
                   array(select ticket_number from booking_seats where booking_id = found.id order by seat_id)
                       as "ticket_numbers!"
@@ -192,21 +194,22 @@ pub async fn list_of_user(
     let rows = sqlx::query_as!(
         Row,
         r#"with booked as (
-               select id, reference, reservation_id, event_id, user_id, state::text as state, total_cents, created_at
+               select id, reference, reservation_id, event_id, user_id, state::text as state, total_cents, created_at,
+                      cancelled_at
                from bookings
                where user_id = $1 and ($2::timestamptz is null or (created_at, id) < ($2, $3::uuid))
                order by created_at desc, id desc limit $4),
            unpaid as (
                select payments.id, null, reservation_id, event_id, payments.user_id,
                       case when payments.state = 'pending' then 'pending' else 'expired' end, amount_cents,
-                      payments.created_at
+                      payments.created_at, null::timestamptz
                from payments join reservations on reservations.id = reservation_id
                where payments.user_id = $1 and payments.state in ('pending', 'failed')
                  and (payments.state = 'pending' or reservations.state = 'expired')
                  and ($2::timestamptz is null or (payments.created_at, payments.id) < ($2, $3::uuid))
                order by payments.created_at desc, payments.id desc limit $4)
            select id as "id!", reference, reservation_id as "reservation_id!", event_id as "event_id!", user_id as "user_id!",
-                  state as "state!", total_cents as "total_cents!", created_at as "created_at!",
+                  state as "state!", total_cents as "total_cents!", created_at as "created_at!", cancelled_at,
                   array(select seat_id from booking_seats where booking_id = found.id order by seat_id) as "seat_ids!",
                   array(select ticket_number from booking_seats where booking_id = found.id order by seat_id)
                       as "ticket_numbers!"
@@ -233,7 +236,7 @@ pub enum UsedTickets {
 
 /// Cancels a confirmed booking in one statement: its tickets no longer let anybody in, its seats are free, and its payment
 /// is at the recovery point of a refund, whose id is returned. `None`, and nothing written, when the booking is not
-/// confirmed, or one of its tickets was used and `used` says to keep those.
+/// confirmed; nor where one of its tickets was used or its event is over, and `used` says to keep what was had.
 pub async fn cancel(
     connection: &mut PgConnection,
     id: BookingId,
@@ -241,13 +244,15 @@ pub async fn cancel(
 ) -> Result<Option<PaymentId>, StorageError> {
     let payment = sqlx::query_scalar!(
         r#"with booking as (
-               select id, reservation_id from bookings where id = $1 and state = 'confirmed' for update),
+               select id, reservation_id, event_id from bookings where id = $1 and state = 'confirmed' for update),
            tickets as materialized (
                select seat_id, checked_in_at from booking_seats
                where booking_id = $1 order by seat_id for update),
            allowed as (
                select booking.id, reservation_id from booking
-               where $2 or not exists (select from tickets where checked_in_at is not null)),
+               where $2 or (
+                   not exists (select from tickets where checked_in_at is not null)
+                   and not exists (select from events where events.id = event_id and status = 'completed'))),
            paid as (
                select payments.id from payments, allowed
                where payments.reservation_id = allowed.reservation_id and state = 'captured' and step = 'done'

@@ -170,6 +170,15 @@ pub async fn insert(connection: &mut PgConnection, event: &Event) -> Result<(), 
     Ok(())
 }
 
+/// The event's status where that means that nothing of it is sold; `None` while it is on sale, or doesn't exist.
+pub async fn off_sale(
+    connection: &mut PgConnection,
+    id: EventId,
+) -> Result<Option<EventStatus>, StorageError> {
+    let event = find(connection, id).await?;
+    Ok(event.map(|event| event.status).filter(|status| *status != EventStatus::Published))
+}
+
 /// Writes an event over the version that was read, and counts the version up; false when somebody else was quicker.
 pub async fn update(connection: &mut PgConnection, event: &Event) -> Result<bool, StorageError> {
     let done = sqlx::query!(

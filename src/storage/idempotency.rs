@@ -46,6 +46,34 @@ pub async fn find(
     }))
 }
 
+/// Records that a request was refused, with its answer, where its key is new; false where it isn't.
+///
+/// The commit doesn't wait for the disk: a refusal that is lost in a crash of PostgreSQL had no effect, and its request is
+/// decided anew.
+pub async fn refuse(
+    connection: &mut PgConnection,
+    (user, key, hash): (UserId, &IdempotencyKey, RequestHash),
+    response: &StoredResponse,
+) -> Result<bool, StorageError> {
+    let recorded = sqlx::query_scalar!(
+        r#"with lazily as (select set_config('synchronous_commit', 'off', true)),
+           record as (
+               insert into idempotency_records (user_id, key, request_sha256, state, status_code, response, expires_at)
+               select $1, $2, $3, 'FAILED', $4, $5, now() + make_interval(secs => $6) from lazily
+               on conflict (user_id, key) do nothing returning key)
+           select count(*) as "recorded!" from record"#,
+        user.0,
+        key.as_str(),
+        &hash.0[..],
+        status_code(response),
+        response.body,
+        ENDED_TTL_SECONDS
+    )
+    .fetch_one(connection)
+    .await?;
+    Ok(recorded == 1)
+}
+
 /// Ends an operation in progress that had no effect, with its answer; false when it had ended before.
 pub async fn fail(
     connection: &mut PgConnection,

@@ -2,7 +2,7 @@
 
 use sqlx::migrate::{Migrate as _, Migrator};
 
-use super::{Storage, StorageError};
+use super::{Storage, StorageError, guard_index};
 
 static MIGRATOR: Migrator = sqlx::migrate!();
 
@@ -17,16 +17,30 @@ pub enum MigrationError {
     Refused(#[from] sqlx::migrate::MigrateError),
 }
 
-/// Brings the schema up to date and returns the descriptions of what it lacked. Safe to run on many instances at once:
+/// Brings the schema up to date and returns the descriptions of what it lacked, its guard index among it. Safe to run on many instances at once:
 /// an advisory lock makes them take turns.
 pub async fn migrate(storage: &Storage) -> Result<Vec<String>, MigrationError> {
-    let missing = pending(storage).await?;
+    let missing = lacking(storage).await?;
     let mut connection = storage.connection().await?;
     MIGRATOR.run_direct(None, &mut *connection, false).await?;
+    if !guard_index::stands(&mut connection).await? {
+        guard_index::drop(&mut connection).await?;
+        guard_index::create(&mut connection).await?;
+    }
     Ok(missing)
 }
 
-/// Migrations that the database lacks, by description; empty when it is up to date.
+/// What [`migrate`] would bring, by description: migrations, and the guard index where somebody took it away; empty when
+/// the schema is up to date.
+pub async fn lacking(storage: &Storage) -> Result<Vec<String>, MigrationError> {
+    let mut missing = pending(storage).await?;
+    if missing.is_empty() && !guard_index::stands(&mut *storage.connection().await?).await? {
+        missing.push(format!("{}, without which seats are sold twice", guard_index::NAME));
+    }
+    Ok(missing)
+}
+
+/// Migrations that the database lacks, by description; empty when it has all.
 pub async fn pending(storage: &Storage) -> Result<Vec<String>, MigrationError> {
     let mut connection = storage.connection().await?;
     let table = MIGRATOR.table_name.as_ref();

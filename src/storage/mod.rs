@@ -27,6 +27,8 @@ pub mod accounts;
 pub mod tickets;
 /// Rows in bulk.
 pub mod seeding;
+/// The index that has the last word on every sale.
+pub mod guard_index;
 /// Databases that may be broken on purpose.
 pub mod throwaway;
 /// What the database holds, read for judging.

@@ -2,6 +2,7 @@
 //! on the step before it, so that of a live process and a recovering one exactly one goes on.
 
 use sqlx::PgConnection;
+use time::OffsetDateTime;
 
 use super::StorageError;
 use crate::domain::{
@@ -32,6 +33,8 @@ pub struct Payment {
     pub method: String,
     /// The recovery point.
     pub step: Step,
+    /// When it was begun, by the database's clock.
+    pub created_at: OffsetDateTime,
 }
 
 /// What is being done, or was when the process died.
@@ -72,7 +75,7 @@ pub async fn begin(
         "with hold as (
              select id, event_id, seat_ids, total_cents from reservations
              where id = $2 and user_id = $3 and state = 'held' and expires_at > now()
-               and not exists (select from events where events.id = event_id and status = 'cancelled')),
+               and exists (select from events where events.id = event_id and status = 'published')),
          record as (
              insert into idempotency_records (user_id, key, request_sha256, state, expires_at)
              select $3, $4, $5, 'IN_PROGRESS', now() + make_interval(secs => $7) from hold
@@ -80,8 +83,8 @@ pub async fn begin(
          payment as (
              insert into payments (id, reservation_id, user_id, idempotency_key, amount_cents, payment_method)
              select $1, hold.id, $3, record.key, hold.total_cents, $6 from hold, record
-             returning amount_cents)
-         select amount_cents, event_id, seat_ids from payment, hold",
+             returning amount_cents, created_at)
+         select amount_cents, created_at, event_id, seat_ids from payment, hold",
         new.id.0,
         new.reservation.0,
         new.user.0,
@@ -103,6 +106,7 @@ pub async fn begin(
         amount: stored_amount(row.amount_cents)?,
         method: new.method.to_owned(),
         step: Step::Charging,
+        created_at: row.created_at,
     }))
 }
 
@@ -170,7 +174,7 @@ pub async fn take_on_unfinished(
          update payments set worked_at = now() from left_behind, reservations
          where payments.id = left_behind.id and reservations.id = payments.reservation_id
          returning payments.id, reservation_id, event_id, seat_ids, payments.user_id, payments.idempotency_key,
-                   amount_cents, payment_method, step::text as \"step!\"",
+                   amount_cents, payment_method, step::text as \"step!\", payments.created_at",
         idle_seconds,
         limit
     )
@@ -189,6 +193,7 @@ pub async fn take_on_unfinished(
                 amount: stored_amount(row.amount_cents)?,
                 method: row.payment_method,
                 step: if row.step == "refunding" { Step::Refunding } else { Step::Charging },
+                created_at: row.created_at,
             })
         })
         .collect()

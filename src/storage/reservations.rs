@@ -116,6 +116,33 @@ pub async fn lock_user_of_event(
     Ok(())
 }
 
+/// Expires the user's holds of the event whose time is over, and frees the seats they still have. Whoever is paying for one
+/// or extending it, having begun while it lived, either ends before this does, or finds it expired.
+pub async fn expire_of_user(
+    connection: &mut PgConnection,
+    user: UserId,
+    event: EventId,
+) -> Result<(), StorageError> {
+    sqlx::query!(
+        "with gone as (
+             update reservations set state = 'expired'
+             where user_id = $1 and event_id = $2 and state = 'held' and expires_at <= now()
+             returning id, seat_ids),
+         pairs as (select gone.id as reservation_id, unnest(seat_ids) as seat_id from gone),
+         theirs as (
+             select seats.id from seats join pairs on seats.id = pairs.seat_id
+                 and seats.reservation_id = pairs.reservation_id
+             where booking_id is null
+             order by seats.id for update of seats)
+         update seats set reservation_id = null, held_until = null from theirs where seats.id = theirs.id",
+        user.0,
+        event.0
+    )
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
 /// Tickets of the event that the user has, held or bought.
 pub async fn count_tickets(
     connection: &mut PgConnection,
@@ -173,27 +200,32 @@ pub async fn list_of_user(
         .collect()
 }
 
-/// Makes a live hold last `seconds` longer, once; false when it ended or was extended before.
+/// Makes a live hold of an event on sale last as long again, once; false when it ended or was extended before, or lost a
+/// seat while this waited for it.
 pub async fn extend(
     connection: &mut PgConnection,
     id: ReservationId,
-    seconds: f64,
 ) -> Result<bool, StorageError> {
     let extended = sqlx::query_scalar!(
-        r#"with longer as (
-               update reservations
-               set expires_at = expires_at + make_interval(secs => $2), extended_at = now()
+        r#"with hold as (
+               select id, seat_ids, expires_at + (expires_at - created_at) as later from reservations
                where id = $1 and state = 'held' and expires_at > now() and extended_at is null
-               returning id, seat_ids, expires_at),
-           theirs as (
-               select seats.id, longer.expires_at from seats, longer
-               where seats.id = any(longer.seat_ids) and reservation_id = longer.id and booking_id is null
+                 and exists (select from events where events.id = event_id and status = 'published')
+               for update of reservations),
+           theirs as materialized (
+               select seats.id from seats, hold
+               where seats.id = any(hold.seat_ids) and reservation_id = hold.id and booking_id is null
                order by seats.id for update of seats),
+           allowed as (
+               select id, later from hold where cardinality(seat_ids) = (select count(*) from theirs)),
+           longer as (
+               update reservations set expires_at = allowed.later, extended_at = now()
+               from allowed where reservations.id = allowed.id),
            held as (
-               update seats set held_until = theirs.expires_at from theirs where seats.id = theirs.id)
-           select count(*) as "extended!" from longer"#,
-        id.0,
-        seconds
+               update seats set held_until = allowed.later, version = version + 1
+               from theirs, allowed where seats.id = theirs.id)
+           select count(*) as "extended!" from allowed"#,
+        id.0
     )
     .fetch_one(connection)
     .await?;
@@ -245,6 +277,23 @@ pub async fn find(
     .fetch_optional(connection)
     .await?;
     row.map(Reservation::try_from).transpose()
+}
+
+/// The newest reservation that a user made under this key. Keys are forgotten after a time, and may be used again then.
+pub async fn find_by_key(
+    connection: &mut PgConnection,
+    user: UserId,
+    key: &IdempotencyKey,
+) -> Result<Option<ReservationId>, StorageError> {
+    let id = sqlx::query_scalar!(
+        "select id from reservations where user_id = $1 and idempotency_key = $2
+         order by created_at desc, id desc limit 1",
+        user.0,
+        key.as_str()
+    )
+    .fetch_optional(connection)
+    .await?;
+    Ok(id.map(ReservationId))
 }
 
 /// Cancels a live hold and frees the seats it still has; false when it ended before.

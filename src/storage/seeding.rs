@@ -39,12 +39,13 @@ pub async fn copy_seats(
     seats: impl Iterator<Item = NewSeat>,
     progress: &(dyn Fn(u64) + Sync),
 ) -> Result<u64, StorageError> {
+    // No column may be null, and names hold no control characters: nothing that is sent reads as null.
     let statement = match into {
         CopyInto::Seats => {
-            "copy seats (event_id, section, row_label, number, price_cents) from stdin (format csv, null '\\N')"
+            "copy seats (event_id, section, row_label, number, price_cents) from stdin (format csv, null e'\\x01')"
         }
         CopyInto::Staging => {
-            "copy staged_seats (event_id, section, row_label, number, price_cents) from stdin (format csv, null '\\N')"
+            "copy staged_seats (event_id, section, row_label, number, price_cents) from stdin (format csv, null e'\\x01')"
         }
     };
     let mut copy = connection.copy_in_raw(statement).await?;

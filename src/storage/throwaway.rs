@@ -12,9 +12,3 @@ pub async fn is_throwaway(connection: &mut PgConnection) -> Result<bool, Storage
             .await?;
     Ok(marked)
 }
-
-/// Takes away the index that allows one live sale a seat: what the `naive` strategy needs to do its harm.
-pub async fn drop_guard_index(connection: &mut PgConnection) -> Result<(), StorageError> {
-    sqlx::query!("drop index if exists booking_seats_one_live_sale").execute(connection).await?;
-    Ok(())
-}

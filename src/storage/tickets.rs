@@ -67,14 +67,16 @@ pub async fn find(
     }))
 }
 
-/// Uses a live ticket up; `None` when it was used or given back before. Of many doors exactly one gets the time.
+/// Uses a live ticket up; `None` when it was used or given back before, or its event was called off. Of many doors exactly one gets the time.
 pub async fn check_in(
     connection: &mut PgConnection,
     number: &str,
 ) -> Result<Option<OffsetDateTime>, StorageError> {
     let at = sqlx::query_scalar!(
         r#"update booking_seats set checked_in_at = now()
+           from bookings join events on events.id = event_id
            where ticket_number = $1 and live and checked_in_at is null
+             and bookings.id = booking_id and events.status <> 'cancelled'
            returning checked_in_at as "checked_in_at!""#,
         number
     )

@@ -35,7 +35,7 @@ use crate::stack::{Stack, StackSpec};
 use crate::storage::audit::{self, Audit};
 use crate::storage::events::{self, Event};
 use crate::storage::seeding::{self, CopyInto, NewSeat};
-use crate::storage::{Storage, StorageError, StorageSettings, Tx, migrations, throwaway};
+use crate::storage::{Storage, StorageError, StorageSettings, Tx, guard_index, migrations};
 use crate::wire::{self, Claims};
 
 /// Seats of the test's event.
@@ -462,7 +462,7 @@ async fn seed(storage: &Storage) -> (Uuid, Vec<i64>) {
 async fn open_desk(setup: &Setup, stack: &Stack, storage: Storage) -> Desk {
     let strategy = strategies::find(setup.strategy).unwrap();
     if strategy.is_unsafe() {
-        throwaway::drop_guard_index(&mut storage.connection().await.unwrap()).await.unwrap();
+        guard_index::drop(&mut storage.connection().await.unwrap()).await.unwrap();
     }
     let nodes: Arc<[Node]> = stack
         .redis_urls()

@@ -42,9 +42,9 @@ async fn a_seat_sold_twice_is_found_with_its_place_and_both_buyers() {
     let audit = app.audit().await;
     assert_eq!(
         audit.findings.iter().map(|finding| finding.kind).collect::<Vec<_>>(),
-        [FindingKind::DoubleSell]
+        [FindingKind::Unguarded, FindingKind::DoubleSell]
     );
-    let detail = &audit.findings[0].detail;
+    let detail = &audit.findings[1].detail;
     assert!(detail.contains("row 1, number 1) was sold 2 times"), "{detail}");
     assert!(
         audit.bookings.iter().all(|booking| detail.contains(&booking.user_id.to_string())),

@@ -204,10 +204,58 @@ async fn a_refund_whose_answer_is_lost_is_finished_by_recovery() {
 }
 
 #[tokio::test]
+async fn of_an_event_that_is_over_nothing_is_sold_and_nothing_given_back() {
+    let app = TestApp::start(Setup::default()).await;
+    let (organizer, user) = (Uuid::new_v4(), Uuid::new_v4());
+    let event = app.general_event(organizer, 5, None).await;
+    let order = json!({"event_id": event.id, "quantity": 1});
+    let booking: wire::Booking = app.buy(user, &key(), &order).await.data();
+    let asking = app.call(Method::POST, "/api/v1/reservations").user(user).keyed().json(&order);
+    let held: wire::Reservation = asking.send().await.data();
+    let over = app.set_status(organizer, &event, "completed").await;
+    assert_eq!(over.status, StatusCode::OK, "{}", over.body);
+    let extend = format!("/api/v1/reservations/{}/extend", held.id);
+    for refused in [
+        app.call(Method::POST, &extend).user(user).send().await,
+        app.confirm(user, &key(), held.id).await,
+        app.buy(user, &key(), &order).await,
+    ] {
+        assert_eq!(refused.refusal(), (409, "not_on_sale".to_owned()), "{}", refused.body);
+    }
+    let back = give_back(&app, user, booking.id).await;
+    assert_eq!(back.refusal(), (409, "event_over".to_owned()));
+    assert_eq!(charges(&app, ChargeState::Captured), 1);
+    app.clean_audit().await;
+}
+
+#[tokio::test]
+async fn a_charge_that_lands_after_the_event_is_over_is_given_back() {
+    let setup = Setup { payment_timeout: Duration::from_millis(300), ..Setup::default() };
+    let app = TestApp::start(setup).await;
+    let (organizer, user, key) = (Uuid::new_v4(), Uuid::new_v4(), key());
+    let event = app.general_event(organizer, 5, None).await;
+    let slow = PaymentBehaviour { latency_ms: 5000, ..PaymentBehaviour::default() };
+    app.stack.payments().set_behaviour(slow).unwrap();
+    let order = json!({"event_id": event.id, "quantity": 1});
+    let unknown = app.buy(user, &key, &order).await;
+    assert_eq!(unknown.status, StatusCode::SERVICE_UNAVAILABLE, "{}", unknown.body);
+    app.stack.payments().set_behaviour(PaymentBehaviour::default()).unwrap();
+    let over = app.set_status(organizer, &event, "completed").await;
+    assert_eq!(over.status, StatusCode::OK, "{}", over.body);
+    app.sql("update payments set worked_at = now() - interval '1 minute'").await;
+    let recovered = crate::booking::recover::recover(&app.desk).await.unwrap();
+    assert_eq!((recovered.ended, recovered.open), (1, 0));
+    assert_eq!(app.buy(user, &key, &order).await.refusal().0, 410);
+    assert_eq!(charges(&app, ChargeState::Captured), 0);
+    assert_eq!(app.clean_audit().await.bookings.len(), 0);
+}
+
+#[tokio::test]
 async fn a_hold_is_extended_once_while_it_lives() {
     let app = TestApp::start(Setup::default()).await;
     let user = Uuid::new_v4();
-    let held = app.held(user, &[app.seats[0]]).await;
+    // Not as long as the server's own holds last.
+    let held: wire::Reservation = app.hold(user, &key(), &[app.seats[0]], 25).await.data();
     let extend = |user: Uuid| {
         app.call(Method::POST, &format!("/api/v1/reservations/{}/extend", held.id))
             .user(user)
@@ -218,7 +266,7 @@ async fn a_hold_is_extended_once_while_it_lives() {
     let extended: Vec<_> = answers.iter().filter(|got| got.status == StatusCode::OK).collect();
     assert_eq!(extended.len(), 1, "{answers:?}");
     let longer: wire::Reservation = extended[0].data();
-    assert_eq!(longer.expires_at - held.expires_at, Duration::from_mins(1));
+    assert_eq!(longer.expires_at - held.expires_at, Duration::from_secs(25));
     assert_eq!(extend(user).await.refusal(), (409, "already_extended".to_owned()));
     // The seat is held as long as its reservation.
     app.sql("update reservations set expires_at = now()").await;

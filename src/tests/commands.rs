@@ -12,7 +12,7 @@ use crate::stack::payments::PaymentBehaviour;
 use crate::wire::ChargeState;
 
 /// Runs a command on the app's stores; its exit code, what it printed, and what it said.
-async fn run(app: &TestApp, args: &[&str]) -> (Option<i32>, String, String) {
+pub async fn run(app: &TestApp, args: &[&str]) -> (Option<i32>, String, String) {
     let exe = std::env::current_exe().unwrap().parent().unwrap().with_file_name("ticketctl");
     let output = Command::new(exe)
         .args(args)

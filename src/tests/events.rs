@@ -128,6 +128,8 @@ async fn an_event_that_makes_no_sense_is_refused_with_the_field() {
         (with("venue", json!("a\u{1b}[0m")), "venue"),
         (with("description", json!("x".repeat(5001))), "description"),
         (with("starts_at", json!("tomorrow")), "body"),
+        (with("starts_at", json!("0000-01-01T00:00:00+23:59")), "starts_at"),
+        (with("starts_at", json!("9999-12-31T23:59:59-23:59")), "starts_at"),
         (with("tickets_per_user_max", json!(0)), "tickets_per_user_max"),
         (
             with("general_admission", json!({"quantity": 0, "price_cents": 1})),
@@ -160,6 +162,18 @@ async fn an_event_that_makes_no_sense_is_refused_with_the_field() {
     }
     let seats = on_event(&app, Method::GET, &event, organizer).send().await;
     assert_eq!(seats.data::<wire::Event>().version, 1, "a refused upload changed the event");
+    let off = app.set_status(organizer, &event, "cancelled").await;
+    assert_eq!(off.refusal(), (409, "status".to_owned()), "a draft was called off");
+    // Words that mean nothing to a person and something to COPY.
+    let odd = "section,row,number,price\n\\N,\\.,1,5\nNULL,\"\"\"\",1,5\n";
+    let taken = upload(&app, &event, organizer, 1, odd).send().await;
+    assert_eq!(taken.data::<wire::SeatMap>().seats, 2);
+    let path = format!("/api/v1/events/{}/seats", event.id);
+    let seats = app.call(Method::GET, &path).role(organizer, Role::Organizer).send().await;
+    let seats: Vec<wire::Seat> = seats.data();
+    let places: Vec<_> =
+        seats.iter().map(|seat| (seat.section.as_str(), seat.row.as_str())).collect();
+    assert_eq!(places, [("\\N", "\\."), ("NULL", "\"")]);
 }
 
 /// Four events on sale of one organizer, and a draft.
@@ -249,6 +263,9 @@ async fn a_query_that_makes_no_sense_is_refused_with_its_field() {
         ("price_min=-1", "price_min"),
         ("price_max=-1", "price_max"),
         ("cursor=x", "cursor"),
+        ("cursor=-300000000000000000.00000000-0000-4000-8000-000000000000", "cursor"),
+        ("from=9999-12-31T23:59:59-23:59", "from"),
+        ("to=0000-01-01T00:00:00Z", "to"),
         ("q=%00", "q"),
         ("colour=red", "query"),
     ] {

@@ -77,6 +77,82 @@ async fn a_key_with_another_body_is_refused_and_has_no_effect() {
 }
 
 #[tokio::test]
+async fn a_refusal_is_its_keys_answer_also_when_the_reason_is_gone() {
+    let app = TestApp::start(Setup::default()).await;
+    let (other, user) = (Uuid::new_v4(), Uuid::new_v4());
+    let taken = app.held(other, &[app.seats[0]]).await;
+    let order = json!({"event_id": app.event, "seat_ids": [app.seats[0]]});
+    let (hold, buy) = (key(), key());
+    let refused =
+        [app.hold(user, &hold, &[app.seats[0]], 60).await, app.buy(user, &buy, &order).await];
+    for got in &refused {
+        assert_eq!(got.refusal(), (409, "seat_unavailable".to_owned()));
+        assert!(!got.replayed);
+    }
+    assert_eq!(app.cancel(other, taken.id).await.status, StatusCode::OK);
+    for redis in ["there", "gone"] {
+        if redis == "gone" {
+            app.stack.kill("redis-1").await.unwrap();
+        }
+        let again =
+            [app.hold(user, &hold, &[app.seats[0]], 60).await, app.buy(user, &buy, &order).await];
+        for (first, again) in refused.iter().zip(&again) {
+            assert!(again.replayed, "redis {redis}");
+            assert_eq!((again.status, &again.body), (first.status, &first.body), "redis {redis}");
+        }
+        let elsewhere = json!({"event_id": app.event, "seat_ids": [app.seats[1]]});
+        for reused in [
+            app.hold(user, &hold, &[app.seats[1]], 60).await,
+            app.buy(user, &buy, &elsewhere).await,
+        ] {
+            assert_eq!(reused.refusal(), (422, "idempotency_key".to_owned()), "redis {redis}");
+        }
+    }
+    let path = format!("/api/v1/idempotency/{hold}");
+    let known: wire::IdempotencyStatus = app.get(&path, Some(user)).await.data();
+    assert_eq!((known.state.as_str(), known.status_code), ("FAILED", Some(409)));
+    assert_eq!(app.hold(user, &key(), &[app.seats[0]], 60).await.status, StatusCode::CREATED);
+}
+
+#[tokio::test]
+async fn a_confirmation_that_came_too_late_gets_the_same_answer_again() {
+    let app = TestApp::start(Setup::default()).await;
+    let (user, key) = (Uuid::new_v4(), key());
+    let held = app.held(user, &[app.seats[0]]).await;
+    app.cancel(user, held.id).await;
+    let late = app.confirm(user, &key, held.id).await;
+    assert_eq!(late.refusal(), (410, "reservation_ended".to_owned()));
+    let again = app.confirm(user, &key, held.id).await;
+    assert_eq!((again.status, &again.body, again.replayed), (late.status, &late.body, true));
+    let other = app.held(user, &[app.seats[1]]).await;
+    assert_eq!(
+        app.confirm(user, &key, other.id).await.refusal(),
+        (422, "idempotency_key".to_owned())
+    );
+}
+
+#[tokio::test]
+async fn a_key_that_was_forgotten_buys_anew() {
+    let app = TestApp::start(Setup::default()).await;
+    // Its copies of the answers are forgotten sooner or later than the records.
+    app.stack.kill("redis-1").await.unwrap();
+    let event = app.general_event(Uuid::new_v4(), 10, None).await;
+    let (user, key) = (Uuid::new_v4(), key());
+    let order = json!({"event_id": event.id, "quantity": 1});
+    let mut bought = Vec::new();
+    for order in [&order, &order, &json!({"event_id": event.id, "quantity": 2})] {
+        let got = app.buy(user, &key, order).await;
+        assert_eq!((got.status, got.replayed), (StatusCode::CREATED, false), "{}", got.body);
+        bought.push(got.data::<wire::Booking>().reservation_id);
+        app.sql("delete from idempotency_records").await;
+    }
+    bought.sort_unstable();
+    bought.dedup();
+    assert_eq!(bought.len(), 3);
+    assert_eq!(app.clean_audit().await.bookings.len(), 3);
+}
+
+#[tokio::test]
 async fn a_key_belongs_to_its_user_and_may_be_used_by_another() {
     let app = TestApp::start(Setup::default()).await;
     let (one, two) = (Uuid::new_v4(), Uuid::new_v4());
@@ -94,6 +170,7 @@ async fn a_route_that_sells_refuses_to_work_without_a_key() {
     let user = Some(Uuid::new_v4());
     for (path, body) in [
         ("/api/v1/reservations", json!({"event_id": app.event, "seat_ids": [app.seats[0]]})),
+        ("/api/v1/bookings", json!({"event_id": app.event, "seat_ids": [app.seats[0]]})),
         ("/api/v1/bookings/confirm", json!({"reservation_id": Uuid::new_v4()})),
     ] {
         for key in [None, Some("two words")] {

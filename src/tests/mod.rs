@@ -6,6 +6,8 @@ mod app;
 mod layering;
 /// Every query is the one that was described.
 mod queries;
+/// What has the last word on every sale.
+mod guard_index;
 /// What every strategy promises, and the one that doesn't.
 mod strategies;
 /// The routes, their refusals included.
@@ -42,5 +44,7 @@ mod redlock;
 mod commands;
 /// Ending what ran out.
 mod expiry;
+/// The last moment of a hold.
+mod deadlines;
 /// What must not be is found.
 mod audit;

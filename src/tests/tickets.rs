@@ -73,6 +73,18 @@ async fn a_ticket_given_back_opens_no_door() {
 }
 
 #[tokio::test]
+async fn a_ticket_of_an_event_called_off_opens_no_door() {
+    let app = TestApp::start(Setup::default()).await;
+    let organizer = Uuid::new_v4();
+    let event = app.general_event(organizer, 5, None).await;
+    let order = json!({"event_id": event.id, "quantity": 1});
+    let booking: wire::Booking = app.buy(Uuid::new_v4(), &key(), &order).await.data();
+    app.set_status(organizer, &event, "cancelled").await;
+    let refused = check_in(&app, organizer, &booking.tickets[0].number).await;
+    assert_eq!(refused.refusal(), (409, "ticket_cancelled".to_owned()));
+}
+
+#[tokio::test]
 async fn a_tickets_qr_code_is_drawn_for_its_buyer() {
     let app = TestApp::start(Setup::default()).await;
     let (user, booking) = sold(&app, Uuid::new_v4(), 1).await;

@@ -57,6 +57,16 @@ pub struct Booking {
     pub state: String,
     /// Sum paid, in cents.
     pub total_cents: i64,
+    /// When its payment was begun.
+    #[serde(with = "time::serde::rfc3339")]
+    pub created_at: time::OffsetDateTime,
+    /// When it was given back.
+    #[serde(
+        with = "time::serde::rfc3339::option",
+        default,
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub cancelled_at: Option<time::OffsetDateTime>,
     /// One ticket a seat, in seat order.
     pub tickets: Vec<Ticket>,
 }

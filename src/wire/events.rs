@@ -114,7 +114,7 @@ pub struct ChangeEvent {
         with = "time::serde::rfc3339::option"
     )]
     pub starts_at: Option<time::OffsetDateTime>,
-    /// Where it is to stand: draft to published or cancelled, published to cancelled or completed.
+    /// Where it is to stand: draft to published, published to cancelled or completed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub status: Option<EventStatus>,
     /// Tickets one user may have at most.

@@ -24,6 +24,18 @@ fn a_misspelt_key_is_refused_with_its_place_and_the_nearest_name() {
 }
 
 #[test]
+fn a_strategy_without_protection_is_kept_from_a_database_that_was_given() {
+    let place = Place::new();
+    let file = scenario("extreme-concurrency");
+    let args = ["chaos", "run", file.to_str().unwrap(), "--quiet", "--strategy", "naive"];
+    let given = "postgres://u@127.0.0.1:1/d";
+    let output = place.command(&args).env("DATABASE_URL", given).output().unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(2), "{said}");
+    assert!(said.contains("unset DATABASE_URL"), "{said}");
+}
+
+#[test]
 fn what_cannot_be_used_is_named_in_one_line_within_five_seconds() {
     let place = Place::new();
     let baseline = scenario("latency-baseline");

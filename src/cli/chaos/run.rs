@@ -8,7 +8,7 @@ use std::process::ExitCode;
 use anyhow::Context as _;
 
 use super::EXIT_CODES;
-use crate::booking::strategies;
+use crate::booking::strategies::{self, Strategy};
 use crate::cli::{BadInput, output, serve};
 use crate::clock;
 use crate::harness::progress::{Audience, Progress};
@@ -88,6 +88,7 @@ impl Args {
 pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
     let plans = plans(&args)?;
     let place = place(&args)?;
+    spare_given_database(&plans, &place)?;
     let outs = open_outs(&args.out)?;
     let mut summaries = Vec::with_capacity(plans.len());
     let mut codes = Vec::with_capacity(plans.len());
@@ -166,6 +167,20 @@ fn place(args: &Args) -> anyhow::Result<Place> {
         toxiproxy_url: given("TOXIPROXY_URL"),
         afterwards: if args.keep_stack { Afterwards::Keep } else { Afterwards::TearDown },
     })
+}
+
+/// Refuses a strategy without protection on a database that was given: it takes the guard index away, for everybody who
+/// uses that database, and what it sells twice keeps the index from coming back.
+fn spare_given_database(plans: &[Plan], place: &Place) -> anyhow::Result<()> {
+    let is_unsafe = |name: &String| strategies::find(name).is_some_and(Strategy::is_unsafe);
+    let strategy = plans.iter().map(|plan| &plan.target.strategy).find(|name| is_unsafe(name));
+    match strategy {
+        Some(name) if place.database_url.is_some() => Err(BadInput(format!(
+            "the strategy {name} would leave the database of DATABASE_URL unprotected; unset DATABASE_URL, and the run starts its own"
+        ))
+        .into()),
+        _ => Ok(()),
+    }
 }
 
 /// Opens the reports' files before anything runs: an hour of load is not to end in a misspelt path.

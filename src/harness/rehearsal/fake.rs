@@ -329,6 +329,8 @@ fn booking_as_wire(row: &BookingRow) -> wire::Booking {
         user_id: row.user_id,
         state: row.state.clone(),
         total_cents: row.total_cents,
+        created_at: time::OffsetDateTime::UNIX_EPOCH,
+        cancelled_at: None,
         tickets: row.seat_ids.iter().map(ticket).collect(),
     }
 }

@@ -4,7 +4,7 @@
 use serde::{Deserialize, Serialize};
 use sqlx::PgConnection;
 
-use crate::storage::StorageError;
+use crate::storage::{StorageError, guard_index};
 
 /// Something that must not be.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -19,6 +19,8 @@ pub struct Finding {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum FindingKind {
+    /// The index that allows one live sale of a seat is gone.
+    Unguarded,
     /// Two live sales of one seat.
     DoubleSell,
     /// A seat blocked by a reservation that is not live.
@@ -37,6 +39,7 @@ impl FindingKind {
     /// The name in reports.
     pub fn name(self) -> &'static str {
         match self {
+            Self::Unguarded => "unguarded",
             Self::DoubleSell => "double sell",
             Self::OrphanedHold => "orphaned hold",
             Self::BookingWithoutPayment => "booking without payment",
@@ -53,7 +56,8 @@ const SWEEP_GRACE_SECONDS: f64 = 5.0;
 
 /// Everything that must not be, in the order of [`FindingKind`].
 pub async fn find(connection: &mut PgConnection) -> Result<Vec<Finding>, StorageError> {
-    let found: [(FindingKind, Vec<String>); 6] = [
+    let found: [(FindingKind, Vec<String>); 7] = [
+        (FindingKind::Unguarded, unguarded(connection).await?),
         (FindingKind::DoubleSell, double_sells(connection).await?),
         (FindingKind::OrphanedHold, orphaned_holds(connection).await?),
         (FindingKind::BookingWithoutPayment, bookings_without_payment(connection).await?),
@@ -65,6 +69,16 @@ pub async fn find(connection: &mut PgConnection) -> Result<Vec<Finding>, Storage
         details.into_iter().map(move |detail| Finding { kind, detail })
     });
     Ok(findings.collect())
+}
+
+async fn unguarded(connection: &mut PgConnection) -> Result<Vec<String>, StorageError> {
+    if guard_index::stands(connection).await? {
+        return Ok(Vec::new());
+    }
+    let name = guard_index::NAME;
+    Ok(vec![format!(
+        "nothing keeps a seat from being sold twice: {name} is gone, `ticketctl migrate` puts it back"
+    )])
 }
 
 async fn double_sells(connection: &mut PgConnection) -> Result<Vec<String>, StorageError> {
