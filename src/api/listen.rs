@@ -15,6 +15,7 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
+use tokio_io_timeout::TimeoutStream;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tower::ServiceExt as _;
@@ -29,7 +30,8 @@ pub struct Bounds {
     pub connections: usize,
     /// Bytes of a request's line and headers, 8192 or more; larger ones are answered with 431.
     pub header_bytes: usize,
-    /// How long a client may take to send them, and may keep a connection without sending anything.
+    /// How long a client may take to send them, may keep a connection without sending anything, and may leave an answer
+    /// unread.
     pub header_timeout: Duration,
 }
 
@@ -99,7 +101,10 @@ async fn serve_one(
         .timer(TokioTimer::new())
         .header_read_timeout(bounds.header_timeout)
         .max_header_size(bounds.header_bytes);
-    let mut connection = pin!(builder.serve_connection(TokioIo::new(stream), service));
+    let mut stream = TimeoutStream::new(stream);
+    stream.set_write_timeout(Some(bounds.header_timeout));
+    let stream = TokioIo::new(Box::pin(stream));
+    let mut connection = pin!(builder.serve_connection(stream, service));
     let ended = tokio::select! {
         ended = connection.as_mut() => ended,
         () = stop.cancelled() => {

@@ -51,7 +51,7 @@ pub struct LimitArgs {
     #[arg(long, env = "MAX_HEADER_BYTES", default_value_t = 32 * 1024, value_name = "BYTES",
           value_parser = value_parser!(u32).range(8192..=1_048_576))]
     max_header_bytes: u32,
-    /// How long a client may take to send a request's headers, and may keep an idle connection.
+    /// How long a client may take to send a request's headers, may keep an idle connection, and may leave an answer unread.
     #[arg(long, env = "HEADER_TIMEOUT", default_value = "30s", value_name = "DURATION", value_parser = positive_duration)]
     header_timeout: Duration,
 }

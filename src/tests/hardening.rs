@@ -8,7 +8,7 @@ use reqwest::header::HeaderValue;
 use reqwest::{Method, Response, StatusCode};
 use serde_json::json;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::TcpStream;
+use tokio::net::{TcpSocket, TcpStream};
 use uuid::Uuid;
 
 use super::app::{LimitSetup, Setup, TestApp, claims, key, token};
@@ -170,6 +170,29 @@ async fn who_sends_headers_too_slowly_is_cut_off() {
     assert!(!answer.starts_with("HTTP/1.1 200"), "{answer}");
     assert!(began.elapsed() >= Duration::from_millis(250), "cut after {:?}", began.elapsed());
     raw(&app, b"", Duration::from_secs(5)).await;
+}
+
+#[tokio::test]
+async fn who_leaves_an_answer_unread_is_cut_off() {
+    let mut limits = LimitSetup::default();
+    limits.bounds.connections = 1;
+    limits.bounds.header_timeout = Duration::from_millis(300);
+    let app = TestApp::start(Setup { limits, ..Setup::default() }).await;
+    let address = app.url.trim_start_matches("http://");
+    let deaf = TcpSocket::new_v4().unwrap();
+    deaf.set_recv_buffer_size(4096).unwrap();
+    let mut deaf = deaf.connect(address.parse().unwrap()).await.unwrap();
+    let request = b"GET /api/reference/scalar.js HTTP/1.1\r\nhost: x\r\n\r\n";
+    deaf.write_all(request).await.unwrap();
+    let mut byte = [0; 1];
+    assert_eq!(deaf.read(&mut byte).await.unwrap(), 1);
+    let other = raw(
+        &app,
+        b"GET /health/live HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n",
+        Duration::from_secs(5),
+    )
+    .await;
+    assert!(other.starts_with("HTTP/1.1 200 "), "{other}");
 }
 
 #[tokio::test]
