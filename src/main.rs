@@ -2,6 +2,7 @@
 
 mod clock;
 mod entropy;
+mod figures;
 mod wire;
 mod domain;
 mod storage;

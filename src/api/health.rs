@@ -66,9 +66,6 @@ fn word(up: bool) -> &'static str {
 #[utoipa::path(get, path = "/metrics", tag = "operations",
     responses((status = 200, description = "Text format 0.0.4", body = String, content_type = "text/plain")))]
 pub async fn metrics(State(app): State<App>) -> Response {
-    let (size, idle) = app.desk.storage.pool_size();
-    metrics::gauge!("ticketctl_pool_connections").set(f64::from(size));
-    metrics::gauge!("ticketctl_pool_connections_idle")
-        .set(f64::from(u32::try_from(idle).unwrap_or(u32::MAX)));
+    app.desk.storage.gauge_pool();
     ([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], app.metrics.render()).into_response()
 }

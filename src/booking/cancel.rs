@@ -10,7 +10,7 @@ pub async fn cancel(
     user: UserId,
     id: ReservationId,
 ) -> Result<Reservation, BookingError> {
-    let cancelled = desk
+    let (cancelled, freed) = desk
         .storage
         .transaction("cancel", async |mut tx: Tx| {
             let found = reservations::find(&mut tx, id).await?;
@@ -20,17 +20,19 @@ pub async fn cancel(
             }
             if reservations::cancel(&mut tx, id).await? {
                 reservation.state = ReservationState::Cancelled;
-                return Ok::<_, BookingError>((tx, reservation));
+                return Ok::<_, BookingError>((tx, (reservation, true)));
             }
             let now = reservations::find(&mut tx, id)
                 .await?
                 .ok_or(StorageError::Impossible("reservation"))?;
             match now.state {
-                ReservationState::Cancelled => Ok((tx, now)),
+                ReservationState::Cancelled => Ok((tx, (now, false))),
                 ended => Err(BookingError::Refused(Refusal::ReservationEnded(ended))),
             }
         })
         .await?;
+    metrics::counter!("ticketctl_holds_cancelled_total", "reason" => "given_up")
+        .increment(u64::from(freed));
     desk.availability.forget(&[cancelled.event]).await;
     Ok(cancelled)
 }

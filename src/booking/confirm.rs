@@ -117,6 +117,7 @@ pub async fn conclude(
             Err(error) => Err(error),
         },
         ChargeOutcome::Declined => {
+            metrics::counter!("ticketctl_payments_declined_total").increment(1);
             end_without_charge(desk, payment, &Refusal::PaymentDeclined).await
         }
         ChargeOutcome::Unknown(reason) => Err(BookingError::PaymentUnknown(reason)),
@@ -129,7 +130,10 @@ async fn book(desk: &Desk, payment: &Payment) -> Result<StoredResponse, BookingE
     let response = (desk.render.booking)(&booking);
     let sale = Sale { payment, booking: &booking, response: &response };
     match desk.strategy.sell(desk, &sale).await {
-        Ok(true) => Ok(response),
+        Ok(true) => {
+            metrics::counter!("ticketctl_bookings_confirmed_total").increment(1);
+            Ok(response)
+        }
         Ok(false) => Err(Refusal::RefundedAfterLoss.into()),
         Err(StorageError::Constraint { name }) if name == guard_index::NAME => {
             Err(Refusal::RefundedAfterLoss.into())
@@ -172,14 +176,17 @@ pub async fn give_back(desk: &Desk, payment: &Payment) -> Result<StoredResponse,
         RefundOutcome::Unknown(reason) => return Err(BookingError::PaymentUnknown(reason)),
     }
     let response = (desk.render.refusal)(&Refusal::RefundedAfterLoss);
-    desk.storage
+    let refunded = desk
+        .storage
         .transaction("finish refund", async |mut tx: Tx| {
-            if payments::finish_refund(&mut tx, payment.id).await? {
+            let refunded = payments::finish_refund(&mut tx, payment.id).await?;
+            if refunded {
                 fail(&mut tx, payment, &response).await?;
             }
-            Ok::<_, BookingError>((tx, ()))
+            Ok::<_, BookingError>((tx, refunded))
         })
         .await?;
+    metrics::counter!("ticketctl_payments_refunded_total").increment(u64::from(refunded));
     answer_of_record(desk, payment).await
 }
 

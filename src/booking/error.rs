@@ -25,7 +25,7 @@ pub enum BookingError {
 }
 
 impl AsRetryable for BookingError {
-    fn is_retryable(&self) -> bool {
-        matches!(self, Self::Storage(error) if error.is_retryable())
+    fn of_storage(&self) -> Option<&StorageError> {
+        if let Self::Storage(error) = self { Some(error) } else { None }
     }
 }

@@ -25,13 +25,13 @@ pub async fn expire_holds(storage: &Storage, batch: u32) -> Result<Expired, Stor
                 reservations::expire_due(&mut connection, i64::from(batch)).await
             })
             .await?;
+        metrics::counter!("ticketctl_holds_expired_total").increment(holds);
         expired.holds += holds;
         expired.events.extend(events);
         if holds < u64::from(batch) {
             break;
         }
     }
-    metrics::counter!("ticketctl_expired_holds_total").increment(expired.holds);
     Ok(expired)
 }
 

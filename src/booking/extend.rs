@@ -23,6 +23,7 @@ pub async fn extend(
             reservations::extend(&mut connection, id).await.map_err(BookingError::from)
         })
         .await?;
+    metrics::counter!("ticketctl_holds_extended_total").increment(u64::from(extended));
     let mut connection = desk.storage.connection().await?;
     let now = reservations::find(&mut connection, id).await?;
     let now = now.ok_or(StorageError::Impossible("reservation"))?;

@@ -65,7 +65,10 @@ pub async fn hold(desk: &Desk, wish: &HoldRequest) -> Result<Answer, BookingErro
         Wanted::Any(quantity) => hold_any(desk, wish, *quantity).await,
     };
     let answer = match held {
-        Ok(response) => Answer::new(response),
+        Ok(response) => {
+            metrics::counter!("ticketctl_holds_granted_total").increment(1);
+            Answer::new(response)
+        }
         Err(BookingError::KeyUsed) => {
             replay::recorded(desk, &wish.request).await?.ok_or(Refusal::InProgress)?
         }

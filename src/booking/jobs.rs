@@ -8,6 +8,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use super::{Desk, expire, recover, refund};
+use crate::clock;
 use crate::domain::StoredResponse;
 
 /// Rows changed in one transaction.
@@ -75,8 +76,13 @@ where
             () = stop.cancelled() => return,
             _ = ticks.tick() => {}
         }
+        let began = clock::monotonic();
         let result = match job().await {
-            Ok(()) => "ok",
+            Ok(()) => {
+                metrics::gauge!("ticketctl_job_last_success_timestamp_seconds", "job" => name)
+                    .set(clock::since_epoch().as_secs_f64());
+                "ok"
+            }
             Err(cause) => {
                 tracing::warn!(job = name, %cause, "a round failed");
                 "error"
@@ -84,5 +90,7 @@ where
         };
         metrics::counter!("ticketctl_job_rounds_total", "job" => name, "result" => result)
             .increment(1);
+        metrics::histogram!("ticketctl_job_seconds", "job" => name)
+            .record(began.elapsed().as_secs_f64());
     }
 }

@@ -55,11 +55,14 @@ pub async fn purchase(desk: &Desk, order: &PurchaseOrder) -> Result<Answer, Book
         ConfirmOrder { reservation, method: order.method.clone(), request: order.request.clone() };
     let answer = confirm::confirm(desk, &payment).await?;
     if answer.response.status >= REFUSED_FROM {
-        desk.storage
+        let freed = desk
+            .storage
             .statement("let go", async |mut connection| {
                 reservations::cancel(&mut connection, reservation).await.map_err(BookingError::from)
             })
             .await?;
+        metrics::counter!("ticketctl_holds_cancelled_total", "reason" => "payment_refused")
+            .increment(u64::from(freed));
         desk.availability.forget(&[order.event]).await;
     }
     Ok(answer)

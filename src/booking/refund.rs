@@ -30,6 +30,8 @@ pub async fn cancel(
     }
     let payment = give_up(desk, id, UsedTickets::Keep).await?;
     if let Some(payment) = payment {
+        metrics::counter!("ticketctl_bookings_cancelled_total", "reason" => "given_back")
+            .increment(1);
         pay_back(desk, payment).await?;
         desk.availability.forget(&[booking.event]).await;
     }
@@ -71,13 +73,15 @@ async fn give_up(
 async fn pay_back(desk: &Desk, payment: PaymentId) -> Result<(), BookingError> {
     match desk.provider.refund(payment).await {
         RefundOutcome::Refunded => {
-            desk.storage
+            let refunded = desk
+                .storage
                 .statement("finish refund", async |mut connection| {
                     payments::finish_refund(&mut connection, payment)
                         .await
                         .map_err(BookingError::from)
                 })
                 .await?;
+            metrics::counter!("ticketctl_payments_refunded_total").increment(u64::from(refunded));
         }
         RefundOutcome::Unknown(reason) => {
             tracing::warn!(payment = %payment.0, reason, "a refund is left to recovery");
@@ -122,14 +126,17 @@ pub async fn called_off(desk: &Desk) -> Result<GivenBack, BookingError> {
         if holds == 0 && batch.is_empty() {
             break;
         }
+        metrics::counter!("ticketctl_holds_cancelled_total", "reason" => "event_cancelled")
+            .increment(holds);
         done.holds += holds;
         for id in batch {
             if let Some(payment) = give_up(desk, id, UsedTickets::GiveBack).await? {
+                metrics::counter!("ticketctl_bookings_cancelled_total", "reason" => "event_cancelled")
+                    .increment(1);
                 pay_back(desk, payment).await?;
                 done.bookings += 1;
             }
         }
     }
-    metrics::counter!("ticketctl_bookings_called_off_total").increment(done.bookings);
     Ok(done)
 }

@@ -29,6 +29,7 @@ use crate::booking::jobs::{self, Schedule};
 use crate::booking::strategies::{self, Strategy};
 use crate::domain::HoldTtl;
 use crate::entropy::Entropy;
+use crate::figures;
 use crate::locks::{AnswerCache, AvailabilityCache, Node, Redlock, RedlockSettings};
 use crate::storage::{Storage, StorageSettings, guard_index, migrations, throwaway};
 
@@ -386,7 +387,9 @@ fn schedule(args: &JobArgs) -> Schedule {
 fn install_metrics() -> anyhow::Result<PrometheusHandle> {
     const SECONDS: [f64; 14] =
         [0.0001, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0];
-    Ok(PrometheusBuilder::new().set_buckets(&SECONDS)?.install_recorder()?)
+    let metrics = PrometheusBuilder::new().set_buckets(&SECONDS)?.install_recorder()?;
+    figures::describe();
+    Ok(metrics)
 }
 
 /// Histograms gather samples until somebody asks, or this comes round.

@@ -33,16 +33,9 @@ impl AnswerCache {
     ) -> Option<(RequestHash, StoredResponse)> {
         let node = self.nodes.first()?;
         let name = name_of(user, key);
-        let found: Option<Vec<u8>> = node
-            .run(|mut connection| async move { connection.get(name).await })
-            .await
-            .ok()
-            .flatten();
-        let answer = found.as_deref().and_then(decode);
-        let result = if answer.is_some() { "hit" } else { "miss" };
-        metrics::counter!("ticketctl_cache_reads_total", "cache" => "answers", "result" => result)
-            .increment(1);
-        answer
+        let found: Result<Option<Vec<u8>>, _> =
+            node.run(|mut connection| async move { connection.get(name).await }).await;
+        super::read("answers", found.map(|found| found.as_deref().and_then(decode)))
     }
 
     /// Keeps an answer, if Redis is there, and in the same round trip takes away the count of the event that it changed.

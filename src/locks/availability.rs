@@ -37,7 +37,7 @@ impl AvailabilityCache {
     /// The count, if one is here and Redis is.
     pub async fn get(&self, event: EventId) -> Option<Counts> {
         let name = name_of(event);
-        let found: Option<(Option<i64>, Option<i64>, Option<i64>)> = self
+        let found: Result<(Option<i64>, Option<i64>, Option<i64>), _> = self
             .nodes
             .first()?
             .run(|mut connection| async move {
@@ -47,15 +47,11 @@ impl AvailabilityCache {
                     .query_async(&mut connection)
                     .await
             })
-            .await
-            .ok();
-        let counts = found.and_then(|(total, held, sold)| {
+            .await;
+        let counts = found.map(|(total, held, sold)| {
             Some(Counts { total: total?, held: held?, sold: sold? })
         });
-        let result = if counts.is_some() { "hit" } else { "miss" };
-        metrics::counter!("ticketctl_cache_reads_total", "cache" => "availability", "result" => result)
-            .increment(1);
-        counts
+        super::read("availability", counts)
     }
 
     /// Keeps a count, if Redis is there.

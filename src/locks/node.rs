@@ -9,6 +9,7 @@ use redis::aio::{ConnectionManager, ConnectionManagerConfig};
 use redis::{FromRedisValue, RedisError};
 
 use crate::clock;
+use crate::figures::{self, Outcome};
 
 /// How long one command may take before the node counts as down.
 const COMMAND_TIMEOUT: Duration = Duration::from_millis(500);
@@ -71,19 +72,19 @@ impl Node {
         F: FnOnce(ConnectionManager) -> Fut,
         Fut: Future<Output = Result<T, RedisError>>,
     {
-        let began = clock::monotonic();
         if self.since_opened_ms() < self.broken_until_ms.load(Ordering::Relaxed) {
             return Err(NodeError::Broken(self.name.clone()));
         }
-        let end = tokio::time::timeout(COMMAND_TIMEOUT, command(self.connection.clone())).await;
+        let answer = tokio::time::timeout(COMMAND_TIMEOUT, command(self.connection.clone()));
+        let end = figures::asking(self.name.clone(), answer, |end| {
+            Outcome::failed_if(!matches!(end, Ok(Ok(_))))
+        })
+        .await;
         let result = match end {
             Ok(Ok(value)) => Ok(value),
             Ok(Err(error)) => Err(NodeError::Redis(self.name.clone(), error)),
             Err(_elapsed) => Err(NodeError::TimedOut(self.name.clone())),
         };
-        let outcome = if result.is_ok() { "ok" } else { "error" };
-        metrics::histogram!("ticketctl_dependency_seconds", "dependency" => self.name.clone(), "outcome" => outcome)
-            .record(began.elapsed().as_secs_f64());
         if result.is_err() {
             self.broken_until_ms.store(self.since_opened_ms() + BREAK_MS, Ordering::Relaxed);
         }

@@ -3,6 +3,8 @@
 
 /// In this process, for trying the server out.
 pub mod mock;
+/// How long each of them takes.
+mod timed;
 /// Over HTTP, as a real one is: what a stack runs.
 pub mod simulator;
 
@@ -13,6 +15,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 use crate::domain::{Cents, PaymentId};
+use timed::Timed;
 
 /// Somebody who takes money. Every call may be repeated: the payment's id is the provider's idempotency key.
 #[async_trait]
@@ -88,12 +91,12 @@ pub struct ProviderError {
 pub const PROVIDERS: &[ProviderEntry] = &[mock::ENTRY, simulator::ENTRY];
 
 impl ProviderEntry {
-    /// The provider, ready to be asked.
+    /// The provider, ready to be asked; every call to it is timed.
     pub fn open(
         &self,
         settings: &ProviderSettings,
     ) -> Result<Arc<dyn PaymentProvider>, ProviderError> {
-        (self.open)(settings)
+        Ok(Arc::new(Timed((self.open)(settings)?)))
     }
 }
 

@@ -28,6 +28,11 @@ impl StorageError {
     pub fn is_retryable(&self) -> bool {
         matches!(self, Self::Contended(_))
     }
+
+    /// Whether the database failed, as against refusing or giving way as it should.
+    pub fn is_failure(&self) -> bool {
+        matches!(self, Self::Unavailable(_) | Self::Broken(_))
+    }
 }
 
 impl From<sqlx::Error> for StorageError {

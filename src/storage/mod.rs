@@ -40,8 +40,13 @@ use sqlx::pool::PoolConnection;
 use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
 use sqlx::{ConnectOptions as _, Postgres};
 
+use crate::clock;
+use crate::figures::{self, Outcome};
 pub use error::StorageError;
 pub use transaction::Tx;
+
+/// What the database is called in figures.
+const DEPENDENCY: &str = "postgresql";
 
 /// A pool of connections to one database. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -117,19 +122,38 @@ impl Storage {
 
     /// A connection for statements outside a transaction. Never taken while the caller holds another.
     pub async fn connection(&self) -> Result<PoolConnection<Postgres>, StorageError> {
-        Ok(self.pool.acquire().await?)
+        let began = clock::monotonic();
+        let lent = self.pool.acquire().await;
+        match &lent {
+            Ok(_) => metrics::histogram!("ticketctl_pool_acquire_seconds")
+                .record(began.elapsed().as_secs_f64()),
+            Err(error) => {
+                if matches!(error, sqlx::Error::PoolTimedOut) {
+                    metrics::counter!("ticketctl_pool_acquire_timeouts_total").increment(1);
+                }
+                figures::failed(DEPENDENCY);
+            }
+        }
+        Ok(lent?)
     }
 
     /// Asks the database for an answer.
     pub async fn ping(&self) -> Result<(), StorageError> {
         let mut connection = self.connection().await?;
-        sqlx::query!("select 1 as one").fetch_one(&mut *connection).await?;
+        let answer = sqlx::query!("select 1 as one").fetch_one(&mut *connection);
+        figures::asking(DEPENDENCY, answer, |answer| Outcome::failed_if(answer.is_err())).await?;
         Ok(())
     }
 
-    /// Connections open and connections idle.
-    pub fn pool_size(&self) -> (u32, usize) {
-        (self.pool.size(), self.pool.num_idle())
+    /// Says how full the pool is, for whoever reads the figures next.
+    pub fn gauge_pool(&self) {
+        let open = self.pool.size();
+        let idle = u32::try_from(self.pool.num_idle()).unwrap_or(u32::MAX).min(open);
+        metrics::gauge!("ticketctl_pool_connections_max")
+            .set(f64::from(self.pool.options().get_max_connections()));
+        metrics::gauge!("ticketctl_pool_connections", "state" => "idle").set(f64::from(idle));
+        metrics::gauge!("ticketctl_pool_connections", "state" => "used")
+            .set(f64::from(open - idle));
     }
 
     /// Waits for connections in use to come back and closes all.

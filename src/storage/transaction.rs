@@ -5,7 +5,8 @@ use std::future::Future;
 use sqlx::Postgres;
 use sqlx::pool::PoolConnection;
 
-use super::{Storage, StorageError};
+use super::{DEPENDENCY, Storage, StorageError};
+use crate::figures::{self, Outcome};
 
 /// A transaction under way. Dropped without a commit, it is rolled back.
 pub type Tx = sqlx::Transaction<'static, Postgres>;
@@ -33,27 +34,33 @@ impl Storage {
         Fut: Future<Output = Result<T, E>>,
         E: From<StorageError> + AsRetryable,
     {
-        retrying(name, async || attempt(self.connection().await?).await).await
+        retrying(name, async || timed(attempt(self.connection().await?)).await).await
     }
 
     async fn run_once<T, E, F, Fut>(&self, attempt: &F) -> Result<T, E>
     where
         F: Fn(Tx) -> Fut,
         Fut: Future<Output = Result<(Tx, T), E>>,
-        E: From<StorageError>,
+        E: From<StorageError> + AsRetryable,
     {
-        let (tx, value) = attempt(self.begin().await?).await?;
-        tx.commit().await.map_err(StorageError::from)?;
-        Ok(value)
+        // Not `Pool::begin`, in which waiting for a connection can't be told from the database's own time.
+        let connection = self.connection().await?;
+        timed(async {
+            let began = Tx::begin(connection, None).await.map_err(StorageError::from)?;
+            let (tx, value) = attempt(began).await?;
+            tx.commit().await.map_err(StorageError::from)?;
+            Ok(value)
+        })
+        .await
     }
+}
 
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "this is the helper that everything else has to use"
-    )]
-    async fn begin(&self) -> Result<Tx, StorageError> {
-        Ok(self.pool.begin().await?)
-    }
+/// Keeps how long the database took, and whether it gave an answer: a refused write is one.
+async fn timed<T, E: AsRetryable>(work: impl Future<Output = Result<T, E>>) -> Result<T, E> {
+    figures::asking(DEPENDENCY, work, |end| {
+        Outcome::failed_if(end.as_ref().is_err_and(AsRetryable::is_failure))
+    })
+    .await
 }
 
 async fn retrying<T, E, F, Fut>(name: &'static str, attempt: F) -> Result<T, E>
@@ -74,14 +81,25 @@ where
     attempt().await
 }
 
-/// An error that may be about contention, in which case the transaction is worth running again.
+/// An error that may be the database's: about contention, in which case the transaction is worth running again, or a
+/// failure.
 pub trait AsRetryable {
+    /// The database's error, where it is one.
+    fn of_storage(&self) -> Option<&StorageError>;
+
     /// Whether running the whole transaction again can help.
-    fn is_retryable(&self) -> bool;
+    fn is_retryable(&self) -> bool {
+        self.of_storage().is_some_and(StorageError::is_retryable)
+    }
+
+    /// Whether the database failed, as against refusing or giving way as it should.
+    fn is_failure(&self) -> bool {
+        self.of_storage().is_some_and(StorageError::is_failure)
+    }
 }
 
 impl AsRetryable for StorageError {
-    fn is_retryable(&self) -> bool {
-        Self::is_retryable(self)
+    fn of_storage(&self) -> Option<&StorageError> {
+        Some(self)
     }
 }

@@ -3,11 +3,12 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// Each part, and the parts it may name. `cli` and `tests` may name everything; everybody may name the clock and the
-/// source of randomness.
+/// Each part, and the parts it may name. `cli` and `tests` may name everything; everybody may name the clock, the
+/// source of randomness and what is counted.
 const MAY_NAME: &[(&str, &[&str])] = &[
     ("clock", &[]),
     ("entropy", &[]),
+    ("figures", &[]),
     ("wire", &[]),
     ("domain", &[]),
     ("storage", &["domain"]),
@@ -21,7 +22,7 @@ const MAY_NAME: &[(&str, &[&str])] = &[
     ("stack", &["toxiproxy", "storage::migrations", "wire"]),
     ("harness", &["domain", "wire", "stack", "toxiproxy", "storage::audit"]),
 ];
-const FOR_ALL: &[&str] = &["clock", "entropy"];
+const FOR_ALL: &[&str] = &["clock", "entropy", "figures"];
 
 fn source() -> PathBuf {
     PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/src"))

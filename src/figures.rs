@@ -1,0 +1,193 @@
+//! What a server counts and times: each figure's name, unit and meaning, in one table; and how a dependency is timed.
+//! Knows nothing of who counts, nor of who reads.
+
+use std::future::Future;
+use std::time::Instant;
+
+use metrics::{SharedString, Unit};
+
+use crate::clock;
+
+/// How a figure behaves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// Only goes up while the process lives.
+    Counter,
+    /// Goes up and down.
+    Gauge,
+    /// A distribution.
+    Histogram,
+}
+
+/// A figure of `/metrics`.
+#[derive(Debug)]
+pub struct Figure {
+    /// Its name, which ends with its unit.
+    pub name: &'static str,
+    kind: Kind,
+    unit: Unit,
+    help: &'static str,
+}
+
+const fn counter(name: &'static str, help: &'static str) -> Figure {
+    Figure { name, kind: Kind::Counter, unit: Unit::Count, help }
+}
+
+const fn gauge(name: &'static str, unit: Unit, help: &'static str) -> Figure {
+    Figure { name, kind: Kind::Gauge, unit, help }
+}
+
+const fn seconds(name: &'static str, help: &'static str) -> Figure {
+    Figure { name, kind: Kind::Histogram, unit: Unit::Seconds, help }
+}
+
+/// Every figure of a server. No label holds anything that a client can choose, so that series stay few.
+pub const FIGURES: &[Figure] = &[
+    counter("ticketctl_http_requests_total", "requests answered, by method, route and status"),
+    seconds("ticketctl_http_request_seconds", "time to a request's answer, by method and route"),
+    counter("ticketctl_rate_limited_total", "requests refused with 429, by policy"),
+    counter(
+        "ticketctl_rate_limits_unreachable_total",
+        "requests that could not be counted because redis gave no answer",
+    ),
+    counter("ticketctl_holds_granted_total", "holds granted; replayed answers don't count"),
+    counter("ticketctl_holds_extended_total", "holds extended"),
+    counter(
+        "ticketctl_holds_cancelled_total",
+        "holds ended before their time, by reason: given_up, payment_refused, event_cancelled",
+    ),
+    counter("ticketctl_holds_expired_total", "holds that this server expired"),
+    counter("ticketctl_bookings_confirmed_total", "bookings paid for and confirmed"),
+    counter(
+        "ticketctl_bookings_cancelled_total",
+        "bookings cancelled, by reason: given_back, event_cancelled",
+    ),
+    counter(
+        "ticketctl_payments_refunded_total",
+        "payments given back, of cancelled bookings and of charges whose seats were lost",
+    ),
+    counter("ticketctl_payments_declined_total", "charges that the payment provider declined"),
+    counter(
+        "ticketctl_recovered_payments_total",
+        "payments left behind that this server brought to their end",
+    ),
+    counter(
+        "ticketctl_tickets_picked_again_total",
+        "picks of general admission that lost to another buyer and were made again",
+    ),
+    counter(
+        "ticketctl_optimistic_conflicts_total",
+        "claims of the optimistic strategy that found a changed version",
+    ),
+    counter(
+        "ticketctl_fenced_writes_refused_total",
+        "writes of the redlock strategy refused because a later lease wrote before",
+    ),
+    counter(
+        "ticketctl_lock_acquisitions_total",
+        "leases asked for, by result: acquired, contended, unreachable",
+    ),
+    counter("ticketctl_lock_extensions_total", "leases extended, by result: extended, lost"),
+    counter("ticketctl_lock_leases_outlived_total", "leases that ran out before they were released"),
+    counter(
+        "ticketctl_cache_reads_total",
+        "reads of a cache in redis, by cache and result: hit, miss, unreachable",
+    ),
+    gauge(
+        "ticketctl_pool_connections_max",
+        Unit::Count,
+        "connections to postgresql that this server may open",
+    ),
+    gauge(
+        "ticketctl_pool_connections",
+        Unit::Count,
+        "open connections to postgresql, by state: used, idle",
+    ),
+    seconds("ticketctl_pool_acquire_seconds", "time until the pool lent a connection"),
+    counter(
+        "ticketctl_pool_acquire_timeouts_total",
+        "waits for a connection that were given up: the pool is used up, or postgresql is away",
+    ),
+    counter(
+        "ticketctl_transaction_retries_total",
+        "transactions run again because others were in the way, by transaction",
+    ),
+    seconds(
+        "ticketctl_dependency_seconds",
+        "time of one transaction, command or call, by dependency and outcome: ok, error",
+    ),
+    counter(
+        "ticketctl_dependency_errors_total",
+        "transactions, commands and calls that got no usable answer, by dependency",
+    ),
+    counter("ticketctl_job_rounds_total", "rounds of a background job, by job and result: ok, error"),
+    seconds("ticketctl_job_seconds", "time of one round of a background job, by job"),
+    gauge(
+        "ticketctl_job_last_success_timestamp_seconds",
+        Unit::Seconds,
+        "when a background job last succeeded, in seconds since the unix epoch, by job",
+    ),
+    counter("ticketctl_password_hashes_total", "passwords hashed, by kind: hash, verify"),
+    counter(
+        "ticketctl_refresh_tokens_reused_total",
+        "refresh tokens used twice, whose login was ended",
+    ),
+];
+
+/// Tells the installed recorder what every figure means. What is told before a recorder is installed is lost.
+pub fn describe() {
+    for figure in FIGURES {
+        let Figure { name, kind, unit, help } = *figure;
+        match kind {
+            Kind::Counter => metrics::describe_counter!(name, unit, help),
+            Kind::Gauge => metrics::describe_gauge!(name, unit, help),
+            Kind::Histogram => metrics::describe_histogram!(name, unit, help),
+        }
+    }
+}
+
+/// Whether a dependency gave a usable answer. A refusal is one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outcome {
+    /// It did.
+    Answered,
+    /// It did not.
+    Failed,
+}
+
+impl Outcome {
+    /// By whether it failed.
+    pub fn failed_if(failed: bool) -> Self {
+        if failed { Self::Failed } else { Self::Answered }
+    }
+}
+
+/// Asks a dependency something, and keeps how long it took and whether it answered.
+pub async fn asking<T>(
+    dependency: impl Into<SharedString>,
+    question: impl Future<Output = T>,
+    outcome: impl FnOnce(&T) -> Outcome,
+) -> T {
+    let began = clock::monotonic();
+    let answer = question.await;
+    asked(dependency.into(), began, outcome(&answer));
+    answer
+}
+
+fn asked(dependency: SharedString, began: Instant, outcome: Outcome) {
+    let word = match outcome {
+        Outcome::Answered => "ok",
+        Outcome::Failed => "error",
+    };
+    metrics::histogram!("ticketctl_dependency_seconds", "dependency" => dependency.clone(), "outcome" => word)
+        .record(began.elapsed().as_secs_f64());
+    if outcome == Outcome::Failed {
+        failed(dependency);
+    }
+}
+
+/// Counts a dependency's failure that took no time of its own.
+pub fn failed(dependency: impl Into<SharedString>) {
+    metrics::counter!("ticketctl_dependency_errors_total", "dependency" => dependency.into())
+        .increment(1);
+}
