@@ -88,7 +88,10 @@ pub const FIGURES: &[Figure] = &[
         "leases asked for, by result: acquired, contended, unreachable",
     ),
     counter("ticketctl_lock_extensions_total", "leases extended, by result: extended, lost"),
-    counter("ticketctl_lock_leases_outlived_total", "leases that ran out before they were released"),
+    counter(
+        "ticketctl_lock_leases_outlived_total",
+        "leases that ran out before they were released",
+    ),
     counter(
         "ticketctl_cache_reads_total",
         "reads of a cache in redis, by cache and result: hit, miss, unreachable",
@@ -120,7 +123,10 @@ pub const FIGURES: &[Figure] = &[
         "ticketctl_dependency_errors_total",
         "transactions, commands and calls that got no usable answer, by dependency",
     ),
-    counter("ticketctl_job_rounds_total", "rounds of a background job, by job and result: ok, error"),
+    counter(
+        "ticketctl_job_rounds_total",
+        "rounds of a background job, by job and result: ok, error",
+    ),
     seconds("ticketctl_job_seconds", "time of one round of a background job, by job"),
     gauge(
         "ticketctl_job_last_success_timestamp_seconds",

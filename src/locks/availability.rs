@@ -48,9 +48,8 @@ impl AvailabilityCache {
                     .await
             })
             .await;
-        let counts = found.map(|(total, held, sold)| {
-            Some(Counts { total: total?, held: held?, sold: sold? })
-        });
+        let counts = found
+            .map(|(total, held, sold)| Some(Counts { total: total?, held: held?, sold: sold? }));
         super::read("availability", counts)
     }
 

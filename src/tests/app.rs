@@ -31,6 +31,7 @@ use crate::domain::{Admission, EventId, EventStatus, HoldTtl, Role};
 use crate::entropy::Entropy;
 use crate::locks::{AnswerCache, AvailabilityCache, Node, RateLimiter, Redlock, RedlockSettings};
 use crate::payments::{PROVIDERS, ProviderSettings};
+use crate::stack::server::ServerSpec;
 use crate::stack::{Stack, StackSpec};
 use crate::storage::audit::{self, Audit};
 use crate::storage::events::{self, Event};
@@ -276,6 +277,21 @@ impl TestApp {
         let (url, server) = serve(&self.desk, &self.setup, &self.stack).await;
         self.servers.push(server);
         url
+    }
+
+    /// Starts a server process of its own on the same stores, with this environment, and says where it is.
+    pub async fn process(&mut self, env: &[(&str, &str)]) -> String {
+        let secret = String::from_utf8(SECRET.to_vec()).unwrap();
+        let ours = [("JWT_SECRET".to_owned(), secret)];
+        let given = env.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+        let server = ServerSpec {
+            name: "server-1".to_owned(),
+            strategy: self.setup.strategy.to_owned(),
+            database_url: self.stack.database_url().to_owned(),
+            redis_urls: self.stack.redis_urls().to_vec(),
+            env: ours.into_iter().chain(given).collect(),
+        };
+        self.stack.start_server(server).await.unwrap().base_url
     }
 
     /// A request with a token for the user, and with a key and a body where they are given.

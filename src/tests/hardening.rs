@@ -14,7 +14,6 @@ use uuid::Uuid;
 use super::app::{LimitSetup, Setup, TestApp, claims, key, token};
 use crate::api::layers::browsers::Browsers;
 use crate::clock;
-use crate::stack::server::ServerSpec;
 use crate::wire;
 
 const EVENTS: &str = "/api/v1/events";
@@ -215,22 +214,10 @@ async fn more_connections_than_allowed_wait_for_their_turn() {
     assert_eq!(read.unwrap().unwrap(), 1);
 }
 
-/// A server process of its own on the test's stores, with this environment.
-async fn process(app: &mut TestApp, env: &[(&str, &str)]) -> String {
-    let server = ServerSpec {
-        name: "server-1".to_owned(),
-        strategy: "row_lock".to_owned(),
-        database_url: app.stack.database_url().to_owned(),
-        redis_urls: app.stack.redis_urls().to_vec(),
-        env: env.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect(),
-    };
-    app.stack.start_server(server).await.unwrap().base_url
-}
-
 #[tokio::test]
 async fn a_log_line_names_its_request_and_nothing_secret_at_any_level() {
     let mut app = TestApp::start(Setup::default()).await;
-    let url = process(&mut app, &[("RUST_LOG", "trace")]).await;
+    let url = app.process(&[("RUST_LOG", "trace")]).await;
     let (email, password) = ("ada.lovelace@example.org", "correct horse battery");
     let client = reqwest::Client::new();
     let post = async |path: &str, body: serde_json::Value| {
@@ -288,7 +275,7 @@ async fn a_served_request_reaches_the_collector_as_part_of_its_callers_trace() {
         ("OTEL_BSP_SCHEDULE_DELAY", "200"),
         ("RUST_LOG", "error"),
     ];
-    let url = process(&mut app, &env).await;
+    let url = app.process(&env).await;
     let trace = "0af7651916cd43dd8448eb211c80319c";
     let request = reqwest::Client::new()
         .get(format!("{url}{EVENTS}/{}", app.event))
@@ -320,7 +307,7 @@ async fn a_collector_that_is_away_hinders_nobody() {
     drop(gone);
     let env =
         [("OTEL_EXPORTER_OTLP_ENDPOINT", collector.as_str()), ("OTEL_BSP_SCHEDULE_DELAY", "50")];
-    let url = process(&mut app, &env).await;
+    let url = app.process(&env).await;
     let client = reqwest::Client::new();
     for _ in 0..20 {
         let request =

@@ -32,6 +32,8 @@ mod accounts;
 mod limits;
 /// Headers, ids, bounds, and what the log keeps to itself.
 mod hardening;
+/// What a server counts, and what its figures mean.
+mod figures;
 /// What can be set is written down.
 mod settings;
 /// One key, one effect.
