@@ -125,7 +125,7 @@ pub const FIGURES: &[Figure] = &[
     ),
     counter(
         "ticketctl_job_rounds_total",
-        "rounds of a background job, by job and result: ok, error",
+        "rounds of a background job, by job (the command that does the same) and result: ok, error",
     ),
     seconds("ticketctl_job_seconds", "time of one round of a background job, by job"),
     gauge(

@@ -20,11 +20,10 @@ mod tests;
 
 use std::process::ExitCode;
 
-use clap::Parser as _;
-
 #[tokio::main]
 async fn main() -> ExitCode {
-    match cli::run(cli::Cli::parse()).await {
+    let cli = cli::parse().unwrap_or_else(|error| error.exit());
+    match cli::run(cli).await {
         Ok(code) => code,
         Err(error) => {
             cli::output::note(format!("error: {error:#}"));

@@ -69,6 +69,10 @@ pub async fn guard(
     if let Some(counted) = counted {
         counted.tell(&mut response);
     }
+    if let Some(caller) = known {
+        // For the log.
+        response.extensions_mut().insert(caller);
+    }
     response
 }
 

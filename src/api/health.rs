@@ -1,6 +1,7 @@
 //! Is it alive, is it ready, what has it counted.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use axum::extract::State;
 use axum::http::{StatusCode, header};
@@ -29,7 +30,12 @@ pub struct Readiness {
     postgres: &'static str,
     /// Each node, `up` or `down`; they may be away.
     redis: BTreeMap<String, &'static str>,
+    /// The payment provider, `up` or `down`; it may be away.
+    payments: &'static str,
 }
+
+/// How long the payment provider may take to answer a probe.
+const PROVIDER_WITHIN: Duration = Duration::from_secs(1);
 
 /// Say whether bookings can be taken, as `/health/ready` does.
 #[utoipa::path(get, path = "/health", tag = "operations", responses(
@@ -38,21 +44,26 @@ pub async fn overall(state: State<App>) -> Response {
     ready(state).await
 }
 
-/// Say whether bookings can be taken, which needs PostgreSQL. Redis is reported and may be away.
+/// Say whether bookings can be taken, which needs PostgreSQL. Redis and the payment provider are reported and may be away:
+/// without the provider seats are still held, and a payment under way is finished by recovery. All servers have the same
+/// provider, so its outage must not take all of them out of service.
 #[utoipa::path(get, path = "/health/ready", tag = "operations", responses(
     (status = 200, description = "They can", body = Readiness), (status = 503, description = "They can't", body = Readiness)))]
 pub async fn ready(State(app): State<App>) -> Response {
-    let postgres = app.desk.storage.ping().await.is_ok();
     let redis = join_all(
         app.nodes
             .iter()
             .map(async |node| (node.name().to_owned(), word(node.ping().await.is_ok()))),
     );
+    let provider = tokio::time::timeout(PROVIDER_WITHIN, app.desk.provider.is_reachable());
+    let (postgres, redis, provider) = tokio::join!(app.desk.storage.ping(), redis, provider);
+    let postgres = postgres.is_ok();
     let body = Readiness {
         ready: postgres,
         strategy: app.desk.strategy.name(),
         postgres: word(postgres),
-        redis: redis.await.into_iter().collect(),
+        redis: redis.into_iter().collect(),
+        payments: word(provider.unwrap_or(false)),
     };
     let status = if postgres { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     (status, axum::Json(body)).into_response()

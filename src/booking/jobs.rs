@@ -21,6 +21,8 @@ pub struct Schedule {
     pub holds: Duration,
     /// Of recovering payments.
     pub payments: Duration,
+    /// Of giving back what was called off.
+    pub refunds: Duration,
     /// Of forgetting answers.
     pub answers: Duration,
 }
@@ -35,7 +37,7 @@ pub fn start(
     let mut jobs = JoinSet::new();
     let (one, two, three, four) =
         (Arc::clone(desk), Arc::clone(desk), Arc::clone(desk), Arc::clone(desk));
-    jobs.spawn(every(schedule.holds, stop.clone(), "expire holds", move || {
+    jobs.spawn(every(schedule.holds, stop.clone(), "expire-holds", move || {
         let desk = Arc::clone(&one);
         async move {
             let expired = expire::expire_holds(&desk.storage, BATCH)
@@ -45,15 +47,15 @@ pub fn start(
             Ok(())
         }
     }));
-    jobs.spawn(every(schedule.payments, stop.clone(), "recover payments", move || {
+    jobs.spawn(every(schedule.payments, stop.clone(), "recover-payments", move || {
         let desk = Arc::clone(&two);
         async move { recover::recover(&desk).await.map(|_| ()).map_err(|error| error.to_string()) }
     }));
-    jobs.spawn(every(schedule.payments, stop.clone(), "refund called off", move || {
+    jobs.spawn(every(schedule.refunds, stop.clone(), "refund-cancelled", move || {
         let desk = Arc::clone(&four);
         async move { refund::called_off(&desk).await.map(|_| ()).map_err(|error| error.to_string()) }
     }));
-    jobs.spawn(every(schedule.answers, stop.clone(), "cleanup idempotency", move || {
+    jobs.spawn(every(schedule.answers, stop.clone(), "cleanup-idempotency", move || {
         let (desk, left_behind) = (Arc::clone(&three), left_behind.clone());
         async move {
             let done = expire::cleanup_idempotency(&desk.storage, BATCH, &left_behind).await;

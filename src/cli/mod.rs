@@ -50,15 +50,21 @@ pub mod completions;
 
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::builder::Resettable;
+use clap::error::{ContextKind, ContextValue, ErrorKind};
+use clap::{Arg, Command as Clap, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
 const EXIT_CODES: &str = "\
 Exit codes:
   0   done; for a chaos run: passed
   1   an invariant broke, or audit found something
+  2   bad arguments, settings or scenario
   3   a chaos run is void or its outcome unknown; stack status: not running
   4   could not run: a component is missing or failed
   99  a chaos run crossed thresholds, and only that";
+
+const ADVICE: &str = "set DATABASE_URL, and JWT_SECRET to serve: `eval \"$(ticketctl stack up)\"` does that for a throwaway stack, \
+    and .env.example lists every setting";
 
 /// A ticket booking server, and the chaos harness that proves it never sells a seat twice.
 #[derive(Debug, Parser)]
@@ -88,6 +94,43 @@ enum Command {
     Completions(completions::Args),
     #[command(hide = true)]
     Guard(guard::Args),
+}
+
+/// What was typed. A variable of the environment that is empty counts as one that is not set: so a copied `.env.example`
+/// means what it says.
+///
+/// # Errors
+/// What was typed is no command, or asks for help.
+pub fn parse() -> Result<Cli, clap::Error> {
+    let matches = without_empty_variables(Cli::command()).try_get_matches();
+    matches.and_then(|matches| Cli::from_arg_matches(&matches)).map_err(with_advice)
+}
+
+fn without_empty_variables(command: Clap) -> Clap {
+    let is_empty =
+        |arg: &Arg| arg.get_env().and_then(std::env::var_os).is_some_and(|value| value.is_empty());
+    command
+        .mut_args(|arg| if is_empty(&arg) { arg.env(Resettable::Reset) } else { arg })
+        .mut_subcommands(without_empty_variables)
+}
+
+/// Where the settings without which nothing works come from.
+fn with_advice(mut error: clap::Error) -> clap::Error {
+    let missing = match error.get(ContextKind::InvalidArg) {
+        Some(ContextValue::Strings(missing))
+            if error.kind() == ErrorKind::MissingRequiredArgument =>
+        {
+            missing
+        }
+        _ => return error,
+    };
+    if missing
+        .iter()
+        .any(|arg| ["--database-url", "--jwt-secret"].iter().any(|name| arg.starts_with(name)))
+    {
+        error.insert(ContextKind::Suggested, ContextValue::StyledStrs(vec![ADVICE.into()]));
+    }
+    error
 }
 
 /// Runs the command.

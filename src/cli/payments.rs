@@ -7,7 +7,7 @@ use anyhow::Context as _;
 use clap::builder::{PossibleValue, PossibleValuesParser};
 
 use super::BadInput;
-use super::shared::positive_duration;
+use super::shared::{http_url, positive_duration};
 use crate::api::render;
 use crate::booking::desk::WhenLocksUnreachable;
 use crate::booking::{Desk, DeskSettings, strategies};
@@ -25,8 +25,8 @@ pub struct PaymentArgs {
           value_parser = PossibleValuesParser::new(PROVIDERS.iter().map(|provider| PossibleValue::new(provider.name).help(provider.summary))))]
     pub provider: String,
     /// Where the provider is, for those that are somewhere.
-    #[arg(long = "payments-url", env = "PAYMENTS_URL", value_name = "URL")]
-    pub url: Option<String>,
+    #[arg(long = "payments-url", env = "PAYMENTS_URL", value_name = "URL", value_parser = http_url)]
+    pub url: Option<reqwest::Url>,
     /// How long a call to the provider may take before its outcome counts as unknown.
     #[arg(long = "payment-timeout", env = "PAYMENT_TIMEOUT", default_value = "5s", value_parser = positive_duration)]
     pub timeout: Duration,
@@ -47,7 +47,10 @@ impl PaymentArgs {
         }
         let entry = PROVIDERS.iter().find(|provider| provider.name == self.provider);
         let entry = entry.context("clap lets only known providers through")?;
-        let settings = ProviderSettings { url: self.url.clone(), timeout: self.timeout };
+        let settings = ProviderSettings {
+            url: self.url.as_ref().map(reqwest::Url::to_string),
+            timeout: self.timeout,
+        };
         Ok(entry.open(&settings).map_err(|error| BadInput(error.to_string()))?)
     }
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use clap::builder::{PossibleValue, PossibleValuesParser};
+use clap::builder::{NonEmptyStringValueParser, PossibleValue, PossibleValuesParser};
 use jsonwebtoken::{DecodingKey, EncodingKey};
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use tokio::net::TcpListener;
@@ -62,16 +62,12 @@ pub struct Args {
           value_parser = PossibleValuesParser::new(strategy_values()))]
     strategy: String,
     /// The database, as postgres://user:password@host:port/name.
-    #[arg(long, env = "DATABASE_URL", hide_env_values = true, value_name = "URL")]
+    #[arg(long, env = "DATABASE_URL", hide_env_values = true, value_name = "URL",
+          value_parser = NonEmptyStringValueParser::new())]
     database_url: String,
     /// Redis nodes, separated by commas: none, or an odd number of independent servers.
-    #[arg(
-        long,
-        env = "REDIS_URLS",
-        hide_env_values = true,
-        value_delimiter = ',',
-        value_name = "URL,…"
-    )]
+    #[arg(long, env = "REDIS_URLS", hide_env_values = true, value_delimiter = ',', value_name = "URL,…",
+          value_parser = NonEmptyStringValueParser::new())]
     redis_urls: Vec<String>,
     /// Secret that access tokens are signed with (HS256), 32 bytes or more.
     #[arg(long, env = "JWT_SECRET", hide_env_values = true, value_name = "SECRET")]
@@ -146,9 +142,15 @@ struct JobArgs {
     /// Between two rounds of recovering payments.
     #[arg(long, env = "RECOVER_EVERY", default_value = "1s", value_parser = positive_duration)]
     recover_every: Duration,
+    /// Between two rounds of giving back what was held or sold of events that were called off.
+    #[arg(long, env = "REFUND_EVERY", default_value = "1s", value_parser = positive_duration)]
+    refund_every: Duration,
     /// Between two rounds of forgetting old answers.
     #[arg(long, env = "CLEANUP_EVERY", default_value = "1m", value_parser = positive_duration)]
     cleanup_every: Duration,
+    /// Between two rounds of forgetting refresh tokens that are over.
+    #[arg(long, env = "TOKEN_CLEANUP_EVERY", default_value = "1m", value_parser = positive_duration)]
+    token_cleanup_every: Duration,
 }
 
 fn strategy_values() -> Vec<PossibleValue> {
@@ -213,7 +215,7 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
     let stop = CancellationToken::new();
     let mut background = jobs::start(&desk, &schedule(&args.jobs), render::left_behind(), &stop);
     background.spawn(keep_metrics_small(metrics, stop.clone()));
-    background.spawn(jobs::every(args.jobs.cleanup_every, stop.clone(), "forget tokens", {
+    background.spawn(jobs::every(args.jobs.token_cleanup_every, stop.clone(), "cleanup-tokens", {
         let storage = storage.clone();
         move || {
             let storage = storage.clone();
@@ -270,6 +272,12 @@ fn check(args: &Args) -> anyhow::Result<()> {
     if args.jwt_secret.len() < JWT_SECRET_BYTES_MIN {
         return refuse(format!(
             "JWT_SECRET must have {JWT_SECRET_BYTES_MIN} bytes or more, try `openssl rand -hex 32`"
+        ));
+    }
+    if args.redis_urls.len() % 2 == 0 && !args.redis_urls.is_empty() {
+        return refuse(format!(
+            "REDIS_URLS names {} nodes, and an even number makes no better majority than one less: name 1, 3 or 5",
+            args.redis_urls.len()
         ));
     }
     if args.strategy == "redlock" && args.redis_urls.is_empty() {
@@ -380,7 +388,12 @@ fn open_accounts(args: &Args, storage: Storage) -> anyhow::Result<Accounts> {
 }
 
 fn schedule(args: &JobArgs) -> Schedule {
-    Schedule { holds: args.expire_every, payments: args.recover_every, answers: args.cleanup_every }
+    Schedule {
+        holds: args.expire_every,
+        payments: args.recover_every,
+        refunds: args.refund_every,
+        answers: args.cleanup_every,
+    }
 }
 
 /// Histograms with buckets from a tenth of a millisecond to ten seconds.

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use anyhow::Context as _;
+use clap::builder::NonEmptyStringValueParser;
 
 use crate::stack::given;
 use crate::storage::{Storage, StorageSettings};
@@ -11,7 +12,8 @@ use crate::storage::{Storage, StorageSettings};
 #[derive(Debug, clap::Args)]
 pub struct Database {
     /// The database, as postgres://user:password@host:port/name.
-    #[arg(long, env = "DATABASE_URL", hide_env_values = true, value_name = "URL")]
+    #[arg(long, env = "DATABASE_URL", hide_env_values = true, value_name = "URL",
+          value_parser = NonEmptyStringValueParser::new())]
     pub database_url: String,
 }
 
@@ -42,9 +44,29 @@ pub fn positive_duration(text: &str) -> Result<Duration, String> {
     if duration.is_zero() { Err("must be longer than 0".to_owned()) } else { Ok(duration) }
 }
 
+/// A URL of HTTP, such as `http://localhost:4318`.
+pub fn http_url(text: &str) -> Result<reqwest::Url, String> {
+    let bad = || "write a URL such as http://localhost:4318".to_owned();
+    let url: reqwest::Url = text.parse().map_err(|_error| bad())?;
+    if matches!(url.scheme(), "http" | "https") { Ok(url) } else { Err(bad()) }
+}
+
 #[cfg(test)]
 mod tests {
-    use super::{masked, positive_duration};
+    use super::{http_url, masked, positive_duration};
+
+    #[test]
+    fn only_urls_of_http_are_taken_as_such() {
+        for (text, fine) in [
+            ("http://localhost:4318", true),
+            ("https://pay.example.org/shop", true),
+            ("", false),
+            ("localhost:4318", false),
+            ("redis://localhost", false),
+        ] {
+            assert_eq!(http_url(text).is_ok(), fine, "{text}");
+        }
+    }
 
     #[test]
     fn a_password_is_never_shown() {

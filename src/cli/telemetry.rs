@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::shared::http_url;
 use anyhow::Context as _;
 use opentelemetry::KeyValue;
 use opentelemetry::trace::TracerProvider as _;
@@ -22,12 +23,16 @@ const FLUSH_WITHIN: Duration = Duration::from_secs(5);
 /// Under what name servers appear in traces.
 const SERVICE: &str = "ticketctl";
 
-/// Where traces go.
+/// What is logged, and where traces go.
 #[derive(Debug, clap::Args)]
 #[command(next_help_heading = "Telemetry")]
 pub struct TelemetryArgs {
+    /// What is logged to stderr, one JSON object a line: a level (error, warn, info, debug, trace), or levels by module such
+    /// as `warn,ticketctl=debug`; `info` has a line for every request but probes.
+    #[arg(long, env = "RUST_LOG", default_value = "info", value_name = "FILTER", value_parser = filter)]
+    log: String,
     /// OpenTelemetry collector that takes traces over HTTP, such as `http://localhost:4318`; none unless set.
-    #[arg(long, env = "OTEL_EXPORTER_OTLP_ENDPOINT", value_name = "URL", value_parser = endpoint)]
+    #[arg(long, env = "OTEL_EXPORTER_OTLP_ENDPOINT", value_name = "URL", value_parser = http_url)]
     otlp_endpoint: Option<reqwest::Url>,
 }
 
@@ -39,8 +44,7 @@ pub struct Telemetry {
 }
 
 impl TelemetryArgs {
-    /// Starts logging, and exporting where there is somewhere to. `RUST_LOG` sets what is logged; what is exported does
-    /// not depend on it.
+    /// Starts logging, and exporting where there is somewhere to. What is exported does not depend on what is logged.
     pub async fn start(&self, instance: &str) -> anyhow::Result<Telemetry> {
         let traces = match &self.otlp_endpoint {
             Some(endpoint) => {
@@ -54,9 +58,12 @@ impl TelemetryArgs {
             }
             None => None,
         };
-        let filter =
-            EnvFilter::try_from_default_env().unwrap_or_else(|_unset| EnvFilter::new("info"));
-        let log = fmt::layer().json().with_writer(std::io::stderr).with_filter(filter);
+        // Written at once, one call a line: a queue in between would lose lines, and just when there is most to tell.
+        let log = fmt::layer()
+            .json()
+            .with_span_list(false)
+            .with_writer(std::io::stderr)
+            .with_filter(EnvFilter::try_new(&self.log)?);
         let export = traces.as_ref().map(|traces| {
             // Ours only: what the exporter itself logs would be exported, and so on.
             let ours = Targets::new().with_target(SERVICE, LevelFilter::INFO);
@@ -101,8 +108,8 @@ fn traces_url(endpoint: &reqwest::Url) -> String {
     format!("{}/v1/traces", endpoint.as_str().trim_end_matches('/'))
 }
 
-fn endpoint(text: &str) -> Result<reqwest::Url, String> {
-    let bad = || "write a URL such as http://localhost:4318".to_owned();
-    let url: reqwest::Url = text.parse().map_err(|_error| bad())?;
-    if matches!(url.scheme(), "http" | "https") { Ok(url) } else { Err(bad()) }
+fn filter(text: &str) -> Result<String, String> {
+    EnvFilter::try_new(text)
+        .map(|_fine| text.to_owned())
+        .map_err(|error| format!("{error}; write a level such as info, or warn,ticketctl=debug"))
 }

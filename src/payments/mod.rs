@@ -13,6 +13,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use uuid::Uuid;
 
 use crate::domain::{Cents, PaymentId};
 use timed::Timed;
@@ -26,6 +27,11 @@ pub trait PaymentProvider: Send + Sync {
     async fn refund(&self, payment: PaymentId) -> RefundOutcome;
     /// Says what became of a charge.
     async fn look_up(&self, payment: PaymentId) -> LookUpOutcome;
+
+    /// Whether it answers at all: asks after a payment that there never was.
+    async fn is_reachable(&self) -> bool {
+        !matches!(self.look_up(PaymentId(Uuid::nil())).await, LookUpOutcome::Unknown(_))
+    }
 }
 
 /// What came of a charge.

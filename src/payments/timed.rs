@@ -36,4 +36,9 @@ impl PaymentProvider for Timed {
         })
         .await
     }
+
+    /// Not timed: what probes ask would hide what buyers wait for.
+    async fn is_reachable(&self) -> bool {
+        self.0.is_reachable().await
+    }
 }

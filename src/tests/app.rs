@@ -480,12 +480,7 @@ async fn open_desk(setup: &Setup, stack: &Stack, storage: Storage) -> Desk {
     if strategy.is_unsafe() {
         guard_index::drop(&mut storage.connection().await.unwrap()).await.unwrap();
     }
-    let nodes: Arc<[Node]> = stack
-        .redis_urls()
-        .iter()
-        .enumerate()
-        .map(|(n, url)| Node::open(&format!("redis-{}", n + 1), url).unwrap())
-        .collect();
+    let nodes = open_nodes(stack);
     let provider = PROVIDERS.iter().find(|provider| provider.name == "simulator").unwrap();
     let provider_settings = ProviderSettings {
         url: Some(format!("{}/test", stack.payments().url())),
@@ -512,6 +507,11 @@ async fn open_desk(setup: &Setup, stack: &Stack, storage: Storage) -> Desk {
             recovery_idle: setup.recovery_idle,
         },
     }
+}
+
+fn open_nodes(stack: &Stack) -> Arc<[Node]> {
+    let numbered = stack.redis_urls().iter().enumerate();
+    numbered.map(|(n, url)| Node::open(&format!("redis-{}", n + 1), url).unwrap()).collect()
 }
 
 fn open_accounts(storage: Storage) -> Accounts {
@@ -549,7 +549,7 @@ async fn serve(desk: &Arc<Desk>, setup: &Setup, stack: &Stack) -> (String, JoinS
         accounts: Arc::new(open_accounts(desk.storage.clone())),
         limits: Arc::new(open_limits(&setup.limits, stack)),
         browsers: Arc::new(setup.browsers.clone()),
-        nodes: Arc::from([]),
+        nodes: open_nodes(stack),
         token_key: Arc::new(DecodingKey::from_secret(SECRET)),
         hold_ttl: HoldTtl::from_seconds(60).unwrap(),
         request_timeout: Duration::from_secs(5),

@@ -69,7 +69,7 @@ async fn every_series_of_a_server_says_what_it_is() {
     let held = app.held(user, &app.seats[1..2]).await;
     app.cancel(user, held.id).await;
     app.availability().await;
-    until_at_least(&app, "ticketctl_job_rounds_total", &[("job", "expire holds")], 1.0).await;
+    until_at_least(&app, "ticketctl_job_rounds_total", &[("job", "expire-holds")], 1.0).await;
     let text = exposed(&app).await;
     let said = |what: &str| -> BTreeSet<String> {
         let lines = text.lines().filter_map(|line| line.strip_prefix(what));
@@ -225,7 +225,7 @@ async fn leases_and_cache_reads_show_whether_redis_answered() {
 #[tokio::test]
 async fn jobs_show_their_rounds_failures_and_last_success() {
     let app = start(Setup::default(), &[("EXPIRE_EVERY", "50ms"), ("POOL_SIZE", "2")]).await;
-    let job = ("job", "expire holds");
+    let job = ("job", "expire-holds");
     let rounds = "ticketctl_job_rounds_total";
     until_at_least(&app, rounds, &[job, ("result", "ok")], 2.0).await;
     assert!(figure(&app, "ticketctl_job_seconds_count", &[job]).await >= 2.0);

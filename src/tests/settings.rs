@@ -14,9 +14,6 @@ const HEAD: &str = "\
 # Every setting of `ticketctl serve` by environment variable, with its default. Each has a flag, too: see
 # `ticketctl serve --help`. What is commented out has no default; DATABASE_URL and JWT_SECRET have to be given.
 # Use it with: set -a; . ./.env; set +a; ticketctl serve
-
-# What is logged, as in tracing-subscriber's EnvFilter.
-RUST_LOG=info
 ";
 
 /// The file as it has to be.

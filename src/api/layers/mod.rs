@@ -16,10 +16,11 @@ use axum::response::{IntoResponse as _, Response};
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::compression::CompressionLayer;
 use tower_http::compression::predicate::Predicate;
-use tracing::Instrument as _;
+use tracing::{Instrument as _, field};
 
 use super::App;
 use super::error::ApiError;
+use super::guard::Caller;
 use crate::clock;
 
 /// Smaller answers fit into one packet anyway.
@@ -55,6 +56,7 @@ impl Predicate for OfWorthwhileSize {
         size.is_some_and(|size| (COMPRESSED_BYTES_MIN..=COMPRESSED_BYTES_MAX).contains(&size))
     }
 }
+
 /// Answers 503 when a request takes too long. Writes go on behind it, to their end.
 async fn deadline(State(app): State<App>, request: Request, next: Next) -> Response {
     match tokio::time::timeout(app.request_timeout, next.run(request)).await {
@@ -65,7 +67,10 @@ async fn deadline(State(app): State<App>, request: Request, next: Next) -> Respo
     }
 }
 
-/// Counts and times every request by its route, never by its path, which would make a series of every id.
+/// Routes that are asked again and again by machines, and say nothing about customers.
+const PROBES: [&str; 4] = ["/health", "/health/live", "/health/ready", "/metrics"];
+
+/// Counts, times and logs every request by its route, never by its path, which would make a series of every id.
 async fn counted(request: Request, next: Next) -> Response {
     let began = clock::monotonic();
     let route =
@@ -81,7 +86,14 @@ async fn counted(request: Request, next: Next) -> Response {
         "method" => method.clone(), "route" => route.clone(), "status" => status.to_string()
     )
     .increment(1);
-    tracing::debug!(method, route, status, seconds, "answered");
+    let user = response.extensions().get::<Caller>().map(|caller| field::display(caller.user.0));
+    let ms = (seconds * 1e6).round() / 1e3;
+    // The span around says which request, by method, route and id.
+    if PROBES.contains(&route.as_str()) {
+        tracing::debug!(status, ms, user, "answered");
+    } else {
+        tracing::info!(status, ms, user, "answered");
+    }
     response
 }
 
