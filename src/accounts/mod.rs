@@ -25,7 +25,9 @@ use crate::storage::{Storage, StorageError};
 use crate::wire::Tokens;
 
 /// Tokens forgotten in one statement.
-const BATCH: i64 = 500;
+pub const BATCH: u32 = 500;
+/// Batches of one round at most, so that a round ends.
+const BATCHES_MAX: u32 = 1000;
 
 /// Everything that signing in needs. Shared by all requests of a server.
 pub struct Accounts {
@@ -138,10 +140,29 @@ impl Accounts {
     }
 }
 
-/// Forgets tokens that are over, and families that have none left. Safe on any number of servers at once.
-pub async fn forget_expired(storage: &Storage) -> Result<u64, StorageError> {
+/// Forgets tokens that are over, and families that have none left, `batch` at a time, until none is left; returns how many
+/// tokens that were. Safe on any number of servers at once.
+pub async fn forget_expired(storage: &Storage, batch: u32) -> Result<u64, StorageError> {
+    let mut forgotten = 0;
+    let limit = i64::from(batch);
+    for _ in 0..BATCHES_MAX {
+        let (tokens, families) = storage
+            .statement("forget tokens", async |mut connection| {
+                let tokens = accounts::delete_expired(&mut connection, limit).await?;
+                let families = accounts::delete_empty_families(&mut connection, limit).await?;
+                Ok::<_, StorageError>((tokens, families))
+            })
+            .await?;
+        forgotten += tokens;
+        if tokens.max(families) < u64::from(batch) {
+            break;
+        }
+    }
+    Ok(forgotten)
+}
+
+/// Tokens that are over.
+pub async fn count_expired(storage: &Storage) -> Result<u64, StorageError> {
     let mut connection = storage.connection().await?;
-    let tokens = accounts::delete_expired(&mut connection, BATCH).await?;
-    accounts::delete_empty_families(&mut connection, BATCH).await?;
-    Ok(tokens)
+    accounts::count_expired(&mut connection).await
 }

@@ -2,12 +2,14 @@
 //! nobody worked for a while. Safe on any number of instances: a payment is taken on by one of them at a time, and every
 //! step is conditional.
 
+use std::time::Duration;
+
 use super::{BookingError, Desk, confirm};
 use crate::domain::Refusal;
 use crate::domain::ReservationState;
 use crate::payments::{ChargeOutcome, LookUpOutcome};
 use crate::storage::payments::{self, Payment, Step};
-use crate::storage::reservations;
+use crate::storage::{Storage, StorageError, reservations};
 
 /// Payments taken on at once.
 const BATCH: i64 = 50;
@@ -44,11 +46,10 @@ pub async fn recover(desk: &Desk) -> Result<Recovered, BookingError> {
     Ok(round)
 }
 
-/// Payments that a round would take on, or another instance has taken on.
-pub async fn count_unfinished(desk: &Desk) -> Result<u64, BookingError> {
-    let idle_seconds = desk.settings.recovery_idle.as_secs_f64();
-    let mut connection = desk.storage.connection().await?;
-    Ok(payments::count_unfinished(&mut connection, idle_seconds).await?)
+/// Payments that a round would take on, or another instance has taken on: nobody worked on them for `idle`.
+pub async fn count_unfinished(storage: &Storage, idle: Duration) -> Result<u64, StorageError> {
+    let mut connection = storage.connection().await?;
+    payments::count_unfinished(&mut connection, idle.as_secs_f64()).await
 }
 
 async fn resume(desk: &Desk, payment: &Payment) -> Result<(), BookingError> {

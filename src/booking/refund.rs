@@ -7,7 +7,7 @@ use crate::domain::{
 };
 use crate::payments::RefundOutcome;
 use crate::storage::bookings::{self, By, UsedTickets};
-use crate::storage::{events, payments, reservations, tickets};
+use crate::storage::{Storage, StorageError, events, payments, reservations, tickets};
 
 /// Rows looked at in one go.
 const BATCH: i64 = 100;
@@ -100,8 +100,8 @@ pub struct GivenBack {
 }
 
 /// What [`called_off`] would give back now.
-pub async fn count_called_off(desk: &Desk) -> Result<GivenBack, BookingError> {
-    let mut connection = desk.storage.connection().await?;
+pub async fn count_called_off(storage: &Storage) -> Result<GivenBack, StorageError> {
+    let mut connection = storage.connection().await?;
     let (bookings, holds) = bookings::count_called_off(&mut connection).await?;
     Ok(GivenBack { bookings, holds })
 }

@@ -11,6 +11,8 @@ use crate::storage::seeding::NewSeat;
 
 /// Longest name of a section or a row, in characters.
 const NAME_LENGTH_MAX: usize = 200;
+/// The header.
+const COLUMNS: [&str; 4] = ["section", "row", "number", "price"];
 /// Seats of one map at most.
 pub const SEATS_MAX: usize = 200_000;
 
@@ -40,6 +42,7 @@ pub fn read(map: impl io::Read) -> Result<Vec<NewSeat>, SeatMapError> {
     let mut seen = HashMap::new();
     let mut record = csv::StringRecord::new();
     let headers = reader.headers().map_err(|error| of_csv(&error))?.clone();
+    check_header(&headers)?;
     while reader.read_record(&mut record).map_err(|error| of_csv(&error))? {
         let line = record.position().map_or(1, csv::Position::line);
         let refuse = |reason: String| SeatMapError { line, reason };
@@ -61,6 +64,19 @@ pub fn read(map: impl io::Read) -> Result<Vec<NewSeat>, SeatMapError> {
         return Err(SeatMapError { line: 1, reason: "the seat map has no seats".to_owned() });
     }
     Ok(seats)
+}
+
+/// The columns may stand in any order.
+fn check_header(headers: &csv::StringRecord) -> Result<(), SeatMapError> {
+    let has_all = COLUMNS.iter().all(|column| headers.iter().any(|header| header == *column));
+    // A file without any line has no seats, which is said later.
+    if headers.is_empty() || (has_all && headers.len() == COLUMNS.len()) {
+        return Ok(());
+    }
+    let found: String = headers.iter().collect::<Vec<_>>().join(",").chars().take(80).collect();
+    let wanted = COLUMNS.join(",");
+    let reason = format!("the header is {found:?}, write {wanted}, separated by commas");
+    Err(SeatMapError { line: 1, reason })
 }
 
 fn new_seat(place: Place) -> Result<NewSeat, String> {
@@ -138,6 +154,15 @@ mod tests {
     }
 
     #[test]
+    fn columns_may_stand_in_any_order() {
+        let seats = read("price,number,row,section\n45.50,7,1,A\n".as_bytes()).unwrap();
+        assert_eq!(
+            (seats[0].section.as_str(), seats[0].number, seats[0].price_cents),
+            ("A", 7, 4550)
+        );
+    }
+
+    #[test]
     fn a_refused_map_names_its_line() {
         let refused = |map: &str| read(map.as_bytes()).unwrap_err().to_string();
         let head = "section,row,number,price\n";
@@ -151,6 +176,19 @@ mod tests {
         assert!(refused(&format!("{head}A\u{7},1,1,5\n")).starts_with("line 2: section must be"));
         assert_eq!(refused(head), "line 1: the seat map has no seats");
         assert_eq!(refused(""), "line 1: the seat map has no seats");
+        for wrong in [
+            "section;row;number;price\nA;1;1;5\n",
+            "section,row,number\nA,1,1\n",
+            "section,row,number,price,colour\nA,1,1,5,red\n",
+            "A,1,1,5\nA,1,2,5\n",
+        ] {
+            let said = refused(wrong);
+            assert!(said.starts_with("line 1: the header is \""), "{said}");
+            assert!(
+                said.ends_with("write section,row,number,price, separated by commas"),
+                "{said}"
+            );
+        }
         let bytes = [head.as_bytes(), b"\xff,1,1,5\n"].concat();
         assert!(read(&bytes[..]).unwrap_err().to_string().contains("UTF-8"));
     }

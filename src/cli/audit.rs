@@ -31,9 +31,7 @@ pub struct Args {
 /// Examines the database.
 pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
     let storage = args.database.open().await?;
-    let found = audit::examine(&storage)
-        .await
-        .context("the database could not be examined, is it migrated?")?;
+    let found = audit::examine(&storage).await.context("the database could not be examined")?;
     if args.json {
         output::json(&found)?;
     } else {

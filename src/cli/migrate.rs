@@ -36,7 +36,7 @@ struct Report {
 
 /// Migrates, or says what is missing.
 pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
-    let storage = args.database.open().await?;
+    let storage = args.database.open_bare().await?;
     let done = if args.dry_run {
         migrations::lacking(&storage).await
     } else {

@@ -29,6 +29,8 @@ pub mod seed;
 pub mod expire_holds;
 /// Answers past their keep.
 pub mod cleanup_idempotency;
+/// Refresh tokens that are over.
+pub mod cleanup_tokens;
 /// Payments that were left behind.
 pub mod recover_payments;
 /// Events that were called off.
@@ -84,6 +86,7 @@ enum Command {
     Seed(seed::Args),
     ExpireHolds(expire_holds::Args),
     CleanupIdempotency(cleanup_idempotency::Args),
+    CleanupTokens(cleanup_tokens::Args),
     RecoverPayments(recover_payments::Args),
     RefundCancelled(refund_cancelled::Args),
     Audit(audit::Args),
@@ -143,6 +146,7 @@ pub async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Seed(args) => seed::run(args).await,
         Command::ExpireHolds(args) => expire_holds::run(args).await,
         Command::CleanupIdempotency(args) => cleanup_idempotency::run(args).await,
+        Command::CleanupTokens(args) => cleanup_tokens::run(args).await,
         Command::RecoverPayments(args) => recover_payments::run(args).await,
         Command::RefundCancelled(args) => refund_cancelled::run(args).await,
         Command::Audit(args) => audit::run(args).await,

@@ -12,7 +12,8 @@ use crate::booking::recover::{self, Recovered};
 
 const EXAMPLES: &str = "\
 Examples:
-  ticketctl recover-payments --payments simulator --payments-url http://127.0.0.1:9000/local --dry-run
+  ticketctl recover-payments --dry-run         needs no provider
+  ticketctl recover-payments --payments simulator --payments-url http://127.0.0.1:9000/local
   ticketctl recover-payments --every 30s
 
 Servers do the same by themselves; running it beside them, on any number of machines, is safe.";
@@ -38,10 +39,12 @@ struct Report {
 pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
     let json = args.repeat.json;
     repeat::run(&args.repeat, async |storage, round| {
-        let desk = args.payments.desk(storage)?;
         let Recovered { ended, open } = match round {
-            Round::Change(_) => recover::recover(&desk).await?,
-            Round::Count => Recovered { ended: 0, open: recover::count_unfinished(&desk).await? },
+            Round::Change(_) => recover::recover(&args.payments.desk(storage)?).await?,
+            Round::Count => {
+                let open = recover::count_unfinished(&storage, args.payments.recovery_idle).await?;
+                Recovered { ended: 0, open }
+            }
         };
         let dry_run = round == Round::Count;
         if json {

@@ -12,7 +12,7 @@ use crate::booking::refund::{self, GivenBack};
 const EXAMPLES: &str = "\
 Examples:
   ticketctl refund-cancelled --payments simulator --payments-url http://127.0.0.1:9000/local
-  ticketctl refund-cancelled --dry-run --json
+  ticketctl refund-cancelled --dry-run --json         needs no provider
 
 Servers do the same by themselves; running it beside them, on any number of machines, is safe.";
 
@@ -37,10 +37,9 @@ struct Report {
 pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
     let json = args.repeat.json;
     repeat::run(&args.repeat, async |storage, round| {
-        let desk = args.payments.desk(storage)?;
         let GivenBack { bookings, holds } = match round {
-            Round::Change(_) => refund::called_off(&desk).await?,
-            Round::Count => refund::count_called_off(&desk).await?,
+            Round::Change(_) => refund::called_off(&args.payments.desk(storage)?).await?,
+            Round::Count => refund::count_called_off(&storage).await?,
         };
         let dry_run = round == Round::Count;
         if json {

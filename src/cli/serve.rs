@@ -19,7 +19,7 @@ use super::BadInput;
 use super::browsers::BrowserArgs;
 use super::limits::LimitArgs;
 use super::payments::PaymentArgs;
-use super::shared::{masked, positive_duration};
+use super::shared::{check_schema, masked, positive_duration};
 use super::telemetry::TelemetryArgs;
 use crate::accounts::{self, Accounts, Passwords, TokenTtls, password};
 use crate::api::{self, App, listen, render};
@@ -220,7 +220,7 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
         move || {
             let storage = storage.clone();
             async move {
-                let done = accounts::forget_expired(&storage).await;
+                let done = accounts::forget_expired(&storage, accounts::BATCH).await;
                 done.map(|_| ()).map_err(|error| error.to_string())
             }
         }
@@ -311,10 +311,7 @@ async fn check_database(
         migrations::lacking(storage).await
     };
     match lacking {
-        Ok(missing) if !missing.is_empty() => {
-            anyhow::bail!("the schema lacks {}, run `ticketctl migrate`", missing.join(", "))
-        }
-        Ok(_) => {}
+        Ok(missing) => check_schema(&missing)?,
         Err(error) if strategy.is_unsafe() => {
             return Err(error)
                 .with_context(|| format!("can't reach {}", masked(&args.database_url)));

@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use anyhow::Context as _;
+use anyhow::{Context as _, bail};
 use clap::builder::NonEmptyStringValueParser;
 
 use crate::stack::given;
-use crate::storage::{Storage, StorageSettings};
+use crate::storage::{Storage, StorageSettings, migrations};
 
 /// Which database.
 #[derive(Debug, clap::Args)]
@@ -18,8 +18,15 @@ pub struct Database {
 }
 
 impl Database {
-    /// Opens the database for an operator's command, and makes sure that it answers.
+    /// Opens the database for an operator's command, and makes sure that it answers and has our schema.
     pub async fn open(&self) -> anyhow::Result<Storage> {
+        let storage = self.open_bare().await?;
+        check_schema(&migrations::pending(&storage).await?)?;
+        Ok(storage)
+    }
+
+    /// Opens the database whatever its schema is.
+    pub async fn open_bare(&self) -> anyhow::Result<Storage> {
         let storage = Storage::open(&StorageSettings::for_command(&self.database_url))
             .context("DATABASE_URL is not a PostgreSQL URL")?;
         storage.ping().await.with_context(|| {
@@ -30,6 +37,14 @@ impl Database {
         })?;
         Ok(storage)
     }
+}
+
+/// Refuses a database that lacks migrations.
+pub fn check_schema(missing: &[String]) -> anyhow::Result<()> {
+    if missing.is_empty() {
+        return Ok(());
+    }
+    bail!("the schema lacks {}, run `ticketctl migrate`", missing.join(", "))
 }
 
 /// The URL as it may be shown: without its password and its query.

@@ -172,6 +172,16 @@ pub async fn delete_expired(
     Ok(done.rows_affected())
 }
 
+/// Tokens that are over.
+pub async fn count_expired(connection: &mut PgConnection) -> Result<u64, StorageError> {
+    let count = sqlx::query_scalar!(
+        r#"select count(*) as "count!" from refresh_tokens where expires_at <= now()"#
+    )
+    .fetch_one(connection)
+    .await?;
+    Ok(u64::try_from(count).unwrap_or_default())
+}
+
 /// Forgets at most `limit` families of which no token is left.
 pub async fn delete_empty_families(
     connection: &mut PgConnection,

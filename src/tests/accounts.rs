@@ -212,7 +212,7 @@ async fn tokens_that_are_over_are_forgotten_with_their_families() {
     let old = logged_in(&app).await;
     app.sql("update refresh_tokens set expires_at = now() - interval '1 second'").await;
     let new: wire::Tokens = login(&app, EMAIL, PASSWORD).await.data();
-    assert_eq!(crate::accounts::forget_expired(&app.desk.storage).await.unwrap(), 1);
+    assert_eq!(crate::accounts::forget_expired(&app.desk.storage, 500).await.unwrap(), 1);
     let mut connection = app.desk.storage.connection().await.unwrap();
     let families: i64 = sqlx::query_scalar("select count(*) from token_families")
         .fetch_one(&mut *connection)

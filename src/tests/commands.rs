@@ -2,26 +2,35 @@
 
 use std::time::Duration;
 
-use reqwest::StatusCode;
+use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 use tokio::process::Command;
 use uuid::Uuid;
 
-use super::app::{Setup, TestApp, key};
+use super::app::{Setup, TestApp, exe, key};
 use crate::stack::payments::PaymentBehaviour;
 use crate::wire::ChargeState;
 
 /// Runs a command on the app's stores; its exit code, what it printed, and what it said.
 pub async fn run(app: &TestApp, args: &[&str]) -> (Option<i32>, String, String) {
-    let exe = std::env::current_exe().unwrap().parent().unwrap().with_file_name("ticketctl");
-    let output = Command::new(exe)
-        .args(args)
-        .env("DATABASE_URL", app.stack.database_url())
-        .env("PAYMENTS", "simulator")
-        .env("PAYMENTS_URL", format!("{}/test", app.stack.payments().url()))
-        .env("PAYMENT_TIMEOUT", "1s")
-        .env("RECOVERY_IDLE", "1100ms")
-        .output();
+    let provider = format!("{}/test", app.stack.payments().url());
+    let env = [
+        ("DATABASE_URL", app.stack.database_url()),
+        ("PAYMENTS", "simulator"),
+        ("PAYMENTS_URL", &provider),
+        ("PAYMENT_TIMEOUT", "1s"),
+        ("RECOVERY_IDLE", "1100ms"),
+    ];
+    run_with(&env, args).await
+}
+
+/// Runs a command with this environment.
+async fn run_with(env: &[(&str, &str)], args: &[&str]) -> (Option<i32>, String, String) {
+    let mut command = Command::new(exe());
+    for name in ["DATABASE_URL", "PAYMENTS", "PAYMENTS_URL", "PAYMENT_TIMEOUT", "RECOVERY_IDLE"] {
+        command.env_remove(name);
+    }
+    let output = command.args(args).envs(env.iter().copied()).output();
     let output = tokio::time::timeout(Duration::from_secs(20), output).await.unwrap().unwrap();
     let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
     (output.status.code(), text(output.stdout), text(output.stderr))
@@ -72,4 +81,71 @@ async fn an_event_called_off_is_given_back_by_the_command() {
     );
     assert_eq!(app.stack.payments().ledger()[0].state, ChargeState::Refunded);
     app.clean_audit().await;
+}
+
+#[tokio::test]
+async fn a_dry_run_needs_no_payment_provider() {
+    let app = TestApp::start(Setup::default()).await;
+    let env = [("DATABASE_URL", app.stack.database_url())];
+    for command in ["recover-payments", "refund-cancelled"] {
+        let (code, printed, said) = run_with(&env, &[command, "--dry-run", "--json"]).await;
+        assert_eq!((code, &report(&printed)["dry_run"]), (Some(0), &json!(true)), "{said}");
+        let (code, _, said) = run_with(&env, &[command]).await;
+        assert_eq!(code, Some(2), "the mock's ledger is somewhere else: {said}");
+        assert!(said.contains("--payments"), "{said}");
+    }
+}
+
+#[tokio::test]
+async fn refresh_tokens_that_are_over_are_forgotten_by_the_command_and_no_others() {
+    let app = TestApp::start(Setup::default()).await;
+    let credentials = json!({"email": "ada@example.org", "password": "correct horse battery"});
+    for path in ["register", "login", "login", "login"] {
+        let path = format!("/api/v1/auth/{path}");
+        let got = app.call(Method::POST, &path).json(&credentials).send().await;
+        assert!(got.status.is_success(), "{}", got.body);
+    }
+    app.sql(
+        "update refresh_tokens set expires_at = now() - interval '1 second' where token_sha256 in
+         (select token_sha256 from refresh_tokens order by token_sha256 limit 2)",
+    )
+    .await;
+    let (code, printed, said) = run(&app, &["cleanup-tokens", "--dry-run", "--json"]).await;
+    let expected = json!({"tokens": 2, "dry_run": true});
+    assert_eq!((code, report(&printed)), (Some(0), expected), "{said}");
+    let (code, printed, said) = run(&app, &["cleanup-tokens", "--batch", "1"]).await;
+    assert_eq!((code, printed.as_str()), (Some(0), "2 refresh tokens forgotten\n"), "{said}");
+    let (_, printed, _) = run(&app, &["cleanup-tokens", "--json"]).await;
+    assert_eq!(report(&printed), json!({"tokens": 0, "dry_run": false}));
+}
+
+#[tokio::test]
+async fn before_migrating_every_command_says_so_in_one_line() {
+    let app = TestApp::start(Setup::default()).await;
+    app.sql("create database bare").await;
+    let bare = app.stack.database_url().rsplit_once('/').unwrap().0.to_owned() + "/bare";
+    let secret = "a secret of more than thirty-two bytes";
+    let env = [("DATABASE_URL", bare.as_str()), ("JWT_SECRET", secret), ("BIND", "127.0.0.1:0")];
+    for args in [
+        &["serve", "--log", "error"][..],
+        &["audit"],
+        &["seed", "--events", "1", "--seats", "5"],
+        &["user", "create", "--email", "ada@example.org", "--role", "admin"],
+        &["user", "set-role", "--email", "ada@example.org", "--role", "admin"],
+        &["expire-holds"],
+        &["cleanup-idempotency"],
+        &["cleanup-tokens", "--dry-run"],
+        &["recover-payments", "--dry-run"],
+        &["refund-cancelled", "--dry-run"],
+    ] {
+        let (code, printed, said) = run_with(&env, args).await;
+        assert_eq!((code, printed.as_str()), (Some(4), ""), "{args:?}: {said}");
+        assert_eq!(said.lines().count(), 1, "{args:?}: {said}");
+        assert!(said.starts_with("error: the schema lacks 0001 "), "{args:?}: {said}");
+        assert!(said.trim_end().ends_with("run `ticketctl migrate`"), "{args:?}: {said}");
+    }
+    let (code, _, said) = run_with(&env, &["migrate"]).await;
+    assert_eq!(code, Some(0), "{said}");
+    let (code, _, said) = run_with(&env, &["audit"]).await;
+    assert_eq!(code, Some(0), "{said}");
 }

@@ -153,7 +153,7 @@ async fn an_event_that_makes_no_sense_is_refused_with_the_field() {
     for (map, says) in [
         ("section,row,number,price\nA,1,1,free\n", "line 2"),
         ("section,row,number,price\nA,1,1,5\nA,1,1,5\n", "line 3"),
-        ("a,b\n1,2\n", "line 2"),
+        ("section;row;number;price\nA;1;1;5\n", "line 1: the header is"),
         ("", "no seats"),
     ] {
         let got = upload(&app, &event, organizer, 1, map).send().await;

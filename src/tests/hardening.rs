@@ -248,6 +248,39 @@ async fn a_log_line_names_its_request_and_nothing_secret_at_any_level() {
     }
 }
 
+#[tokio::test]
+async fn every_request_but_a_probe_is_one_line_of_the_log() {
+    let mut app = TestApp::start(Setup::default()).await;
+    app.url = app.process(&[]).await;
+    let user = Uuid::new_v4();
+    for (path, id) in [(EVENTS, "one"), ("/api/v1/bookings", "two"), ("/nothing", "three")] {
+        app.call(Method::GET, path).user(user).header("x-request-id", id).send().await;
+    }
+    for path in ["/health", "/health/live", "/health/ready", "/metrics"] {
+        app.call(Method::GET, path).header("x-request-id", "probe").send().await;
+    }
+    let log = fs::read_to_string(app.stack.logs_dir().join("server-1.log")).unwrap();
+    let lines = log.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap());
+    let answered: Vec<_> = lines.filter(|line| line["fields"]["message"] == "answered").collect();
+    let said: Vec<_> = answered
+        .iter()
+        .map(|line| {
+            let (span, fields) = (&line["span"], &line["fields"]);
+            assert!(fields["ms"].as_f64().is_some_and(|ms| ms > 0.0), "{line}");
+            assert_eq!((&line["level"], &span["method"]), (&json!("INFO"), &json!("GET")));
+            (&span["request_id"], &span["route"], &fields["status"], &fields["user"])
+        })
+        .collect();
+    let (user, nobody) = (json!(user), serde_json::Value::Null);
+    let expected = [
+        (&json!("one"), &json!(EVENTS), &json!(200), &user),
+        (&json!("two"), &json!("/api/v1/bookings"), &json!(200), &user),
+        // What has no route asks nobody who they are.
+        (&json!("three"), &json!("none"), &json!(404), &nobody),
+    ];
+    assert_eq!(said, expected);
+}
+
 /// Takes one trace export over HTTP and returns its head and body.
 async fn collect(listener: &tokio::net::TcpListener) -> (String, Vec<u8>) {
     let (mut stream, _peer) = listener.accept().await.unwrap();

@@ -32,6 +32,8 @@ mod accounts;
 mod limits;
 /// Headers, ids, bounds, and what the log keeps to itself.
 mod hardening;
+/// What probes are told.
+mod health;
 /// What a server counts, and what its figures mean.
 mod figures;
 /// What can be set is written down.

@@ -177,9 +177,7 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
     let mut events = Vec::with_capacity(seeds.len());
     for seed in &seeds {
         let seeded = put_in(&storage, seed, &progress).await;
-        events.push(seeded.with_context(|| {
-            format!("event {} could not be seeded, is the database migrated?", seed.slug)
-        })?);
+        events.push(seeded.with_context(|| format!("event {} could not be seeded", seed.slug))?);
     }
     progress.finish_and_clear();
     let seats_added = events.iter().map(|event| event.seats_added).sum();

@@ -29,6 +29,8 @@ type SharedState = Arc<Mutex<State>>;
 
 const CONNECTIONS_MAX: usize = 1024;
 const BODY_BYTES_MAX: usize = 16 * 1024;
+/// The payment method that is always declined, as by the server's own mock.
+const DECLINED_METHOD: &str = "declined";
 /// How long a trapped charge keeps its caller waiting.
 const WITHHOLD_FOR: Duration = Duration::from_secs(30);
 /// How long to wait after a failed accept, which mostly means that file descriptors ran out.
@@ -116,6 +118,7 @@ fn decide(state: &Mutex<State>, server: &str, request: &ChargeRequest) -> Decisi
     let mut state = lock(state);
     let State { ledger, behaviour, random, traps } = &mut *state;
     let (is_declined, is_reply_lost) = behaviour.draw(random);
+    let is_declined = is_declined || request.payment_method == DECLINED_METHOD;
     let charge = match ledger.charge(request, is_declined) {
         Charged::Conflict => return Decision::Conflict,
         Charged::Again(charge) => return Decision::Answer(charge),

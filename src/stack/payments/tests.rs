@@ -102,6 +102,16 @@ async fn a_lost_reply_took_the_money_and_closes_the_connection() {
 }
 
 #[tokio::test]
+async fn the_payment_method_declined_is_declined_and_takes_nothing() {
+    let simulator = start(PaymentBehaviour::default()).await;
+    let body = ChargeRequest { payment_method: "declined".to_owned(), ..request(PAYMENT, 500) };
+    let url = format!("{}/server-1/charges", simulator.url());
+    let answer = client().post(url).json(&body).send().await.unwrap();
+    assert_eq!(answer.status(), StatusCode::PAYMENT_REQUIRED);
+    assert_eq!(simulator.ledger()[0].state, ChargeState::Declined);
+}
+
+#[tokio::test]
 async fn latency_delays_the_answer() {
     let behaviour = PaymentBehaviour { latency_ms: 200, ..PaymentBehaviour::default() };
     let simulator = start(behaviour).await;
