@@ -160,6 +160,35 @@ fn up_prints_the_environment_again_and_down_leaves_nothing() {
 }
 
 #[test]
+fn status_names_the_stores_that_are_dead_and_offers_no_environment() {
+    let place = Place::new();
+    let (_holder, state) = place.hold_until_ready();
+    assert_eq!(state["down"], serde_json::json!([]));
+    for (process, part, down) in [
+        ("redis-server", "redis-1", serde_json::json!(["redis-1"])),
+        ("postgres", "postgres", serde_json::json!(["postgres", "redis-1"])),
+    ] {
+        // Dead or stuck is the same to whoever asks; the first is killed, the second stopped.
+        let signal = if part == "redis-1" { Signal::KILL } else { Signal::STOP };
+        for id in processes_within(&place.stack_folder().unwrap()) {
+            let comm = fs::read_to_string(format!("/proc/{id}/comm")).unwrap_or_default();
+            if comm.trim() == process {
+                kill_process(pid(id), signal).unwrap();
+            }
+        }
+        wait(&format!("{part} is named"), READY_WITHIN, || {
+            stderr(&place.run(&["stack", "status"])).contains(&format!("{part} is down: "))
+        });
+        let status = place.run(&["stack", "status"]);
+        assert_eq!((status.status.code(), status.stdout.as_slice()), (Some(3), &b""[..]));
+        let status = place.run(&["stack", "status", "--json"]);
+        assert_eq!(status.status.code(), Some(3));
+        let said: Value = serde_json::from_slice(&status.stdout).unwrap();
+        assert_eq!((&said["down"], &said["pid"]), (&down, &state["pid"]));
+    }
+}
+
+#[test]
 fn two_at_once_start_one_stack() {
     let place = Place::new();
     let mut starting: Vec<Child> = (0..2)

@@ -56,7 +56,12 @@ use clap::builder::Resettable;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Arg, Command as Clap, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
-const EXIT_CODES: &str = "\
+const AFTERWARDS: &str = "\
+Examples:
+  ticketctl chaos run scenarios/flash-sale.toml
+  eval \"$(ticketctl stack up)\" && ticketctl migrate && ticketctl serve
+  ticketctl help serve
+
 Exit codes:
   0   done; for a chaos run: passed
   1   an invariant broke, or audit found something
@@ -65,12 +70,14 @@ Exit codes:
   4   could not run: a component is missing or failed
   99  a chaos run crossed thresholds, and only that";
 
+/// Columns of help texts. On a narrower terminal the terminal wraps, so that an example can still be copied whole.
+pub const HELP_WIDTH: usize = 100;
 const ADVICE: &str = "set DATABASE_URL, and JWT_SECRET to serve: `eval \"$(ticketctl stack up)\"` does that for a throwaway stack, \
     and .env.example lists every setting";
 
 /// A ticket booking server, and the chaos harness that proves it never sells a seat twice.
 #[derive(Debug, Parser)]
-#[command(name = "ticketctl", version, after_help = EXIT_CODES)]
+#[command(name = "ticketctl", version, after_help = AFTERWARDS, term_width = HELP_WIDTH)]
 pub struct Cli {
     #[command(subcommand)]
     command: Command,

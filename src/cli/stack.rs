@@ -10,12 +10,15 @@ use std::time::Duration;
 
 use anyhow::{Context, bail};
 use clap::Subcommand;
+use futures_util::future::join_all;
 use rustix::process::{Pid, Signal, kill_process};
+use serde::Serialize;
 use tokio::process::{Child, Command};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::time::{Instant, sleep, timeout};
 
 use super::output;
+use crate::stack::readiness::Readiness;
 use crate::stack::state::{StackState, StateDir};
 use crate::stack::{Stack, StackSpec, log};
 
@@ -24,6 +27,8 @@ const DOWN_WITHIN: Duration = Duration::from_secs(15);
 const LOOK_EVERY: Duration = Duration::from_millis(50);
 /// Under which name the simulator sees servers that are started by hand.
 const SERVER_NAME: &str = "local";
+/// The exit code of a stack that does not run, or not all of it.
+const NOT_RUNNING: u8 = 3;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -32,7 +37,19 @@ Examples:
   ticketctl stack status && echo running
   ticketctl stack down
 
-Exit codes: 0 done, or running; 2 bad arguments; 3 (status) not running; 4 could not start or end it.";
+Exit codes: 0 done, or running; 2 bad arguments; 3 (status) not running, or a part of it is down;
+4 could not start or end it.";
+const UP_EXAMPLES: &str = "\
+Examples:
+  eval \"$(ticketctl stack up)\"
+  ticketctl stack up --redis-nodes 3 --json";
+const STATUS_EXAMPLES: &str = "\
+Examples:
+  ticketctl stack status && echo running
+  ticketctl stack status --json | jq .down";
+const DOWN_EXAMPLES: &str = "\
+Examples:
+  ticketctl stack down";
 
 /// Run a throwaway PostgreSQL, Redis and payment simulator in the background.
 #[derive(Debug, clap::Args)]
@@ -45,6 +62,7 @@ pub struct Args {
 #[derive(Debug, Subcommand)]
 enum Action {
     /// Start it, wait until it is ready, and print the environment to use it.
+    #[command(after_help = UP_EXAMPLES)]
     Up {
         #[command(flatten)]
         size: Size,
@@ -52,13 +70,15 @@ enum Action {
         #[arg(long)]
         json: bool,
     },
-    /// Say whether it runs: exit code 0, or 3 when it does not.
+    /// Say whether it runs and its stores answer: exit code 0, or 3 when not.
+    #[command(after_help = STATUS_EXAMPLES)]
     Status {
         /// Print JSON.
         #[arg(long)]
         json: bool,
     },
     /// End it and remove everything it wrote; no error when it does not run.
+    #[command(after_help = DOWN_EXAMPLES)]
     Down,
     /// Hold the stack in this process until SIGTERM.
     #[command(hide = true)]
@@ -80,7 +100,7 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
     let dir = StateDir::find()?;
     match args.action {
         Action::Up { size, json } => up(&dir, size.redis_nodes, json).await,
-        Action::Status { json } => status(&dir, json),
+        Action::Status { json } => status(&dir, json).await,
         Action::Down => down(&dir).await,
         Action::Run { size } => hold(&dir, size.redis_nodes).await,
     }
@@ -111,14 +131,47 @@ async fn up(dir: &StateDir, redis_nodes: usize, json: bool) -> anyhow::Result<Ex
     Ok(ExitCode::SUCCESS)
 }
 
-fn status(dir: &StateDir, json: bool) -> anyhow::Result<ExitCode> {
-    if let Some(state) = dir.read()? {
-        output::note(format!("running in {}, process {}", state.dir.display(), state.pid));
-        print(&state, json)?;
-        return Ok(ExitCode::SUCCESS);
+/// What `status` prints as JSON.
+#[derive(Serialize)]
+struct Status<'a> {
+    #[serde(flatten)]
+    state: &'a StackState,
+    /// The parts that do not answer.
+    down: Vec<&'a str>,
+}
+
+async fn status(dir: &StateDir, json: bool) -> anyhow::Result<ExitCode> {
+    let Some(state) = dir.read()? else {
+        output::note("not running; `ticketctl stack up` starts it");
+        return Ok(ExitCode::from(NOT_RUNNING));
+    };
+    output::note(format!("running in {}, process {}", state.dir.display(), state.pid));
+    let dead = dead_parts(&state).await;
+    for (name, why) in &dead {
+        output::note(format!("{name} is down: {why}"));
     }
-    output::note("not running; `ticketctl stack up` starts it");
-    Ok(ExitCode::from(3))
+    if !dead.is_empty() {
+        output::note("`ticketctl stack down` and then `stack up` make a new one");
+    }
+    if json {
+        let down = dead.iter().map(|(name, _)| name.as_str()).collect();
+        output::data(serde_json::to_string_pretty(&Status { state: &state, down })?);
+    } else if dead.is_empty() {
+        print(&state, json)?;
+    }
+    Ok(if dead.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(NOT_RUNNING) })
+}
+
+/// The stores that do not answer, by name, and why. The simulator lives in the process that holds the stack.
+async fn dead_parts(state: &StackState) -> Vec<(String, String)> {
+    let urls = |name: &str| state.env.get(name).map(String::as_str).unwrap_or_default();
+    let redis = urls("REDIS_URLS").split(',').enumerate();
+    let redis =
+        redis.map(|(n, url)| (format!("redis-{}", n + 1), Readiness::Redis(url.to_owned())));
+    let postgres = Readiness::Postgres(urls("DATABASE_URL").to_owned());
+    let parts = std::iter::once(("postgres".to_owned(), postgres)).chain(redis);
+    let asked = parts.map(async |(name, part)| Some((name, part.probe().await.err()?.to_string())));
+    join_all(asked).await.into_iter().flatten().collect()
 }
 
 async fn down(dir: &StateDir) -> anyhow::Result<ExitCode> {

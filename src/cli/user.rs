@@ -23,7 +23,8 @@ const STDIN_BYTES_MAX: u64 = 4 * PASSWORD_LENGTH_MAX as u64 + 2;
 const EXAMPLES: &str = "\
 Examples:
   ticketctl user create --email ada@example.org --role admin
-  pass show tickets | ticketctl user create --email bob@example.org --role organizer --password-stdin
+  pass show tickets | ticketctl user create --email bob@example.org --role organizer \\
+    --password-stdin
   ticketctl user set-role --email bob@example.org --role customer";
 
 /// Make accounts and give them roles.
@@ -40,8 +41,15 @@ enum Command {
     SetRole(SetRole),
 }
 
+const CREATE_EXAMPLES: &str = "\
+Examples:
+  ticketctl user create --email ada@example.org --role admin
+  pass show tickets | ticketctl user create --email bob@example.org --role organizer \\
+    --password-stdin";
+
 /// Make an account; without --password-stdin its password is made up and printed, once.
 #[derive(Debug, clap::Args)]
+#[command(after_help = CREATE_EXAMPLES)]
 struct Create {
     #[command(flatten)]
     database: Database,
@@ -55,8 +63,13 @@ struct Create {
     json: bool,
 }
 
+const SET_ROLE_EXAMPLES: &str = "\
+Examples:
+  ticketctl user set-role --email bob@example.org --role customer";
+
 /// Give an account another role; it takes effect with the next access token.
 #[derive(Debug, clap::Args)]
+#[command(after_help = SET_ROLE_EXAMPLES)]
 struct SetRole {
     #[command(flatten)]
     database: Database,

@@ -36,6 +36,8 @@ mod hardening;
 mod health;
 /// What a server counts, and what its figures mean.
 mod figures;
+/// What `--help` says.
+mod help;
 /// What can be set is written down.
 mod settings;
 /// One key, one effect.

@@ -43,9 +43,10 @@ Examples:
   ticketctl bench booking
   ticketctl bench booking --duration 30s --strategy redlock --json
 
-pgbench sells with BEGIN, UPDATE seat, INSERT booking, COMMIT. A paid booking is a hold and a confirmation, each a request
-that was acknowledged, with the payment in between. Generator, server and database share this machine. The sales are
-judged like those of any run: a benchmark that sold a seat twice fails.";
+pgbench sells with BEGIN, UPDATE seat, INSERT booking, COMMIT. A paid booking is a hold and a
+confirmation, each a request that was acknowledged, with the payment in between. Generator, server
+and database share this machine. The sales are judged like those of any run: a benchmark that sold
+a seat twice fails.";
 
 /// Paid bookings a second, as a share of what pgbench sells on the same PostgreSQL.
 #[derive(Debug, clap::Args)]

@@ -11,8 +11,14 @@ use std::process::ExitCode;
 
 use clap::Subcommand;
 
+const EXAMPLES: &str = "\
+Examples:
+  ticketctl bench booking --json
+  ticketctl bench toxiproxy";
+
 /// Measure parts of the program on this machine.
 #[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
 pub struct Args {
     #[command(subcommand)]
     part: Part,

@@ -1,6 +1,7 @@
 //! `ticketctl bench toxiproxy`: measures how exact the fault proxy's delays and rates are on this machine; knows it only
 //! by its control API and its listeners.
 
+use std::collections::BTreeMap;
 use std::io;
 use std::net::SocketAddr;
 use std::process::{ExitCode, Stdio};
@@ -8,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 use comfy_table::{Table, presets};
+use serde::Serialize;
 use tokio::io::{AsyncBufReadExt as _, BufReader};
 use tokio::process::{Child, Command};
 
@@ -23,6 +25,7 @@ use crate::toxiproxy;
 /// medians: round trips through the proxy with the toxic, minus round trips past the proxy at the same pace. So all that the
 /// proxy takes for itself counts as an error, and that client and upstream have to wake up after a pause does not.
 #[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
 pub struct Args {
     /// Round trips measured for each delay
     #[arg(long, default_value_t = 100)]
@@ -33,7 +36,15 @@ pub struct Args {
     /// Connections held open at once
     #[arg(long, default_value_t = 5000)]
     connections: usize,
+    /// Print JSON: an array with one object for each line of the table
+    #[arg(long)]
+    json: bool,
 }
+
+const EXAMPLES: &str = "\
+Examples:
+  ticketctl bench toxiproxy
+  ticketctl bench toxiproxy --connections 1000 --json | jq '.[] | select(.what == \"latency\")'";
 
 const PROXY: &str = "bench";
 const MB: u64 = 1_000_000;
@@ -50,7 +61,16 @@ struct Bench {
     control: ProxyControl,
     listen: SocketAddr,
     upstream: SocketAddr,
-    table: Table,
+    rows: Vec<Row>,
+}
+
+/// One thing measured: for people, and in figures whose names end with their unit.
+#[derive(Debug, Serialize)]
+struct Row {
+    what: String,
+    asked: String,
+    measured: String,
+    figures: BTreeMap<&'static str, f64>,
 }
 
 /// A toxic: type, stream, attributes.
@@ -67,17 +87,26 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
         upstream: upstream.to_string(),
     };
     let bound = control.populate(&[spec]).await?;
-    let mut table = Table::new();
-    table.load_style(presets::NOTHING).force_no_tty();
-    table.set_header(["what", "asked", "measured"]);
-    let mut bench = Bench { control, listen: bound[0].listen.parse()?, upstream, table };
+    let mut bench = Bench { control, listen: bound[0].listen.parse()?, upstream, rows: Vec::new() };
     bench.delays(args.round_trips).await?;
     bench.rates().await?;
     bench.bulk(args.bulk_mb * MB).await?;
     bench.connections(args.connections).await?;
     bench.memory(args.connections).await?;
-    output::data(&bench.table);
+    if args.json {
+        output::json(&bench.rows)?;
+    } else {
+        output::data(table(&bench.rows));
+    }
     Ok(ExitCode::SUCCESS)
+}
+
+fn table(rows: &[Row]) -> Table {
+    let mut table = Table::new();
+    table.load_style(presets::NOTHING).force_no_tty();
+    table.set_header(["what", "asked", "measured"]);
+    table.add_rows(rows.iter().map(|row| [&row.what, &row.asked, &row.measured]));
+    table
 }
 
 /// Starts the proxy, which ends with the value returned; returns its URL, too.
@@ -111,10 +140,12 @@ impl Bench {
             ("round trips, 20 ms apart", "no toxic", &rested),
         ] {
             let [p50, p99] = [50, 99].map(|percent| ms(percentile(times, percent)));
-            self.row(what, asked, &format!("p50 {p50} ms, p99 {p99} ms"));
+            let text = format!("p50 {p50:.3} ms, p99 {p99:.3} ms");
+            self.row((what, asked), text, &[("p50_ms", p50), ("p99_ms", p99)]);
         }
         let added = error_ms(percentile(&plain, 50), percentile(&direct, 50));
-        self.row("added by the proxy", "0 ms", &format!("p50 {added} ms"));
+        let text = format!("p50 {added:+.3} ms");
+        self.row(("added by the proxy", "0 ms"), text, &[("p50_ms", added)]);
         for asked_ms in [1_u32, 5, 10, 20, 50, 100] {
             let asked = Duration::from_millis(asked_ms.into());
             let direct = round_trips(self.upstream, count, asked).await?;
@@ -123,15 +154,19 @@ impl Bench {
             let expected = percentile(&direct, 50) + asked;
             let [p50, p99] =
                 [50, 99].map(|percent| error_ms(percentile(&times, percent), expected));
-            let text = format!("added - asked: p50 {p50} ms, p99 {p99} ms");
-            self.row("latency", &format!("{asked_ms} ms"), &text);
+            let text = format!("added - asked: p50 {p50:+.3} ms, p99 {p99:+.3} ms");
+            let figures =
+                [("asked_ms", asked_ms.into()), ("p50_error_ms", p50), ("p99_error_ms", p99)];
+            self.row(("latency", &format!("{asked_ms} ms")), text, &figures);
         }
         self.set(("latency", "downstream", &[("latency", 10), ("jitter", 10)])).await?;
         let times = round_trips(self.listen, 3 * count, Duration::ZERO).await?;
         let [low, first, middle, third, high] =
             [0, 25, 50, 75, 100].map(|percent| ms(percentile(&times, percent)));
-        let text = format!("quartiles {low}, {first}, {middle}, {third}, {high} ms");
-        self.row("latency with jitter", "10 +/- 10 ms", &text);
+        let text = format!("quartiles {low:.3}, {first:.3}, {middle:.3}, {third:.3}, {high:.3} ms");
+        let names = ["p0_ms", "p25_ms", "p50_ms", "p75_ms", "p100_ms"];
+        let figures = [0, 1, 2, 3, 4].map(|n| (names[n], [low, first, middle, third, high][n]));
+        self.row(("latency with jitter", "10 +/- 10 ms"), text, &figures);
         self.control.reset().await
     }
 
@@ -140,11 +175,9 @@ impl Bench {
             self.set(("bandwidth", "upstream", &[("rate", rate.into())])).await?;
             let measured = self.send(u64::from(rate) * 1000 * RATE_SECONDS).await? / 1e3;
             let off = (measured / f64::from(rate) - 1.0) * 1e2;
-            self.row(
-                "bandwidth",
-                &format!("{rate} kB/s"),
-                &format!("{measured:.1} kB/s, {off:+.2} %"),
-            );
+            let text = format!("{measured:.1} kB/s, {off:+.2} %");
+            let figures = [("asked_kb_per_second", rate.into()), ("kb_per_second", measured)];
+            self.row(("bandwidth", &format!("{rate} kB/s")), text, &figures);
         }
         Ok(())
     }
@@ -162,7 +195,8 @@ impl Bench {
                 }
             };
             let measured = self.send(len).await? / 1e6;
-            self.row("one connection", &asked, &format!("{measured:.0} MB/s"));
+            let figures = [("mb_per_second", measured)];
+            self.row(("one connection", &asked), format!("{measured:.0} MB/s"), &figures);
         }
         self.control.reset().await
     }
@@ -181,8 +215,9 @@ impl Bench {
         };
         let open = blocking(open).await.context(OPEN_FILES)?;
         let (took, memory) = (ms(start.elapsed()), self.memory_mb().await?);
-        let text = format!("opened and served in {took} ms, the proxy takes {memory:.0} MB");
-        self.row("connections", &open.len().to_string(), &text);
+        let text = format!("opened and served in {took:.3} ms, the proxy takes {memory:.0} MB");
+        let figures = [("opened_ms", took), ("proxy_mb", memory)];
+        self.row(("connections", &open.len().to_string()), text, &figures);
         Ok(())
     }
 
@@ -211,8 +246,10 @@ impl Bench {
         let (flooded, most) = (flooded.context(OPEN_FILES)?, most?);
         #[expect(clippy::cast_precision_loss, reason = "a size to show")]
         let bound = toxiproxy::most_bytes_waiting(count) as f64 / 1e6;
-        let text = format!("{:.0} MB more than the {before:.0} before", most - before);
-        self.row("nobody reads for 10 s", &format!("at most {bound:.0} MB"), &text);
+        let more = most - before;
+        let text = format!("{more:.0} MB more than the {before:.0} before");
+        let figures = [("bound_mb", bound), ("more_mb", more), ("before_mb", before)];
+        self.row(("nobody reads for 10 s", &format!("at most {bound:.0} MB")), text, &figures);
         drop(flooded);
         self.control.reset().await
     }
@@ -248,9 +285,15 @@ impl Bench {
         self.control.add_toxic(PROXY, &toxic).await
     }
 
-    fn row(&mut self, what: &str, asked: &str, measured: &str) {
+    fn row(
+        &mut self,
+        (what, asked): (&str, &str),
+        measured: String,
+        figures: &[(&'static str, f64)],
+    ) {
         output::note(format_args!("{what}, {asked}: {measured}"));
-        self.table.add_row([what, asked, measured]);
+        let figures = figures.iter().copied().collect();
+        self.rows.push(Row { what: what.to_owned(), asked: asked.to_owned(), measured, figures });
     }
 }
 
@@ -279,11 +322,11 @@ fn percentile(sorted: &[Duration], percent: usize) -> Duration {
     sorted.get(last * percent / 100).copied().unwrap_or_default()
 }
 
-fn ms(duration: Duration) -> String {
-    format!("{:.3}", duration.as_secs_f64() * 1e3)
+fn ms(duration: Duration) -> f64 {
+    duration.as_secs_f64() * 1e3
 }
 
 /// How far `measured` is off what was asked for, with its sign.
-fn error_ms(measured: Duration, asked: Duration) -> String {
-    format!("{:+.3}", (measured.as_secs_f64() - asked.as_secs_f64()) * 1e3)
+fn error_ms(measured: Duration, asked: Duration) -> f64 {
+    ms(measured) - ms(asked)
 }

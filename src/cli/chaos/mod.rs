@@ -20,8 +20,16 @@ Exit codes:
   99  only thresholds were crossed
 Of several runs the worst code is the result; from bad to worse: 0, 99, 3, 1, 4.";
 
+const EXAMPLES: &str = "\
+Examples:
+  ticketctl chaos list
+  ticketctl chaos validate scenarios/*.toml
+  ticketctl chaos run scenarios/flash-sale.toml
+  ticketctl chaos analyze runs/flash-sale-42-20261121T102353Z";
+
 /// Run scenarios of load and faults against booking servers, and judge what happened.
 #[derive(Debug, clap::Args)]
+#[command(after_help = format!("{EXAMPLES}\n\n{EXIT_CODES}"))]
 pub struct Args {
     #[command(subcommand)]
     command: Command,

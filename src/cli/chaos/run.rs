@@ -23,7 +23,7 @@ use crate::harness::scenario::{self, Form, Known, Overrides, Plan};
 #[command(after_help = format!("\
 Examples:
   ticketctl chaos run scenarios/flash-sale.toml
-  ticketctl chaos run scenarios/flash-sale.toml --strategy naive      # has to be caught: exit code 1
+  ticketctl chaos run scenarios/flash-sale.toml --strategy naive   # has to be caught: exit code 1
   ticketctl chaos run scenarios/*.toml --quick --out junit=chaos.xml
   ticketctl chaos run scenarios/server-crash.toml --seed 7 --json
 

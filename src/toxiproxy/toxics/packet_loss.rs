@@ -13,7 +13,7 @@ use crate::toxiproxy::toxics::{Attribute, Kind, Pipe, Stage, dial_at_once};
 const LOSS: Attribute = Attribute::zero("loss", "chunks that are lost, %, each time they are sent");
 const RETRANSMIT: Attribute = Attribute {
     name: "retransmit",
-    summary: "time until a lost chunk is sent again, ms; doubles with each loss in a row",
+    summary: "time until a lost chunk is sent again, ms; doubles with each loss",
     default: 200,
 };
 
