@@ -292,7 +292,9 @@ impl Bench {
         figures: &[(&'static str, f64)],
     ) {
         output::note(format_args!("{what}, {asked}: {measured}"));
-        let figures = figures.iter().copied().collect();
+        // Finer than a nanosecond of a millisecond is no measurement.
+        let figures =
+            figures.iter().map(|(name, value)| (*name, (value * 1e6).round() / 1e6)).collect();
         self.rows.push(Row { what: what.to_owned(), asked: asked.to_owned(), measured, figures });
     }
 }
