@@ -2,16 +2,22 @@
 //! to write instead.
 #![expect(clippy::unwrap_used, reason = "in a test the panic is the report")]
 
-use std::process::Command;
+use std::time::Duration;
 
-/// A program without any setting in its environment; its exit code, and what it said.
+use assert_cmd::Command;
+
+/// One that is not refused would run on.
+const ENDS_WITHIN: Duration = Duration::from_secs(20);
+
+/// The program without any setting in its environment; its exit code, and what it said.
 fn run(args: &[&str], env: &[(&str, &str)]) -> (Option<i32>, String) {
     let mut command = Command::new(env!("CARGO_BIN_EXE_ticketctl"));
     for name in ["DATABASE_URL", "REDIS_URLS", "JWT_SECRET", "PAYMENTS", "PAYMENTS_URL", "RUST_LOG"]
     {
         command.env_remove(name);
     }
-    let output = command.args(args).envs(env.iter().copied()).output().unwrap();
+    command.args(args).envs(env.iter().copied()).timeout(ENDS_WITHIN);
+    let output = command.output().unwrap();
     (output.status.code(), String::from_utf8(output.stderr).unwrap())
 }
 
