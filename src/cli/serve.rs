@@ -274,7 +274,7 @@ fn check(args: &Args) -> anyhow::Result<()> {
             "JWT_SECRET must have {JWT_SECRET_BYTES_MIN} bytes or more, try `openssl rand -hex 32`"
         ));
     }
-    if args.redis_urls.len() % 2 == 0 && !args.redis_urls.is_empty() {
+    if args.redis_urls.len().is_multiple_of(2) && !args.redis_urls.is_empty() {
         return refuse(format!(
             "REDIS_URLS names {} nodes, and an even number makes no better majority than one less: name 1, 3 or 5",
             args.redis_urls.len()

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use reqwest::{Method, StatusCode};
@@ -10,6 +10,7 @@ use serde_json::json;
 use uuid::Uuid;
 
 use super::app::{Setup, TestApp, key};
+use super::layering::rust_files;
 use crate::clock;
 use crate::figures::FIGURES;
 use crate::harness::exposition::{self, Sample};
@@ -75,24 +76,13 @@ async fn every_series_of_a_server_says_what_it_is() {
         let lines = text.lines().filter_map(|line| line.strip_prefix(what));
         lines.map(|rest| rest.split(' ').next().unwrap().to_owned()).collect()
     };
-    let (help, kinds) = (said("# HELP "), said("# TYPE "));
+    let (meanings, kinds) = (said("# HELP "), said("# TYPE "));
     let samples = exposition::parse(&text).unwrap();
     assert!(samples.len() > 50, "{text}");
     for Sample { name, .. } in &samples {
-        assert!(help.contains(base(name)), "{name} has no HELP");
+        assert!(meanings.contains(base(name)), "{name} has no HELP");
         assert!(kinds.contains(base(name)), "{name} has no TYPE");
     }
-}
-
-fn rust_files(dir: &Path) -> Vec<PathBuf> {
-    let entries = fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().path());
-    entries
-        .flat_map(|path| match path.file_name().and_then(|name| name.to_str()) {
-            _ if path.is_dir() => rust_files(&path),
-            Some(name) if name.ends_with(".rs") => vec![path],
-            _ => Vec::new(),
-        })
-        .collect()
 }
 
 /// Every name that a macro of the crate `metrics` is given.
