@@ -4,7 +4,7 @@ use axum::Extension;
 use axum::extract::State;
 use axum::response::Response;
 
-use super::error::ApiError;
+use super::error::{ApiError, Faults};
 use super::limits::Client;
 use super::query::Body;
 use super::{App, render};
@@ -18,7 +18,7 @@ const TOKEN_LENGTH_MAX: usize = 128;
 ///
 /// The answer is the same whether the address was free or has an account already, in which case nothing changes. Otherwise
 /// this route would tell everybody who is a customer here.
-#[utoipa::path(post, path = "/api/v1/auth/register", tag = "accounts",
+#[utoipa::path(post, path = "/api/v1/auth/register", operation_id = "register", tag = "accounts",
     request_body = wire::Credentials,
     responses((status = 202, description = "Taken in; log in to see whether the address was free", body = wire::Success<wire::Nothing>)))]
 pub async fn register(
@@ -32,9 +32,10 @@ pub async fn register(
 }
 
 /// Log in.
-#[utoipa::path(post, path = "/api/v1/auth/login", tag = "accounts",
+#[utoipa::path(post, path = "/api/v1/auth/login", operation_id = "login", tag = "accounts",
     request_body = wire::Credentials,
-    responses((status = 200, description = "Tokens", body = wire::Success<wire::Tokens>)))]
+    responses((status = 200, description = "Tokens", body = wire::Success<wire::Tokens>),
+              (status = 401, description = "The address or the password is wrong")))]
 pub async fn login(
     State(app): State<App>,
     Extension(client): Extension<Client>,
@@ -46,9 +47,10 @@ pub async fn login(
 }
 
 /// Trade a refresh token for new tokens; each is good for one trade.
-#[utoipa::path(post, path = "/api/v1/auth/refresh", tag = "accounts",
+#[utoipa::path(post, path = "/api/v1/auth/refresh", operation_id = "refresh_tokens", tag = "accounts",
     request_body = wire::RefreshToken,
-    responses((status = 200, description = "Tokens", body = wire::Success<wire::Tokens>)))]
+    responses((status = 200, description = "Tokens", body = wire::Success<wire::Tokens>),
+              (status = 401, description = "The refresh token does not hold")))]
 pub async fn refresh(
     State(app): State<App>,
     Body(given): Body<wire::RefreshToken>,
@@ -57,7 +59,7 @@ pub async fn refresh(
 }
 
 /// End the login that a refresh token belongs to. Access tokens given before end by themselves.
-#[utoipa::path(post, path = "/api/v1/auth/logout", tag = "accounts",
+#[utoipa::path(post, path = "/api/v1/auth/logout", operation_id = "logout", tag = "accounts",
     request_body = wire::RefreshToken,
     responses((status = 200, description = "Logged out, if the token was one", body = wire::Success<wire::Nothing>)))]
 pub async fn logout(
@@ -73,16 +75,15 @@ fn token(given: wire::RefreshToken) -> Result<String, ApiError> {
     let token = given.refresh_token;
     if token.chars().count() > TOKEN_LENGTH_MAX {
         let message = format!("a refresh token has at most {TOKEN_LENGTH_MAX} characters");
-        return Err(ApiError::Invalid { field: "refresh_token", message });
+        return Err(ApiError::invalid("refresh_token", message));
     }
     Ok(token)
 }
 
 fn parse(credentials: wire::Credentials) -> Result<(Email, Password), ApiError> {
     let wire::Credentials { email, password } = credentials;
-    let email = Email::parse(&email)
-        .map_err(|error| ApiError::Invalid { field: "email", message: error.to_string() })?;
-    let password = Password::parse(password)
-        .map_err(|error| ApiError::Invalid { field: "password", message: error.to_string() })?;
-    Ok((email, password))
+    let mut faults = Faults::default();
+    let email = faults.check("email", Email::parse(&email));
+    let password = faults.check("password", Password::parse(password));
+    email.zip(password).ok_or_else(|| faults.into())
 }

@@ -24,10 +24,14 @@ use crate::wire;
 const METHOD_LENGTH_MAX: usize = 200;
 
 /// Pay for a reservation.
-#[utoipa::path(post, path = "/api/v1/bookings/confirm", tag = "bookings",
+#[utoipa::path(post, path = "/api/v1/bookings/confirm", operation_id = "confirm_booking", tag = "bookings",
     params(("idempotency-key" = String, Header, description = "Names this operation; a retry carries the same", min_length = 1, max_length = 255)),
     request_body = wire::ConfirmBooking,
-    responses((status = 201, description = "The booking", body = wire::Success<wire::Booking>)))]
+    responses((status = 201, description = "The booking", body = wire::Success<wire::Booking>),
+              (status = 402, description = "The payment was declined"),
+              (status = 404, description = "There is no such reservation"),
+              (status = 409, description = "It is being paid for under another key, or its event was called off"),
+              (status = 410, description = "The hold ended; what was captured is refunded")))]
 pub async fn confirm(
     State(app): State<App>,
     keyed: Keyed<wire::ConfirmBooking>,
@@ -42,10 +46,15 @@ pub async fn confirm(
 }
 
 /// Hold seats and pay for them in one step.
-#[utoipa::path(post, path = "/api/v1/bookings", tag = "bookings",
+#[utoipa::path(post, path = "/api/v1/bookings", operation_id = "create_booking", tag = "bookings",
     params(("idempotency-key" = String, Header, description = "Names this operation; a retry carries the same", min_length = 1, max_length = 255)),
     request_body = wire::CreateBooking,
-    responses((status = 201, description = "The booking", body = wire::Success<wire::Booking>)))]
+    responses((status = 201, description = "The booking", body = wire::Success<wire::Booking>),
+              (status = 402, description = "The payment was declined; the hold is gone with it"),
+              (status = 404, description = "There is no such event"),
+              (status = 409, description = "Seats are taken, too few tickets are left, the event is not on sale, or its limit for one user is reached"),
+              (status = 410, description = "The hold ended; what was captured is refunded"),
+              (status = 422, description = "Seats are not the event's, or are to be named")))]
 pub async fn create(
     State(app): State<App>,
     keyed: Keyed<wire::CreateBooking>,
@@ -65,18 +74,19 @@ pub async fn create(
 }
 
 fn method(method: String) -> Result<String, ApiError> {
-    let invalid = |message| ApiError::Invalid { field: "payment_method", message };
+    let invalid = |message: &str| ApiError::invalid("payment_method", message);
     if !(1..=METHOD_LENGTH_MAX).contains(&method.chars().count()) {
-        return Err(invalid(format!("a payment method is 1 to {METHOD_LENGTH_MAX} characters")));
+        return Err(invalid(&format!("a payment method is 1 to {METHOD_LENGTH_MAX} characters")));
     }
     if method.chars().any(char::is_control) {
-        return Err(invalid("a payment method has no control characters".to_owned()));
+        return Err(invalid("a payment method has no control characters"));
     }
     Ok(method)
 }
 
 /// List the caller's bookings, newest first.
-#[utoipa::path(get, path = "/api/v1/bookings", tag = "bookings", params(PageQuery),
+#[utoipa::path(get, path = "/api/v1/bookings", operation_id = "list_bookings", tag = "bookings",
+    params(PageQuery),
     responses((status = 200, description = "A page of bookings", body = wire::Success<Vec<wire::Booking>>)))]
 pub async fn list(
     State(app): State<App>,
@@ -87,8 +97,8 @@ pub async fn list(
 }
 
 /// List a user's bookings, newest first.
-#[utoipa::path(get, path = "/api/v1/bookings/user/{user_id}", tag = "bookings",
-    params(("user_id" = Uuid, Path), PageQuery),
+#[utoipa::path(get, path = "/api/v1/bookings/user/{user_id}", operation_id = "list_bookings_of_user", tag = "bookings",
+    params(("user_id" = Uuid, Path, description = "Whose; a user's own id is in the tokens"), PageQuery),
     responses((status = 200, description = "A page of bookings", body = wire::Success<Vec<wire::Booking>>)))]
 pub async fn list_of_user(
     State(app): State<App>,
@@ -111,8 +121,10 @@ async fn page_of(app: &App, user: UserId, page: &PageQuery) -> Result<Response, 
 }
 
 /// Read a booking.
-#[utoipa::path(get, path = "/api/v1/bookings/{id}", tag = "bookings", params(("id" = Uuid, Path)),
-    responses((status = 200, description = "The booking", body = wire::Success<wire::Booking>)))]
+#[utoipa::path(get, path = "/api/v1/bookings/{id}", operation_id = "read_booking", tag = "bookings",
+    params(("id" = Uuid, Path, description = "The booking")),
+    responses((status = 200, description = "The booking", body = wire::Success<wire::Booking>),
+              (status = 404, description = "There is no such booking")))]
 pub async fn show(
     State(app): State<App>,
     caller: Caller,
@@ -124,9 +136,10 @@ pub async fn show(
 }
 
 /// Read a booking by the reference its owner quotes.
-#[utoipa::path(get, path = "/api/v1/bookings/reference/{reference}", tag = "bookings",
-    params(("reference" = String, Path)),
-    responses((status = 200, description = "The booking", body = wire::Success<wire::Booking>)))]
+#[utoipa::path(get, path = "/api/v1/bookings/reference/{reference}", operation_id = "read_booking_by_reference", tag = "bookings",
+    params(("reference" = String, Path, description = "The booking's reference", example = "7Q2M9X4KJ0")),
+    responses((status = 200, description = "The booking", body = wire::Success<wire::Booking>),
+              (status = 404, description = "There is no such booking")))]
 pub async fn show_by_reference(
     State(app): State<App>,
     caller: Caller,
@@ -148,8 +161,11 @@ fn shown(caller: Caller, found: Option<Booking>) -> Result<Response, ApiError> {
 }
 
 /// Give a booking back: its seats are free again, and its money goes back. Asking again changes nothing.
-#[utoipa::path(patch, path = "/api/v1/bookings/{id}/cancel", tag = "bookings", params(("id" = Uuid, Path)),
-    responses((status = 200, description = "The cancelled booking", body = wire::Success<wire::Booking>)))]
+#[utoipa::path(patch, path = "/api/v1/bookings/{id}/cancel", operation_id = "cancel_booking", tag = "bookings",
+    params(("id" = Uuid, Path, description = "The booking")),
+    responses((status = 200, description = "The cancelled booking", body = wire::Success<wire::Booking>),
+              (status = 404, description = "There is no such booking"),
+              (status = 409, description = "A ticket of it was used, its event is over, or it is not confirmed")))]
 pub async fn cancel(
     State(app): State<App>,
     caller: Caller,

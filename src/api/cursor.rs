@@ -18,10 +18,8 @@ pub fn read(text: &str) -> Result<(OffsetDateTime, Uuid), ApiError> {
         let time = moment(OffsetDateTime::from_unix_timestamp_nanos(nanos).ok()?).ok()?;
         Some((time, Uuid::parse_str(id).ok()?))
     });
-    parts.ok_or_else(|| ApiError::Malformed {
-        field: "cursor",
-        message: "use the next_cursor of the page before, as it was given".to_owned(),
-    })
+    let message = "use the next_cursor of the page before, as it was given";
+    parts.ok_or_else(|| ApiError::malformed("cursor", message))
 }
 
 #[cfg(test)]

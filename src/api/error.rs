@@ -1,12 +1,14 @@
 //! Errors and their status codes. Use cases return `BookingError`, whose variants a caller acts on; this file alone
 //! decides how each looks from outside. Causes inside the server are logged once, here, and never sent.
 
-use axum::extract::rejection::{JsonRejection, PathRejection, QueryRejection};
+use std::fmt::Display;
+
+use axum::extract::rejection::{PathRejection, QueryRejection};
 use axum::http::{HeaderName, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 
 use super::limits::Counted;
-use super::render;
+use super::{render, wording};
 use crate::accounts::AccountError;
 use crate::booking::BookingError;
 use crate::domain::Refusal;
@@ -20,31 +22,23 @@ const RETRY_AFTER_SECONDS: &str = "1";
 #[derive(Debug)]
 pub enum ApiError {
     /// 400: a header, path, query or body that can't be read.
-    Malformed {
-        /// Where.
-        field: &'static str,
-        /// Why.
-        message: String,
-    },
+    Malformed(FieldError),
     /// 401: no token, or one that doesn't hold.
     Unauthenticated(&'static str),
     /// 404: no such route.
     NoSuchRoute,
     /// 405: the route has other methods.
     MethodNotAllowed,
+    /// 408: a body that doesn't come within its time.
+    TooSlow,
     /// 413: a body larger than the limit.
     TooLarge,
     /// 415: a body of another kind than the route takes.
     UnsupportedMediaType(&'static str),
     /// 428: a change that doesn't say which version it was made from.
     PreconditionRequired,
-    /// 422: a body that can be read and makes no sense.
-    Invalid {
-        /// Which field.
-        field: &'static str,
-        /// Why.
-        message: String,
-    },
+    /// 422: a body that can be read and makes no sense, in one field or in several.
+    Invalid(Vec<FieldError>),
     /// As [`status_of`] says: a definite refusal.
     Refused(Refusal),
     /// 429 with Retry-After: too many requests within the window.
@@ -58,6 +52,49 @@ pub enum ApiError {
     Unavailable(String),
     /// 500: a defect of ours.
     Internal(String),
+}
+
+impl ApiError {
+    /// 400 for one field.
+    pub fn malformed(field: &str, message: impl Display) -> Self {
+        Self::Malformed(fault(field, message))
+    }
+
+    /// 422 for one field.
+    pub fn invalid(field: &str, message: impl Display) -> Self {
+        Self::Invalid(vec![fault(field, message)])
+    }
+}
+
+/// What is wrong with the fields of one body, gathered so that all of it is told at once.
+#[derive(Debug, Default)]
+pub struct Faults(Vec<FieldError>);
+
+impl Faults {
+    /// The parsed value; without one, the field and why are kept.
+    pub fn check<T, E: Display>(&mut self, field: &str, parsed: Result<T, E>) -> Option<T> {
+        parsed.map_err(|error| self.0.push(fault(field, error))).ok()
+    }
+
+    /// The same for a field that may be absent.
+    pub fn check_given<T, E: Display>(
+        &mut self,
+        field: &str,
+        parsed: Option<Result<T, E>>,
+    ) -> Option<T> {
+        parsed.and_then(|parsed| self.check(field, parsed))
+    }
+
+    /// 422 if there was a fault.
+    pub fn none(self) -> Result<(), ApiError> {
+        if self.0.is_empty() { Ok(()) } else { Err(self.into()) }
+    }
+}
+
+impl From<Faults> for ApiError {
+    fn from(Faults(faults): Faults) -> Self {
+        Self::Invalid(faults)
+    }
 }
 
 /// The status of a refusal.
@@ -123,9 +160,7 @@ pub fn reason_of(refusal: &Refusal) -> &'static str {
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
         let (status, message, errors) = match self {
-            Self::Malformed { field, message } => {
-                (StatusCode::BAD_REQUEST, message.clone(), one(field, message))
-            }
+            Self::Malformed(fault) => (StatusCode::BAD_REQUEST, told(&fault), vec![fault]),
             Self::Unauthenticated(message) => {
                 let challenge = [(header::WWW_AUTHENTICATE, "Bearer")];
                 let failure = render::failure(StatusCode::UNAUTHORIZED, message, Vec::new());
@@ -139,6 +174,7 @@ impl IntoResponse for ApiError {
                 "this route has other methods".to_owned(),
                 Vec::new(),
             ),
+            Self::TooSlow => return too_slow(),
             Self::TooLarge => (
                 StatusCode::PAYLOAD_TOO_LARGE,
                 "the body is larger than this server takes".to_owned(),
@@ -150,10 +186,14 @@ impl IntoResponse for ApiError {
             Self::PreconditionRequired => (
                 StatusCode::PRECONDITION_REQUIRED,
                 "say which version you change: send its ETag as If-Match".to_owned(),
-                one("if_match", "missing".to_owned()),
+                vec![fault("if_match", "this is missing")],
             ),
-            Self::Invalid { field, message } => {
-                (StatusCode::UNPROCESSABLE_ENTITY, message.clone(), one(field, message))
+            Self::Invalid(faults) => {
+                let message = match faults.as_slice() {
+                    [fault] => told(fault),
+                    many => format!("{} fields need a correction", many.len()),
+                };
+                (StatusCode::UNPROCESSABLE_ENTITY, message, faults)
             }
             Self::Refused(Refusal::InProgress) => {
                 let failure = render::refusal_response(&Refusal::InProgress);
@@ -162,7 +202,7 @@ impl IntoResponse for ApiError {
             Self::Refused(refusal) => return render::refusal_response(&refusal),
             Self::LimitReached { retry_after_seconds, counted } => {
                 let message = format!("too many requests, come back in {retry_after_seconds} s");
-                let errors = one("rate_limit", message.clone());
+                let errors = vec![fault("rate_limit", &message)];
                 let failure = render::failure(StatusCode::TOO_MANY_REQUESTS, &message, errors);
                 let wait = [(header::RETRY_AFTER, retry_after_seconds.to_string())];
                 let mut response = (wait, failure).into_response();
@@ -189,8 +229,20 @@ impl IntoResponse for ApiError {
     }
 }
 
-fn one(field: &str, message: String) -> Vec<FieldError> {
-    vec![FieldError { field: field.to_owned(), message }]
+fn fault(field: &str, message: impl Display) -> FieldError {
+    FieldError { field: field.to_owned(), message: message.to_string() }
+}
+
+/// A fault by itself: whoever reads only this has to learn which field it is about.
+fn told(fault: &FieldError) -> String {
+    format!("{}: {}", fault.field, fault.message)
+}
+
+fn too_slow() -> Response {
+    let message = "the body did not come in time, send it again on a faster connection";
+    let failure = render::failure(StatusCode::REQUEST_TIMEOUT, message, Vec::new());
+    // What is still to come of it is nobody's request.
+    ([(header::CONNECTION, "close")], failure).into_response()
 }
 
 fn retry_after() -> [(HeaderName, &'static str); 1] {
@@ -241,19 +293,13 @@ impl From<StorageError> for ApiError {
 
 impl From<PathRejection> for ApiError {
     fn from(rejection: PathRejection) -> Self {
-        Self::Malformed { field: "path", message: rejection.body_text() }
+        Self::Malformed(wording::of_path(&rejection))
     }
 }
 
 impl From<QueryRejection> for ApiError {
     fn from(rejection: QueryRejection) -> Self {
-        Self::Malformed { field: "query", message: rejection.body_text() }
-    }
-}
-
-impl From<JsonRejection> for ApiError {
-    fn from(rejection: JsonRejection) -> Self {
-        Self::Malformed { field: "body", message: rejection.body_text() }
+        Self::Malformed(wording::of_query(&rejection))
     }
 }
 

@@ -2,18 +2,17 @@
 
 use std::sync::Arc;
 
-use axum::body::Bytes;
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 use serde::Deserialize;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use super::error::ApiError;
+use super::error::{ApiError, Faults};
 use super::guard::Caller;
-use super::query::{Asked, Body};
+use super::query::{Asked, Body, Csv};
 use super::{App, cursor, etag, layers, render};
 use crate::booking::events::{self as editing, Change, Editor, GeneralAdmission, NewEvent};
 use crate::booking::seat_map;
@@ -61,8 +60,10 @@ pub struct EventQuery {
 }
 
 /// Find events, in the order of their start.
-#[utoipa::path(get, path = "/api/v1/events", tag = "events", params(EventQuery), responses(
-    (status = 200, description = "A page of events", body = wire::Success<Vec<wire::Event>>)))]
+#[utoipa::path(get, path = "/api/v1/events", operation_id = "list_events", tag = "events",
+    params(EventQuery),
+    responses((status = 200, description = "A page of events", body = wire::Success<Vec<wire::Event>>),
+              (status = 401, description = "Drafts are listed for users only")))]
 pub async fn list(
     State(app): State<App>,
     caller: Option<Caller>,
@@ -90,8 +91,8 @@ fn filter(asked: EventQuery, caller: Option<Caller>) -> Result<EventFilter, ApiE
     Ok(EventFilter {
         status,
         organizer,
-        from: asked.from.map(|from| search_time("from", from)).transpose()?,
-        to: asked.to.map(|to| search_time("to", to)).transpose()?,
+        from: search_time("from", asked.from)?,
+        to: search_time("to", asked.to)?,
         venue: search_text("venue", asked.venue)?,
         price_min: price("price_min", asked.price_min)?,
         price_max: price("price_max", asked.price_max)?,
@@ -103,24 +104,29 @@ fn filter(asked: EventQuery, caller: Option<Caller>) -> Result<EventFilter, ApiE
 
 fn price(field: &'static str, cents: Option<i64>) -> Result<Option<i64>, ApiError> {
     match cents {
-        Some(cents) if cents < 0 => {
-            let message = "a price is 0 cents or more".to_owned();
-            Err(ApiError::Malformed { field, message })
-        }
+        Some(cents) if cents < 0 => Err(ApiError::malformed(field, "a price is 0 cents or more")),
         cents => Ok(cents),
     }
 }
 
+fn search_time(
+    field: &'static str,
+    at: Option<OffsetDateTime>,
+) -> Result<Option<OffsetDateTime>, ApiError> {
+    at.map(moment).transpose().map_err(|error| ApiError::malformed(field, error))
+}
+
 fn search_text(field: &'static str, text: Option<String>) -> Result<Option<String>, ApiError> {
     let parsed = text.map(|text| Text::<SEARCH_LENGTH_MAX>::parse_optional(&text)).transpose();
-    let parsed =
-        parsed.map_err(|error| ApiError::Malformed { field, message: error.to_string() })?;
+    let parsed = parsed.map_err(|error| ApiError::malformed(field, error))?;
     Ok(parsed.map(|text| text.as_str().to_owned()).filter(|text| !text.is_empty()))
 }
 
 /// Read an event.
-#[utoipa::path(get, path = "/api/v1/events/{id}", tag = "events", params(("id" = Uuid, Path)), responses(
-    (status = 200, description = "The event, with its version as ETag", body = wire::Success<wire::Event>)))]
+#[utoipa::path(get, path = "/api/v1/events/{id}", operation_id = "read_event", tag = "events",
+    params(("id" = Uuid, Path, description = "The event")),
+    responses((status = 200, description = "The event", body = wire::Success<wire::Event>, headers(("ETag" = String, description = "The event's version, for If-Match"))),
+              (status = 404, description = "There is no such event, or it is somebody else's draft")))]
 pub async fn show(
     State(app): State<App>,
     caller: Option<Caller>,
@@ -158,8 +164,10 @@ pub struct SeatQuery {
 }
 
 /// List an event's seats and what can be done with them, 1,000 a page.
-#[utoipa::path(get, path = "/api/v1/events/{id}/seats", tag = "events", params(("id" = Uuid, Path), SeatQuery),
-    responses((status = 200, description = "A page of seats", body = wire::Success<Vec<wire::Seat>>)))]
+#[utoipa::path(get, path = "/api/v1/events/{id}/seats", operation_id = "list_seats", tag = "events",
+    params(("id" = Uuid, Path, description = "The event"), SeatQuery),
+    responses((status = 200, description = "A page of seats", body = wire::Success<Vec<wire::Seat>>),
+              (status = 404, description = "There is no such event, or it is somebody else's draft")))]
 pub async fn seats(
     State(app): State<App>,
     caller: Option<Caller>,
@@ -177,8 +185,10 @@ pub async fn seats(
 }
 
 /// Count what is left: calculated, at most five seconds old.
-#[utoipa::path(get, path = "/api/v1/events/{id}/availability", tag = "events", params(("id" = Uuid, Path)),
-    responses((status = 200, description = "The count", body = wire::Success<wire::Availability>)))]
+#[utoipa::path(get, path = "/api/v1/events/{id}/availability", operation_id = "count_seats", tag = "events",
+    params(("id" = Uuid, Path, description = "The event")),
+    responses((status = 200, description = "The count", body = wire::Success<wire::Availability>),
+              (status = 404, description = "There is no such event, or it is somebody else's draft")))]
 pub async fn availability(
     State(app): State<App>,
     caller: Option<Caller>,
@@ -206,22 +216,15 @@ async fn count(app: &App, event: EventId) -> Result<Counts, ApiError> {
 }
 
 /// Prepare an event: it begins as a draft, seen by its organizer alone.
-#[utoipa::path(post, path = "/api/v1/events", tag = "events", request_body = wire::CreateEvent, responses(
-    (status = 201, description = "The draft, with its version as ETag", body = wire::Success<wire::Event>)))]
+#[utoipa::path(post, path = "/api/v1/events", operation_id = "create_event", tag = "events",
+    request_body = wire::CreateEvent,
+    responses((status = 201, description = "The draft", body = wire::Success<wire::Event>, headers(("ETag" = String, description = "The event's version, for If-Match")))))]
 pub async fn create(
     State(app): State<App>,
     caller: Caller,
     Body(body): Body<wire::CreateEvent>,
 ) -> Result<Response, ApiError> {
-    let new = NewEvent {
-        title: text("title", &body.title)?,
-        venue: text("venue", &body.venue)?,
-        description: Text::parse_optional(&body.description)
-            .map_err(|error| invalid("description", error))?,
-        starts_at: time("starts_at", body.starts_at)?,
-        tickets_per_user: limit_of_tickets(body.tickets_per_user_max)?,
-        general: body.general_admission.as_ref().map(general_admission).transpose()?,
-    };
+    let new = new_event(&body)?;
     let desk = Arc::clone(&app.desk);
     let event =
         layers::to_its_end(&app, async move { editing::create(&desk, editor(caller), &new).await })
@@ -232,10 +235,12 @@ pub async fn create(
 }
 
 /// Change an event. `If-Match` names the version it was read at: somebody else's change in between is not overwritten.
-#[utoipa::path(patch, path = "/api/v1/events/{id}", tag = "events",
-    params(("id" = Uuid, Path), ("if-match" = String, Header, description = "ETag of the version that was read")),
+#[utoipa::path(patch, path = "/api/v1/events/{id}", operation_id = "change_event", tag = "events",
+    params(("id" = Uuid, Path, description = "The event"), ("if-match" = String, Header, description = "ETag of the version that was read", example = "\"3\"")),
     request_body = wire::ChangeEvent,
-    responses((status = 200, description = "The event at its new version", body = wire::Success<wire::Event>)))]
+    responses((status = 200, description = "The event at its new version", body = wire::Success<wire::Event>, headers(("ETag" = String, description = "The event's version, for If-Match"))),
+              (status = 404, description = "There is no such event"),
+              (status = 409, description = "Not from its status: the step, or the field, is not open to it, or it has no seats to sell")))]
 pub async fn change(
     State(app): State<App>,
     caller: Caller,
@@ -244,19 +249,7 @@ pub async fn change(
     Body(body): Body<wire::ChangeEvent>,
 ) -> Result<Response, ApiError> {
     let (Path(id), version) = (id?, etag::if_match(&headers)?);
-    let change = Change {
-        title: body.title.as_deref().map(|title| text("title", title)).transpose()?,
-        venue: body.venue.as_deref().map(|venue| text("venue", venue)).transpose()?,
-        description: body
-            .description
-            .as_deref()
-            .map(Text::parse_optional)
-            .transpose()
-            .map_err(|error| invalid("description", error))?,
-        starts_at: body.starts_at.map(|at| time("starts_at", at)).transpose()?,
-        status: body.status.map(EventStatus::from),
-        tickets_per_user: limit_of_tickets(body.tickets_per_user_max)?,
-    };
+    let change = change_of(&body)?;
     let desk = Arc::clone(&app.desk);
     let event = layers::to_its_end(&app, async move {
         editing::change(&desk, editor(caller), EventId(id), version, &change).await
@@ -266,9 +259,11 @@ pub async fn change(
 }
 
 /// Delete an event that is not on sale. What was sold of it stays readable for its buyers.
-#[utoipa::path(delete, path = "/api/v1/events/{id}", tag = "events",
-    params(("id" = Uuid, Path), ("if-match" = String, Header, description = "ETag of the version that was read")),
-    responses((status = 200, description = "The event as it was", body = wire::Success<wire::Event>)))]
+#[utoipa::path(delete, path = "/api/v1/events/{id}", operation_id = "delete_event", tag = "events",
+    params(("id" = Uuid, Path, description = "The event"), ("if-match" = String, Header, description = "ETag of the version that was read", example = "\"3\"")),
+    responses((status = 200, description = "The event as it was", body = wire::Success<wire::Event>),
+              (status = 404, description = "There is no such event"),
+              (status = 409, description = "It is on sale")))]
 pub async fn delete(
     State(app): State<App>,
     caller: Caller,
@@ -285,24 +280,21 @@ pub async fn delete(
 }
 
 /// Upload a draft's seat map: CSV with the header `section,row,number,price`; it replaces the one before.
-#[utoipa::path(put, path = "/api/v1/events/{id}/seats", tag = "events",
-    params(("id" = Uuid, Path), ("if-match" = String, Header, description = "ETag of the version that was read")),
-    request_body(content = String, content_type = "text/csv"),
-    responses((status = 200, description = "How many seats it has now", body = wire::Success<wire::SeatMap>)))]
+#[utoipa::path(put, path = "/api/v1/events/{id}/seats", operation_id = "upload_seats", tag = "events",
+    params(("id" = Uuid, Path, description = "The event"), ("if-match" = String, Header, description = "ETag of the version that was read", example = "\"3\"")),
+    request_body(content = String, content_type = "text/csv", description = "CSV in UTF-8; prices as 45 or 45.50", example = "section,row,number,price\nStalls,A,1,45\nStalls,A,2,45.50\n"),
+    responses((status = 200, description = "How many seats it has now", body = wire::Success<wire::SeatMap>, headers(("ETag" = String, description = "The event's version, for If-Match"))),
+              (status = 404, description = "There is no such event"),
+              (status = 409, description = "It is no draft, or sells tickets without a place")))]
 pub async fn upload_seats(
     State(app): State<App>,
     caller: Caller,
     id: Result<Path<Uuid>, PathRejection>,
     headers: HeaderMap,
-    map: Bytes,
+    Csv(map): Csv,
 ) -> Result<Response, ApiError> {
     let (Path(id), version) = (id?, etag::if_match(&headers)?);
-    let kind = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
-    if kind.is_some_and(|kind| !kind.to_ascii_lowercase().starts_with("text/csv")) {
-        return Err(ApiError::UnsupportedMediaType("text/csv"));
-    }
-    let places =
-        seat_map::read(&map[..]).map_err(|error| invalid("seat_map", error.to_string()))?;
+    let places = seat_map::read(&map[..]).map_err(|error| ApiError::invalid("seat_map", error))?;
     let desk = Arc::clone(&app.desk);
     let (event, seats) = layers::to_its_end(&app, async move {
         editing::seat(&desk, editor(caller), EventId(id), version, &places).await
@@ -317,37 +309,52 @@ fn editor(caller: Caller) -> Editor {
     Editor { user: caller.user, role: caller.role }
 }
 
-fn invalid(field: &'static str, error: impl std::fmt::Display) -> ApiError {
-    ApiError::Invalid { field, message: error.to_string() }
+fn new_event(body: &wire::CreateEvent) -> Result<NewEvent, ApiError> {
+    let mut faults = Faults::default();
+    let title = faults.check("title", Text::parse(&body.title));
+    let venue = faults.check("venue", Text::parse(&body.venue));
+    let description = faults.check("description", Text::parse_optional(&body.description));
+    let given = body.general_admission.as_ref();
+    let starts_at = faults.check("starts_at", moment(body.starts_at));
+    let general = given.and_then(|general| general_admission(&mut faults, general));
+    let tickets_per_user = limit_of_tickets(&mut faults, body.tickets_per_user_max);
+    let required = (title, venue, description, starts_at);
+    let (Some(title), Some(venue), Some(description), Some(starts_at)) = required else {
+        return Err(faults.into());
+    };
+    faults.none()?;
+    Ok(NewEvent { title, venue, description, starts_at, tickets_per_user, general })
 }
 
-fn text<const MAX: usize>(field: &'static str, text: &str) -> Result<Text<MAX>, ApiError> {
-    Text::parse(text).map_err(|error| invalid(field, error))
+fn change_of(body: &wire::ChangeEvent) -> Result<Change, ApiError> {
+    let mut faults = Faults::default();
+    let title = faults.check_given("title", body.title.as_deref().map(Text::parse));
+    let venue = faults.check_given("venue", body.venue.as_deref().map(Text::parse));
+    let description = body.description.as_deref().map(Text::parse_optional);
+    let description = faults.check_given("description", description);
+    let starts_at = faults.check_given("starts_at", body.starts_at.map(moment));
+    let tickets_per_user = limit_of_tickets(&mut faults, body.tickets_per_user_max);
+    faults.none()?;
+    let status = body.status.map(EventStatus::from);
+    Ok(Change { title, venue, description, starts_at, status, tickets_per_user })
 }
 
-fn search_time(field: &'static str, at: OffsetDateTime) -> Result<OffsetDateTime, ApiError> {
-    moment(at).map_err(|error| ApiError::Malformed { field, message: error.to_string() })
+fn limit_of_tickets(faults: &mut Faults, limit: Option<i32>) -> Option<TicketLimit> {
+    faults.check_given("tickets_per_user_max", limit.map(TicketLimit::new))
 }
 
-fn time(field: &'static str, at: OffsetDateTime) -> Result<OffsetDateTime, ApiError> {
-    moment(at).map_err(|error| invalid(field, error))
-}
-
-fn limit_of_tickets(limit: Option<i32>) -> Result<Option<TicketLimit>, ApiError> {
-    limit.map(TicketLimit::new).transpose().map_err(|error| invalid("tickets_per_user_max", error))
-}
-
-fn general_admission(general: &wire::GeneralAdmission) -> Result<GeneralAdmission, ApiError> {
+fn general_admission(
+    faults: &mut Faults,
+    general: &wire::GeneralAdmission,
+) -> Option<GeneralAdmission> {
     let wire::GeneralAdmission { quantity, price_cents } = *general;
-    if !(1..=GENERAL_ADMISSION_MAX).contains(&quantity) {
-        let message = format!("1 to {GENERAL_ADMISSION_MAX} tickets");
-        return Err(invalid("general_admission.quantity", message));
-    }
-    if !(1..=PRICE_CENTS_MAX).contains(&price_cents) {
-        let message = format!("1 to {PRICE_CENTS_MAX} cents");
-        return Err(invalid("general_admission.price_cents", message));
-    }
-    Ok(GeneralAdmission { quantity, price_cents })
+    let fits = (1..=GENERAL_ADMISSION_MAX).contains(&quantity);
+    let fits = fits.then_some(quantity).ok_or(format!("1 to {GENERAL_ADMISSION_MAX} tickets"));
+    let quantity = faults.check("general_admission.quantity", fits);
+    let fits = (1..=PRICE_CENTS_MAX).contains(&price_cents);
+    let fits = fits.then_some(price_cents).ok_or(format!("1 to {PRICE_CENTS_MAX} cents"));
+    let price_cents = faults.check("general_admission.price_cents", fits);
+    Some(GeneralAdmission { quantity: quantity?, price_cents: price_cents? })
 }
 
 impl From<wire::EventStatus> for EventStatus {

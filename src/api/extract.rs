@@ -5,9 +5,10 @@ use axum::http::HeaderMap;
 use serde::de::DeserializeOwned;
 use sha2::{Digest as _, Sha256};
 
+use super::App;
 use super::error::ApiError;
 use super::guard::Caller;
-use super::{App, query};
+use super::query::{self, Kind};
 use crate::booking::replay::KeyedRequest;
 use crate::domain::{IdempotencyKey, RequestHash};
 use crate::wire;
@@ -33,7 +34,7 @@ impl<T: DeserializeOwned> FromRequest<App> for Keyed<T> {
         hasher.update(b" ");
         hasher.update(parts.uri.path());
         hasher.update(b"\n");
-        query::is_json(&parts.headers)?;
+        Kind::Json.expect(&parts.headers)?;
         let bytes = query::bytes_of(Request::from_parts(parts, body), app).await?;
         hasher.update(&bytes);
         let body = query::parse(&bytes)?;
@@ -43,12 +44,10 @@ impl<T: DeserializeOwned> FromRequest<App> for Keyed<T> {
 }
 
 fn key_of(headers: &HeaderMap) -> Result<IdempotencyKey, ApiError> {
-    let malformed = |message: String| ApiError::Malformed { field: "idempotency_key", message };
-    let value = headers.get(wire::IDEMPOTENCY_KEY).ok_or_else(|| {
-        malformed("send an Idempotency-Key header, a UUID for instance".to_owned())
-    })?;
-    let text = value
-        .to_str()
-        .map_err(|_bytes| malformed("an idempotency key is visible ASCII".to_owned()))?;
-    IdempotencyKey::parse(text).map_err(|error| malformed(error.to_string()))
+    let malformed = |message: &str| ApiError::malformed("idempotency_key", message);
+    let value = headers
+        .get(wire::IDEMPOTENCY_KEY)
+        .ok_or_else(|| malformed("send an Idempotency-Key header, a UUID for instance"))?;
+    let text = value.to_str().map_err(|_bytes| malformed("an idempotency key is visible ASCII"))?;
+    IdempotencyKey::parse(text).map_err(|error| malformed(&error.to_string()))
 }

@@ -24,6 +24,9 @@ pub enum Access {
     SignedIn,
     /// Any user, who is then refused what belongs to somebody else; an admin is not.
     Owner,
+    /// Any user, who is then refused what belongs to somebody else, an admin, too: what the route does, it does in its
+    /// owner's name.
+    OwnerAlone,
     /// Users in one of these roles.
     Only(&'static [Role]),
 }
@@ -35,12 +38,15 @@ pub struct Caller {
     pub user: UserId,
     /// In which role.
     pub role: Role,
+    /// The rule of the route they call.
+    access: Access,
 }
 
 impl Caller {
-    /// Whether the caller may use what belongs to `owner`.
+    /// Whether the route's rule lets the caller use what belongs to `owner`.
     pub fn may_use(&self, owner: UserId) -> bool {
-        self.user == owner || self.role == Role::Admin
+        let admits_admins = self.access != Access::OwnerAlone;
+        self.user == owner || (admits_admins && self.role == Role::Admin)
     }
 }
 
@@ -50,7 +56,7 @@ pub async fn guard(
     mut request: Request,
     next: Next,
 ) -> Response {
-    let caller = bearer(request.headers()).map(|token| verify(&app, token));
+    let caller = bearer(request.headers()).map(|token| verify(&app, token, route.access));
     let known = caller.as_ref().and_then(|caller| caller.as_ref().ok()).copied();
     // What is refused below counts, too.
     let counted = match count(&app, route, known, &mut request).await {
@@ -107,16 +113,17 @@ fn admit(
     }
 }
 
-fn verify(app: &App, token: &str) -> Result<Caller, ApiError> {
+fn verify(app: &App, token: &str, access: Access) -> Result<Caller, ApiError> {
     let mut validation = Validation::new(Algorithm::HS256);
     validation.set_issuer(&[wire::TOKEN_ISSUER]);
     validation.set_required_spec_claims(&["exp", "iss", "sub"]);
+    validation.validate_nbf = true;
     validation.leeway = 0;
     let refused = || ApiError::Unauthenticated("the access token does not hold, log in again");
     let token = jsonwebtoken::decode::<Claims>(token, &app.token_key, &validation)
         .map_err(|_error| refused())?;
     let role = Role::parse(&token.claims.role).ok_or_else(refused)?;
-    Ok(Caller { user: UserId(token.claims.sub), role })
+    Ok(Caller { user: UserId(token.claims.sub), role, access })
 }
 
 fn bearer(headers: &HeaderMap) -> Option<&str> {

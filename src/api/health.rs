@@ -13,7 +13,7 @@ use utoipa::ToSchema;
 use super::App;
 
 /// Say that the process answers at all.
-#[utoipa::path(get, path = "/health/live", tag = "operations",
+#[utoipa::path(get, path = "/health/live", operation_id = "check_liveness", tag = "operations",
     responses((status = 200, description = "It does", body = String, content_type = "text/plain")))]
 pub async fn live() -> &'static str {
     "live"
@@ -38,7 +38,7 @@ pub struct Readiness {
 const PROVIDER_WITHIN: Duration = Duration::from_secs(1);
 
 /// Say whether bookings can be taken, as `/health/ready` does.
-#[utoipa::path(get, path = "/health", tag = "operations", responses(
+#[utoipa::path(get, path = "/health", operation_id = "check_health", tag = "operations", responses(
     (status = 200, description = "They can", body = Readiness), (status = 503, description = "They can't", body = Readiness)))]
 pub async fn overall(state: State<App>) -> Response {
     ready(state).await
@@ -47,7 +47,7 @@ pub async fn overall(state: State<App>) -> Response {
 /// Say whether bookings can be taken, which needs PostgreSQL. Redis and the payment provider are reported and may be away:
 /// without the provider seats are still held, and a payment under way is finished by recovery. All servers have the same
 /// provider, so its outage must not take all of them out of service.
-#[utoipa::path(get, path = "/health/ready", tag = "operations", responses(
+#[utoipa::path(get, path = "/health/ready", operation_id = "check_readiness", tag = "operations", responses(
     (status = 200, description = "They can", body = Readiness), (status = 503, description = "They can't", body = Readiness)))]
 pub async fn ready(State(app): State<App>) -> Response {
     let redis = join_all(
@@ -74,7 +74,7 @@ fn word(up: bool) -> &'static str {
 }
 
 /// Say what was counted, as Prometheus reads it.
-#[utoipa::path(get, path = "/metrics", tag = "operations",
+#[utoipa::path(get, path = "/metrics", operation_id = "read_metrics", tag = "operations",
     responses((status = 200, description = "Text format 0.0.4", body = String, content_type = "text/plain")))]
 pub async fn metrics(State(app): State<App>) -> Response {
     app.desk.storage.gauge_pool();

@@ -13,17 +13,17 @@ use crate::wire;
 
 /// Look up what became of an operation of the caller's. Read from PostgreSQL, never from a cache; 404 means that no effect
 /// of it exists.
-#[utoipa::path(get, path = "/api/v1/idempotency/{key}", tag = "idempotency",
-    params(("key" = String, Path, min_length = 1, max_length = 255)),
-    responses((status = 200, description = "Where it stands", body = wire::Success<wire::IdempotencyStatus>)))]
+#[utoipa::path(get, path = "/api/v1/idempotency/{key}", operation_id = "read_operation", tag = "idempotency",
+    params(("key" = String, Path, description = "The Idempotency-Key that was sent", min_length = 1, max_length = 255)),
+    responses((status = 200, description = "Where it stands", body = wire::Success<wire::IdempotencyStatus>),
+              (status = 404, description = "No effect of it exists")))]
 pub async fn show(
     State(app): State<App>,
     caller: Caller,
     key: Result<Path<String>, PathRejection>,
 ) -> Result<Response, ApiError> {
     let Path(key) = key?;
-    let malformed = |message: String| ApiError::Malformed { field: "key", message };
-    let key = IdempotencyKey::parse(&key).map_err(|error| malformed(error.to_string()))?;
+    let key = IdempotencyKey::parse(&key).map_err(|error| ApiError::malformed("key", error))?;
     let mut connection = app.desk.storage.connection().await?;
     let found = idempotency::find(&mut connection, caller.user, &key).await?;
     let record = found.ok_or(ApiError::Refused(Refusal::NotFound("operation")))?;

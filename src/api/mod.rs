@@ -8,6 +8,8 @@ pub mod guard;
 pub mod limits;
 /// Errors and their status codes.
 pub mod error;
+/// What parsers complain of, in plain words.
+pub mod wording;
 /// Bodies under an idempotency key.
 pub mod extract;
 /// Queries and bodies without one.

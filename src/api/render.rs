@@ -94,9 +94,7 @@ pub fn page_limit(asked: Option<u32>, most: u32) -> Result<i64, ApiError> {
     match asked {
         None => Ok(i64::from(most)),
         Some(rows) if (1..=most).contains(&rows) => Ok(i64::from(rows)),
-        Some(_) => {
-            Err(ApiError::Malformed { field: "limit", message: format!("ask for 1 to {most}") })
-        }
+        Some(_) => Err(ApiError::malformed("limit", format!("ask for 1 to {most}"))),
     }
 }
 

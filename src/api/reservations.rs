@@ -42,10 +42,13 @@ impl PageQuery {
 }
 
 /// Hold seats: all of them or none, until `expires_at`.
-#[utoipa::path(post, path = "/api/v1/reservations", tag = "reservations",
+#[utoipa::path(post, path = "/api/v1/reservations", operation_id = "create_reservation", tag = "reservations",
     params(("idempotency-key" = String, Header, description = "Names this operation; a retry carries the same", min_length = 1, max_length = 255)),
     request_body = wire::CreateReservation,
-    responses((status = 201, description = "The reservation", body = wire::Success<wire::Reservation>)))]
+    responses((status = 201, description = "The reservation", body = wire::Success<wire::Reservation>),
+              (status = 404, description = "There is no such event"),
+              (status = 409, description = "Seats are taken, too few tickets are left, the event is not on sale, or its limit for one user is reached"),
+              (status = 422, description = "Seats are not the event's, or are to be named")))]
 pub async fn create(
     State(app): State<App>,
     keyed: Keyed<wire::CreateReservation>,
@@ -53,10 +56,8 @@ pub async fn create(
     let Keyed { body, request } = keyed;
     let wanted = wanted(body.seat_ids, body.quantity)?;
     let ttl = match body.ttl_seconds {
-        Some(seconds) => HoldTtl::from_seconds(seconds).map_err(|error| ApiError::Invalid {
-            field: "ttl_seconds",
-            message: error.to_string(),
-        })?,
+        Some(seconds) => HoldTtl::from_seconds(seconds)
+            .map_err(|error| ApiError::invalid("ttl_seconds", error))?,
         None => app.hold_ttl,
     };
     let id = ReservationId(app.desk.entropy.uuid());
@@ -68,21 +69,22 @@ pub async fn create(
 
 /// What is asked for: seats or a quantity, one of the two.
 pub fn wanted(seat_ids: Vec<i64>, quantity: Option<u32>) -> Result<Wanted, ApiError> {
-    let invalid = |field, message| ApiError::Invalid { field, message };
     match quantity {
         None => SeatSet::parse(seat_ids)
             .map(Wanted::Seats)
-            .map_err(|error| invalid("seat_ids", error.to_string())),
+            .map_err(|error| ApiError::invalid("seat_ids", error)),
         Some(quantity) if seat_ids.is_empty() => Quantity::new(quantity)
             .map(Wanted::Any)
-            .map_err(|error| invalid("quantity", error.to_string())),
-        Some(_) => Err(invalid("quantity", "name seats or a quantity, not both".to_owned())),
+            .map_err(|error| ApiError::invalid("quantity", error)),
+        Some(_) => Err(ApiError::invalid("quantity", "name seats or a quantity, not both")),
     }
 }
 
 /// Read a reservation.
-#[utoipa::path(get, path = "/api/v1/reservations/{id}", tag = "reservations", params(("id" = Uuid, Path)),
-    responses((status = 200, description = "The reservation", body = wire::Success<wire::Reservation>)))]
+#[utoipa::path(get, path = "/api/v1/reservations/{id}", operation_id = "read_reservation", tag = "reservations",
+    params(("id" = Uuid, Path, description = "The reservation")),
+    responses((status = 200, description = "The reservation", body = wire::Success<wire::Reservation>),
+              (status = 404, description = "There is no such reservation")))]
 pub async fn show(
     State(app): State<App>,
     caller: Caller,
@@ -99,8 +101,8 @@ pub async fn show(
 }
 
 /// List a user's reservations, newest first.
-#[utoipa::path(get, path = "/api/v1/reservations/user/{user_id}", tag = "reservations",
-    params(("user_id" = Uuid, Path), PageQuery),
+#[utoipa::path(get, path = "/api/v1/reservations/user/{user_id}", operation_id = "list_reservations_of_user", tag = "reservations",
+    params(("user_id" = Uuid, Path, description = "Whose; a user's own id is in the tokens"), PageQuery),
     responses((status = 200, description = "A page of reservations", body = wire::Success<Vec<wire::Reservation>>)))]
 pub async fn list_of_user(
     State(app): State<App>,
@@ -120,8 +122,12 @@ pub async fn list_of_user(
 }
 
 /// Keep a hold for as long again as it was made for. Once.
-#[utoipa::path(post, path = "/api/v1/reservations/{id}/extend", tag = "reservations", params(("id" = Uuid, Path)),
-    responses((status = 200, description = "The reservation with its later end", body = wire::Success<wire::Reservation>)))]
+#[utoipa::path(post, path = "/api/v1/reservations/{id}/extend", operation_id = "extend_reservation", tag = "reservations",
+    params(("id" = Uuid, Path, description = "The reservation")),
+    responses((status = 200, description = "The reservation with its later end", body = wire::Success<wire::Reservation>),
+              (status = 404, description = "There is no such reservation"),
+              (status = 409, description = "It was extended before"),
+              (status = 410, description = "It ended")))]
 pub async fn extend(
     State(app): State<App>,
     caller: Caller,
@@ -137,8 +143,11 @@ pub async fn extend(
 }
 
 /// Give a hold up. Asking again changes nothing.
-#[utoipa::path(delete, path = "/api/v1/reservations/{id}", tag = "reservations", params(("id" = Uuid, Path)),
-    responses((status = 200, description = "The cancelled reservation", body = wire::Success<wire::Reservation>)))]
+#[utoipa::path(delete, path = "/api/v1/reservations/{id}", operation_id = "cancel_reservation", tag = "reservations",
+    params(("id" = Uuid, Path, description = "The reservation")),
+    responses((status = 200, description = "The cancelled reservation", body = wire::Success<wire::Reservation>),
+              (status = 404, description = "There is no such reservation"),
+              (status = 410, description = "It ended before: by a sale, or because its time ran out")))]
 pub async fn cancel(
     State(app): State<App>,
     caller: Caller,

@@ -8,11 +8,12 @@ use axum::middleware;
 use axum::routing::{MethodRouter, delete, get, patch, post, put};
 
 use super::guard::{Access, guard};
+use super::openapi::pages;
 use super::{App, accounts, bookings, events, health, idempotency, openapi, reservations, tickets};
 use crate::domain::Role;
 
 /// Largest seat map, in bytes.
-const SEAT_MAP_BYTES_MAX: usize = 16 * 1024 * 1024;
+pub const SEAT_MAP_BYTES_MAX: usize = 16 * 1024 * 1024;
 
 /// A route.
 pub struct Route {
@@ -88,10 +89,10 @@ pub static ROUTES: &[Route] = &[
     }),
     route(Method::POST, "/api/v1/reservations", Access::SignedIn, || post(reservations::create)),
     route(Method::GET, "/api/v1/reservations/{id}", Access::Owner, || get(reservations::show)),
-    route(Method::DELETE, "/api/v1/reservations/{id}", Access::Owner, || {
+    route(Method::DELETE, "/api/v1/reservations/{id}", Access::OwnerAlone, || {
         delete(reservations::cancel)
     }),
-    route(Method::POST, "/api/v1/reservations/{id}/extend", Access::Owner, || {
+    route(Method::POST, "/api/v1/reservations/{id}/extend", Access::OwnerAlone, || {
         post(reservations::extend)
     }),
     route(Method::GET, "/api/v1/reservations/user/{user_id}", Access::Owner, || {
@@ -99,7 +100,7 @@ pub static ROUTES: &[Route] = &[
     }),
     route(Method::POST, "/api/v1/bookings", Access::SignedIn, || post(bookings::create)),
     route(Method::GET, "/api/v1/bookings", Access::SignedIn, || get(bookings::list)),
-    route(Method::POST, "/api/v1/bookings/confirm", Access::Owner, || post(bookings::confirm)),
+    route(Method::POST, "/api/v1/bookings/confirm", Access::OwnerAlone, || post(bookings::confirm)),
     route(Method::GET, "/api/v1/bookings/{id}", Access::Owner, || get(bookings::show)),
     route(Method::PATCH, "/api/v1/bookings/{id}/cancel", Access::Owner, || patch(bookings::cancel)),
     route(Method::GET, "/api/v1/bookings/reference/{reference}", Access::Owner, || {
@@ -113,12 +114,12 @@ pub static ROUTES: &[Route] = &[
         post(tickets::check_in)
     }),
     route(Method::GET, "/api/v1/idempotency/{key}", Access::SignedIn, || get(idempotency::show)),
-    free("/api", || get(openapi::to_swagger)),
-    free("/api/", || get(openapi::swagger)),
-    free("/api/{file}", || get(openapi::swagger_asset)),
+    free("/api", || get(pages::to_swagger)),
+    free("/api/", || get(pages::swagger)),
+    free("/api/{file}", || get(pages::swagger_asset)),
     free(openapi::DOCUMENT, || get(openapi::document)),
-    free("/api/reference", || get(openapi::scalar)),
-    free("/api/reference/scalar.js", || get(openapi::scalar_script)),
+    free("/api/reference", || get(pages::scalar)),
+    free("/api/reference/scalar.js", || get(pages::scalar_script)),
     free("/health", || get(health::overall)),
     free("/health/live", || get(health::live)),
     free("/health/ready", || get(health::ready)),

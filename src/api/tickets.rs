@@ -16,8 +16,11 @@ use crate::storage::tickets::{self, Ticket};
 use crate::wire;
 
 /// Draw a ticket's QR code, which says its number.
-#[utoipa::path(get, path = "/api/v1/tickets/{number}/qr", tag = "tickets", params(("number" = String, Path)),
-    responses((status = 200, description = "An SVG", body = String, content_type = "image/svg+xml")))]
+#[utoipa::path(get, path = "/api/v1/tickets/{number}/qr", operation_id = "draw_ticket", tag = "tickets",
+    params(("number" = String, Path, description = "The ticket's number", example = "7Q2M9X4KJ0B6T3VZ8NRE5HWGC")),
+    responses((status = 200, description = "An SVG", body = String, content_type = "image/svg+xml"),
+              (status = 404, description = "There is no such ticket"),
+              (status = 409, description = "The ticket was given back")))]
 pub async fn qr(
     State(app): State<App>,
     caller: Caller,
@@ -38,8 +41,11 @@ pub async fn qr(
 }
 
 /// Let a ticket's bearer in: the organizer's door, exactly once a ticket.
-#[utoipa::path(post, path = "/api/v1/tickets/{number}/check-in", tag = "tickets", params(("number" = String, Path)),
-    responses((status = 200, description = "Let them in", body = wire::Success<wire::CheckIn>)))]
+#[utoipa::path(post, path = "/api/v1/tickets/{number}/check-in", operation_id = "check_in_ticket", tag = "tickets",
+    params(("number" = String, Path, description = "The ticket's number", example = "7Q2M9X4KJ0B6T3VZ8NRE5HWGC")),
+    responses((status = 200, description = "Let them in", body = wire::Success<wire::CheckIn>),
+              (status = 404, description = "There is no such ticket"),
+              (status = 409, description = "The ticket was used, or given back")))]
 pub async fn check_in(
     State(app): State<App>,
     caller: Caller,

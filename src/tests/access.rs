@@ -7,6 +7,7 @@ use serde_json::json;
 use uuid::Uuid;
 
 use super::app::{Got, Setup, TestApp};
+use crate::api::guard::Access;
 use crate::api::routes::ROUTES;
 use crate::domain::Role;
 use crate::wire;
@@ -79,6 +80,24 @@ fn every_route_has_a_rule_here_and_every_rule_a_route() {
         RULES.iter().map(|(method, path, _)| (*method, *path)).collect();
     assert_eq!(of_table.len(), ROUTES.len(), "a route stands in the table twice");
     assert_eq!(of_table, of_test);
+}
+
+#[test]
+fn the_table_says_of_every_route_what_its_rule_here_is() {
+    for (method, path, rule) in RULES {
+        let route = ROUTES
+            .iter()
+            .find(|route| route.method.as_str() == *method && route.path == *path)
+            .unwrap_or_else(|| panic!("{method} {path}"));
+        let access = match rule {
+            Rule::Anyone | Rule::Credentials => Access::Anyone,
+            Rule::Users => Access::SignedIn,
+            Rule::Owners => Access::Owner,
+            Rule::OwnerAlone => Access::OwnerAlone,
+            Rule::Organizers | Rule::OwnOrganizer => Access::Only(&[Role::Organizer, Role::Admin]),
+        };
+        assert_eq!(route.access, access, "{route:?}");
+    }
 }
 
 /// Who calls.

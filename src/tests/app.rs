@@ -18,6 +18,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use uuid::Uuid;
 
+use super::contract::{self, Contract};
 use crate::accounts::{Accounts, Passwords, TokenTtls};
 use crate::api::layers::browsers::Browsers;
 use crate::api::limits::{Limits, WhenLimitsUnreachable};
@@ -43,7 +44,8 @@ use crate::wire::{self, Claims};
 pub const SEATS: i32 = 20;
 /// Price of each.
 pub const PRICE_CENTS: i64 = 2500;
-const SECRET: &[u8] = b"a secret of more than thirty-two bytes";
+/// What the server signs access tokens with.
+pub const SECRET: &[u8] = b"a secret of more than thirty-two bytes";
 
 /// The server and everything under it; gone when dropped.
 pub struct TestApp {
@@ -55,6 +57,7 @@ pub struct TestApp {
     http: reqwest::Client,
     setup: Setup,
     servers: Vec<JoinSet<()>>,
+    contract: Contract,
 }
 
 /// How a test's server differs from the usual one.
@@ -79,6 +82,7 @@ pub struct LimitSetup {
     pub exempt: &'static [&'static str],
     pub trusted_proxies: usize,
     pub when_unreachable: WhenLimitsUnreachable,
+    pub request_timeout: Duration,
     pub bounds: Bounds,
 }
 
@@ -91,6 +95,7 @@ impl Default for LimitSetup {
             exempt: &["127.0.0.0/8"],
             trusted_proxies: 0,
             when_unreachable: WhenLimitsUnreachable::Allow,
+            request_timeout: Duration::from_secs(5),
             bounds: Bounds {
                 connections: 64,
                 header_bytes: 8192,
@@ -229,6 +234,16 @@ impl TestApp {
         published.data()
     }
 
+    /// The tokens of a new customer.
+    pub async fn logged_in(&self, email: &str) -> wire::Tokens {
+        let credentials = json!({"email": email, "password": "correct horse battery"});
+        let post = |path: &str| {
+            self.call(Method::POST, &format!("/api/v1/auth/{path}")).json(&credentials)
+        };
+        assert_eq!(post("register").send().await.status, StatusCode::ACCEPTED);
+        post("login").send().await.data()
+    }
+
     /// Asks for another status of an event.
     pub async fn set_status(&self, organizer: Uuid, event: &wire::Event, status: &str) -> Got {
         self.call(Method::PATCH, &format!("/api/v1/events/{}", event.id))
@@ -267,14 +282,15 @@ impl TestApp {
         migrations::migrate(&storage).await.unwrap();
         let (event, seats) = seed(&storage).await;
         let desk = Arc::new(open_desk(&setup, &stack, storage).await);
-        let (url, server) = serve(&desk, &setup, &stack).await;
+        let contract = Contract::default();
+        let (url, server) = serve(&desk, &setup, &stack, &contract).await;
         let http = reqwest::Client::new();
-        Self { stack, desk, url, event, seats, http, setup, servers: vec![server] }
+        Self { stack, desk, url, event, seats, http, setup, servers: vec![server], contract }
     }
 
     /// Starts another server on the same stores, and says where it is.
     pub async fn another_server(&mut self) -> String {
-        let (url, server) = serve(&self.desk, &self.setup, &self.stack).await;
+        let (url, server) = serve(&self.desk, &self.setup, &self.stack, &self.contract).await;
         self.servers.push(server);
         url
     }
@@ -414,9 +430,19 @@ pub fn claims(user: Uuid) -> Claims {
     }
 }
 
+/// An organizer's token.
+pub fn organizer_token(user: Uuid) -> String {
+    token(&Claims { role: Role::Organizer.name().to_owned(), ..claims(user) })
+}
+
 /// Anything signed with the server's secret.
 pub fn token<T: Serialize>(claims: &T) -> String {
-    jsonwebtoken::encode(&Header::default(), claims, &EncodingKey::from_secret(SECRET)).unwrap()
+    signed(&Header::default(), claims, SECRET)
+}
+
+/// Anything signed in another way.
+pub fn signed<T: Serialize>(header: &Header, claims: &T, secret: &[u8]) -> String {
+    jsonwebtoken::encode(header, claims, &EncodingKey::from_secret(secret)).unwrap()
 }
 
 /// The path with a query.
@@ -543,7 +569,12 @@ fn open_limits(setup: &LimitSetup, stack: &Stack) -> Limits {
     }
 }
 
-async fn serve(desk: &Arc<Desk>, setup: &Setup, stack: &Stack) -> (String, JoinSet<()>) {
+async fn serve(
+    desk: &Arc<Desk>,
+    setup: &Setup,
+    stack: &Stack,
+    contract: &Contract,
+) -> (String, JoinSet<()>) {
     let app = App {
         desk: Arc::clone(desk),
         accounts: Arc::new(open_accounts(desk.storage.clone())),
@@ -552,14 +583,15 @@ async fn serve(desk: &Arc<Desk>, setup: &Setup, stack: &Stack) -> (String, JoinS
         nodes: open_nodes(stack),
         token_key: Arc::new(DecodingKey::from_secret(SECRET)),
         hold_ttl: HoldTtl::from_seconds(60).unwrap(),
-        request_timeout: Duration::from_secs(5),
+        request_timeout: setup.limits.request_timeout,
         work: TaskTracker::new(),
         metrics: PrometheusBuilder::new().build_recorder().handle(),
     };
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
     let mut server = JoinSet::new();
-    let router = api::router(app);
+    let watched = axum::middleware::from_fn_with_state(contract.breaches(), contract::watch);
+    let router = api::router(app).layer(watched);
     server.spawn(listen::serve(listener, router, setup.limits.bounds, CancellationToken::new()));
     (url, server)
 }

@@ -127,7 +127,7 @@ async fn an_event_that_makes_no_sense_is_refused_with_the_field() {
         (with("title", json!("x".repeat(201))), "title"),
         (with("venue", json!("a\u{1b}[0m")), "venue"),
         (with("description", json!("x".repeat(5001))), "description"),
-        (with("starts_at", json!("tomorrow")), "body"),
+        (with("starts_at", json!("tomorrow")), "starts_at"),
         (with("starts_at", json!("0000-01-01T00:00:00+23:59")), "starts_at"),
         (with("starts_at", json!("9999-12-31T23:59:59-23:59")), "starts_at"),
         (with("tickets_per_user_max", json!(0)), "tickets_per_user_max"),
@@ -139,7 +139,9 @@ async fn an_event_that_makes_no_sense_is_refused_with_the_field() {
             with("general_admission", json!({"quantity": 1, "price_cents": 0})),
             "general_admission.price_cents",
         ),
-        (with("colour", json!("red")), "body"),
+        (with("general_admission", json!({"quantity": 1})), "general_admission.price_cents"),
+        (with("general_admission", json!([1, 1])), "general_admission"),
+        (with("colour", json!("red")), "colour"),
     ] {
         let got = app
             .call(Method::POST, "/api/v1/events")
@@ -267,7 +269,9 @@ async fn a_query_that_makes_no_sense_is_refused_with_its_field() {
         ("from=9999-12-31T23:59:59-23:59", "from"),
         ("to=0000-01-01T00:00:00Z", "to"),
         ("q=%00", "q"),
-        ("colour=red", "query"),
+        ("colour=red", "colour"),
+        ("from=tomorrow", "from"),
+        ("status=sold", "status"),
     ] {
         let got = app.get(&format!("/api/v1/events?{query}"), None).await;
         assert_eq!(got.refusal(), (400, field.to_owned()), "{query}");

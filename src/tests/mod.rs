@@ -2,6 +2,8 @@
 
 /// A server on real PostgreSQL and Redis, in this process.
 mod app;
+/// Every answer is one that the API's description has.
+mod contract;
 /// Who may name whom.
 mod layering;
 /// Every query is the one that was described.

@@ -1,10 +1,11 @@
 //! The routes, their refusals included.
 
+use jsonwebtoken::{Algorithm, Header};
 use reqwest::{Method, StatusCode};
 use serde_json::json;
 use uuid::Uuid;
 
-use super::app::{PRICE_CENTS, SEATS, Setup, TestApp, claims, key, token, value};
+use super::app::{PRICE_CENTS, SEATS, SECRET, Setup, TestApp, claims, key, signed, token, value};
 use crate::wire;
 
 #[tokio::test]
@@ -49,23 +50,42 @@ async fn a_buyer_finds_an_event_holds_seats_pays_and_reads_the_booking() {
 #[tokio::test]
 async fn a_token_that_does_not_hold_opens_nothing() {
     let app = TestApp::start(Setup::default()).await;
-    let user = Uuid::new_v4();
+    let tokens = app.logged_in("ada@example.org").await;
+    let user = tokens.user_id;
     let held = app.held(user, &[app.seats[0]]).await;
     let path = format!("/api/v1/reservations/{}", held.id);
-    let good = token(&claims(user));
-    assert_eq!(app.get_with_token(&path, &good).await.status, StatusCode::OK);
-    let expired = token(&wire::Claims { exp: 1, ..claims(user) });
-    let other_issuer = token(&wire::Claims { iss: "somebody".to_owned(), ..claims(user) });
-    let other_role = token(&wire::Claims { role: "emperor".to_owned(), ..claims(user) });
-    let without_expiry = token(&json!({"sub": user, "role": "customer", "iss": "ticketctl"}));
-    let unsigned =
-        format!("eyJhbGciOiJub25lIiwidHlwIjoiSldUIn0.{}.", good.split('.').nth(1).unwrap());
-    let tampered = format!("{good}x");
-    for bad in
-        [expired, other_issuer, other_role, without_expiry, unsigned, tampered, String::new()]
-    {
+    let claimed = claims(user);
+    let now = crate::clock::since_epoch().as_secs();
+    let from = |nbf: u64| {
+        let mut claims = serde_json::to_value(&claimed).unwrap();
+        claims["nbf"] = json!(nbf);
+        token(&claims)
+    };
+    let good = token(&claimed);
+    for good in [&good, &tokens.access_token, &from(now)] {
+        assert_eq!(app.get_with_token(&path, good).await.status, StatusCode::OK, "{good}");
+    }
+    let part = |n: usize| good.split('.').nth(n).unwrap();
+    let by_algorithm = |algorithm| signed(&Header::new(algorithm), &claimed, SECRET);
+    let other_key = b"another secret of more than thirty-two bytes";
+    for (what, bad) in [
+        ("has run out", token(&wire::Claims { exp: 1, ..claims(user) })),
+        ("is not good yet", from(now + 600)),
+        ("of another issuer", token(&wire::Claims { iss: "somebody".to_owned(), ..claims(user) })),
+        ("of another role", token(&wire::Claims { role: "emperor".to_owned(), ..claims(user) })),
+        ("without an end", token(&json!({"sub": user, "role": "customer", "iss": "ticketctl"}))),
+        ("without a user", token(&json!({"role": "admin", "iss": "ticketctl", "exp": now + 600}))),
+        ("unsigned", format!("eyJhbGciOiJub25lIiwidHlwIjoiSldUIn0.{}.", part(1))),
+        ("without its signature", format!("{}.{}.", part(0), part(1))),
+        ("of another key", signed(&Header::default(), &claimed, other_key)),
+        ("by HS384", by_algorithm(Algorithm::HS384)),
+        ("by HS512", by_algorithm(Algorithm::HS512)),
+        ("tampered with", format!("{good}x")),
+        ("a refresh token", tokens.refresh_token.clone()),
+        ("nothing", String::new()),
+    ] {
         let got = app.get_with_token(&path, &bad).await;
-        assert_eq!(got.status, StatusCode::UNAUTHORIZED, "{bad}");
+        assert_eq!(got.status, StatusCode::UNAUTHORIZED, "a token {what} was taken");
         assert!(!got.body.contains(&held.id.to_string()));
     }
     assert_eq!(app.get(&path, None).await.status, StatusCode::UNAUTHORIZED);
@@ -117,14 +137,16 @@ async fn bad_requests_are_refused_with_the_field_and_change_nothing() {
         (
             json!({"event_id": event, "seat_ids": [seat], "ttl_seconds": -1}).to_string(),
             422,
-            "body",
+            "ttl_seconds",
         ),
-        (json!({"event_id": event, "seat_ids": [seat], "price": 1}).to_string(), 422, "body"),
-        (json!({"event_id": "x", "seat_ids": [seat]}).to_string(), 422, "body"),
-        (json!({"seat_ids": [seat]}).to_string(), 422, "body"),
+        (json!({"event_id": event, "seat_ids": [seat], "price": 1}).to_string(), 422, "price"),
+        (json!({"event_id": "x", "seat_ids": [seat]}).to_string(), 422, "event_id"),
+        (json!({"event_id": event, "seat_ids": [seat, "x"]}).to_string(), 422, "seat_ids[1]"),
+        (json!({"seat_ids": [seat]}).to_string(), 422, "event_id"),
+        (json!([event, [seat]]).to_string(), 422, "body"),
         ("{".to_owned(), 400, "body"),
         (String::new(), 400, "body"),
-        ("[".repeat(10_000), 422, "body"),
+        ("[".repeat(10_000), 400, "body"),
         (" ".repeat(70_000), 413, ""),
     ];
     for (body, status, field) in cases {
@@ -162,11 +184,17 @@ async fn what_is_not_there_is_404_and_other_methods_405_in_the_same_envelope() {
         assert_eq!(got.status, StatusCode::NOT_FOUND, "{path}");
         assert_eq!(value(&got.body)["success"], json!(false), "{path}");
     }
-    assert_eq!(app.get("/api/v1/events/rubbish", user).await.status, StatusCode::BAD_REQUEST);
-    assert_eq!(
-        app.get("/api/v1/events?cursor=rubbish", user).await.status,
-        StatusCode::BAD_REQUEST
-    );
+    for (path, field) in [
+        ("/api/v1/events/rubbish", "id"),
+        ("/api/v1/bookings/user/rubbish", "user_id"),
+        ("/api/v1/bookings/reference/%ff", "reference"),
+        ("/api/v1/idempotency/two%20words", "key"),
+        ("/api/v1/events?cursor=rubbish", "cursor"),
+        ("/api/v1/events?from=tomorrow", "from"),
+        ("/api/v1/events?colour=red", "colour"),
+    ] {
+        assert_eq!(app.get(path, user).await.refusal(), (400, field.to_owned()), "{path}");
+    }
     let put = app.send((Method::PUT, "/api/v1/reservations"), user, None, None).await;
     assert_eq!(put.status, StatusCode::METHOD_NOT_ALLOWED);
     assert_eq!(value(&put.body)["success"], json!(false));

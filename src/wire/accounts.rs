@@ -2,7 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
+use utoipa::openapi::Object;
 use uuid::Uuid;
+
+use super::one_of;
 
 /// `iss` of every access token.
 pub const TOKEN_ISSUER: &str = "ticketctl";
@@ -23,6 +26,7 @@ pub struct Claims {
 /// `POST /api/v1/auth/register` and `/api/v1/auth/login`.
 #[derive(Clone, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(examples(json!({"email": "ada@example.org", "password": "correct horse battery"})))]
 pub struct Credentials {
     /// E-mail address; case does not matter.
     #[schema(max_length = 254)]
@@ -41,6 +45,7 @@ impl std::fmt::Debug for Credentials {
 /// `POST /api/v1/auth/refresh` and `/api/v1/auth/logout`.
 #[derive(Clone, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(examples(json!({"refresh_token": "q83vASNFZ4mrze8BI0VniavN7wEjRWeJq83vASNFZ4k"})))]
 pub struct RefreshToken {
     /// The refresh token last given.
     #[schema(max_length = 128)]
@@ -59,6 +64,9 @@ pub struct Nothing {}
 
 /// What a login or a refresh gives.
 #[derive(Clone, Serialize, Deserialize, ToSchema)]
+#[schema(examples(json!({"access_token": "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiI1YjFkMGM1MiJ9.c2lnbmF0dXJl", "expires_in": 900,
+    "refresh_token": "q83vASNFZ4mrze8BI0VniavN7wEjRWeJq83vASNFZ4k", "user_id": "5b1d0c52-6a0e-4f7b-8d2b-1f4a9f3c2e77",
+    "role": "customer"})))]
 pub struct Tokens {
     /// JWT for the `Authorization: Bearer` header.
     pub access_token: String,
@@ -69,7 +77,12 @@ pub struct Tokens {
     /// Whose they are.
     pub user_id: Uuid,
     /// In which role.
+    #[schema(schema_with = roles)]
     pub role: String,
+}
+
+fn roles() -> Object {
+    one_of(&["customer", "organizer", "admin"], "In which role.")
 }
 
 impl std::fmt::Debug for Tokens {

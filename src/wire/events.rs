@@ -6,6 +6,9 @@ use uuid::Uuid;
 
 /// An event as every route answers it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[schema(examples(json!({"id": "018f6f2a-4c1b-7a3e-9d54-2f1c6b7a8e90", "title": "Hamlet", "venue": "Globe",
+    "description": "Three hours, one interval", "starts_at": "2030-05-01T19:00:00Z", "admission": "seated",
+    "status": "published", "tickets_per_user_max": 6, "version": 3})))]
 pub struct Event {
     /// Event id.
     pub id: Uuid,
@@ -56,6 +59,9 @@ pub enum EventStatus {
 /// `POST /api/v1/events`.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(examples(json!({"title": "Jazz night", "venue": "Cellar", "description": "Doors at seven",
+    "starts_at": "2030-06-01T20:00:00Z", "general_admission": {"quantity": 300, "price_cents": 2500},
+    "tickets_per_user_max": 6})))]
 pub struct CreateEvent {
     /// 1 to 200 characters.
     #[schema(min_length = 1, max_length = 200)]
@@ -71,7 +77,7 @@ pub struct CreateEvent {
     #[serde(with = "time::serde::rfc3339")]
     pub starts_at: time::OffsetDateTime,
     /// Tickets without a place; absent for an event whose seat map is uploaded.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "super::object")]
     pub general_admission: Option<GeneralAdmission>,
     /// Tickets one user may have at most; not limited when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -82,6 +88,7 @@ pub struct CreateEvent {
 /// Tickets without a place.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(examples(json!({"quantity": 300, "price_cents": 2500})))]
 pub struct GeneralAdmission {
     /// How many, 1 to 100,000.
     #[schema(minimum = 1, maximum = 100_000)]
@@ -94,6 +101,7 @@ pub struct GeneralAdmission {
 /// `PATCH /api/v1/events/{id}`: only what is given changes.
 #[derive(Debug, Clone, Default, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(examples(json!({"status": "published"})))]
 pub struct ChangeEvent {
     /// 1 to 200 characters.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -125,6 +133,7 @@ pub struct ChangeEvent {
 
 /// What became of an uploaded seat map.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[schema(examples(json!({"event_id": "018f6f2a-4c1b-7a3e-9d54-2f1c6b7a8e90", "seats": 2})))]
 pub struct SeatMap {
     /// The event.
     pub event_id: Uuid,
@@ -134,6 +143,7 @@ pub struct SeatMap {
 
 /// Items of `GET /api/v1/events/{id}/seats`.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+#[schema(examples(json!({"id": 4711, "section": "Stalls", "row": "A", "number": 1, "price_cents": 4500, "status": "available"})))]
 pub struct Seat {
     /// Seat id, unique over all events.
     pub id: i64,
@@ -163,6 +173,7 @@ pub enum SeatStatus {
 
 /// `GET /api/v1/events/{id}/availability`: calculated, at most five seconds old, and never used to decide.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[schema(examples(json!({"event_id": "018f6f2a-4c1b-7a3e-9d54-2f1c6b7a8e90", "total": 200, "available": 120, "held": 10, "sold": 70})))]
 pub struct Availability {
     /// The event.
     pub event_id: Uuid,

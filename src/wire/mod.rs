@@ -12,8 +12,14 @@ pub mod bookings;
 /// The payment simulator's side.
 pub mod payments;
 
-use serde::{Deserialize, Serialize};
+use std::fmt;
+use std::marker::PhantomData;
+
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{MapAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize};
 use utoipa::ToSchema;
+use utoipa::openapi::schema::{Object, ObjectBuilder, Type};
 
 pub use accounts::{Claims, Credentials, Nothing, RefreshToken, TOKEN_ISSUER, Tokens};
 pub use bookings::{Booking, CheckIn, ConfirmBooking, CreateBooking, Ticket};
@@ -54,6 +60,8 @@ pub struct Meta {
 
 /// Envelope of every refusal or failure.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+#[schema(examples(json!({"success": false, "message": "seat 4711 is not available",
+    "errors": [{"field": "seat_unavailable", "message": "seat 4711 is not available"}]})))]
 pub struct Failure {
     /// Always `false`.
     pub success: bool,
@@ -76,13 +84,64 @@ pub struct FieldError {
 /// `GET /api/v1/idempotency/{key}`: what became of the caller's operation with this key.
 /// 404 means that no effect of it exists.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+#[schema(examples(json!({"key": "order-4711", "state": "SUCCESS", "status_code": 201,
+    "response": {"success": true, "message": "seats held"}})))]
 pub struct IdempotencyStatus {
     /// The key.
     pub key: String,
     /// `IN_PROGRESS`, `SUCCESS` or `FAILED`.
+    #[schema(schema_with = states)]
     pub state: String,
     /// Status code of the stored answer; absent while in progress.
     pub status_code: Option<u16>,
     /// The stored answer's body, as it was sent.
     pub response: Option<serde_json::Value>,
+}
+
+fn states() -> Object {
+    one_of(&["IN_PROGRESS", "SUCCESS", "FAILED"], "Where the operation stands.")
+}
+
+/// The schema of a text that is one of these words.
+fn one_of(words: &[&'static str], description: &str) -> Object {
+    ObjectBuilder::new()
+        .schema_type(Type::String)
+        .enum_values(Some(words.iter().copied()))
+        .description(Some(description))
+        .build()
+}
+
+/// An object that may be absent. serde by itself would take a list, too, field by field in the order of the source.
+fn object<'de, D, T>(deserializer: D) -> Result<Option<T>, D::Error>
+where
+    D: Deserializer<'de>,
+    T: Deserialize<'de>,
+{
+    deserializer.deserialize_option(ObjectOnly(PhantomData))
+}
+
+struct ObjectOnly<T>(PhantomData<T>);
+
+impl<'de, T: Deserialize<'de>> Visitor<'de> for ObjectOnly<T> {
+    type Value = Option<T>;
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("an object")
+    }
+
+    fn visit_none<E>(self) -> Result<Self::Value, E> {
+        Ok(None)
+    }
+
+    fn visit_unit<E>(self) -> Result<Self::Value, E> {
+        Ok(None)
+    }
+
+    fn visit_some<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
+        deserializer.deserialize_map(self)
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Self::Value, A::Error> {
+        T::deserialize(MapAccessDeserializer::new(map)).map(Some)
+    }
 }

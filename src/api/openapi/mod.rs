@@ -1,0 +1,130 @@
+//! The API described by itself: OpenAPI 3.1 made from the handlers' own types and from the rules of the route table.
+
+/// What an operation answers, besides what its handler names.
+pub mod answers;
+/// Where it is read.
+pub mod pages;
+
+use std::sync::LazyLock;
+
+use axum::http::header;
+use axum::response::{IntoResponse as _, Response};
+use utoipa::openapi::OpenApi;
+use utoipa::openapi::path::{HttpMethod, Operation};
+use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityRequirement, SecurityScheme};
+
+use super::guard::Access;
+use super::routes::{Budget, ROUTES, Route};
+use super::{accounts, bookings, events, health, idempotency, reservations, tickets};
+use crate::wire;
+
+/// Where the description is.
+pub const DOCUMENT: &str = "/api/openapi.json";
+
+#[derive(utoipa::OpenApi)]
+#[openapi(
+    info(
+        title = "ticketctl booking API",
+        description = "Events, holds with an end, a payment saga, and one effect for each Idempotency-Key. Every answer \
+                       has the same envelope; an answer that never came may have had its effect: ask again with the \
+                       same key, or look it up under /api/v1/idempotency.",
+        license(name = "MIT", identifier = "MIT")
+    ),
+    servers((url = "/", description = "The server that this description came from")),
+    paths(
+        accounts::register, accounts::login, accounts::refresh, accounts::logout,
+        events::list, events::create, events::show, events::change, events::delete, events::seats, events::upload_seats,
+        events::availability, reservations::create, reservations::show, reservations::list_of_user,
+        reservations::extend, reservations::cancel, bookings::create, bookings::confirm, bookings::list,
+        bookings::list_of_user, bookings::show, bookings::show_by_reference, bookings::cancel, tickets::qr,
+        tickets::check_in, idempotency::show, health::overall, health::live, health::ready, health::metrics,
+    ),
+    components(schemas(wire::Failure)),
+    tags(
+        (name = "accounts", description = "Who somebody is"),
+        (name = "events", description = "What is for sale"),
+        (name = "reservations", description = "Seats held for a while"),
+        (name = "bookings", description = "Sales"),
+        (name = "tickets", description = "The door"),
+        (name = "idempotency", description = "What became of a key"),
+        (name = "operations", description = "Probes and figures"),
+    )
+)]
+struct Described;
+
+/// The whole description, rules and refusals of the route table included.
+pub static OPENAPI: LazyLock<OpenApi> = LazyLock::new(describe);
+
+fn describe() -> OpenApi {
+    let mut described = <Described as utoipa::OpenApi>::openapi();
+    let bearer = SecurityScheme::Http(
+        Http::builder().scheme(HttpAuthScheme::Bearer).bearer_format("JWT").build(),
+    );
+    described.components.get_or_insert_default().add_security_scheme("bearer", bearer);
+    for route in ROUTES {
+        if let Some(operation) = operation(&mut described, route) {
+            say_who_may(operation, route);
+            answers::add(operation, route);
+        }
+    }
+    described
+}
+
+/// The description of a route, if it has one.
+fn operation<'a>(described: &'a mut OpenApi, route: &Route) -> Option<&'a mut Operation> {
+    let method = http_method(route)?;
+    let item = described.paths.paths.get_mut(route.path)?;
+    match method {
+        HttpMethod::Get => item.get.as_mut(),
+        HttpMethod::Put => item.put.as_mut(),
+        HttpMethod::Post => item.post.as_mut(),
+        HttpMethod::Delete => item.delete.as_mut(),
+        HttpMethod::Patch => item.patch.as_mut(),
+        _ => None,
+    }
+}
+
+fn http_method(route: &Route) -> Option<HttpMethod> {
+    match route.method.as_str() {
+        "GET" => Some(HttpMethod::Get),
+        "PUT" => Some(HttpMethod::Put),
+        "POST" => Some(HttpMethod::Post),
+        "DELETE" => Some(HttpMethod::Delete),
+        "PATCH" => Some(HttpMethod::Patch),
+        _ => None,
+    }
+}
+
+/// Writes the route's rule into its description.
+fn say_who_may(operation: &mut Operation, route: &Route) {
+    let with_token = SecurityRequirement::new("bearer", Vec::<String>::new());
+    let (who, security) = match route.access {
+        // What proves somebody is in the body, or nothing has to be proved.
+        Access::Anyone if route.budget != Budget::Usual => (None, None),
+        // Anybody may come; who comes with a token is recognised.
+        Access::Anyone => (None, Some(vec![SecurityRequirement::default(), with_token])),
+        Access::SignedIn => (Some("Any user.".to_owned()), Some(vec![with_token])),
+        Access::Owner => (Some("Its owner, or an admin.".to_owned()), Some(vec![with_token])),
+        Access::OwnerAlone => {
+            (Some("Its owner alone, not even an admin.".to_owned()), Some(vec![with_token]))
+        }
+        Access::Only(roles) => {
+            let names: Vec<&str> = roles.iter().map(|role| role.name()).collect();
+            let who = format!("Users in the role {}.", names.join(" or "));
+            (Some(who), Some(vec![with_token]))
+        }
+    };
+    operation.security = security;
+    if let Some(who) = who {
+        let text = operation.description.take().map(|text| format!("{text}\n\n{who}"));
+        operation.description = Some(text.unwrap_or(who));
+    }
+}
+
+static DOCUMENT_JSON: LazyLock<String> =
+    LazyLock::new(|| OPENAPI.to_json().unwrap_or_else(|error| error.to_string()));
+
+/// `GET /api/openapi.json`.
+pub async fn document() -> Response {
+    ([(header::CONTENT_TYPE, "application/json")], DOCUMENT_JSON.as_str()).into_response()
+}
