@@ -8,6 +8,9 @@ use bytes::Bytes;
 /// Most memory a queued chunk costs on top of its bytes: its place in a queue with room to grow, and the allocation.
 const CHUNK_OVERHEAD: usize = 128;
 
+/// Chunks that may come in one turn.
+const TURN: usize = 256;
+
 /// What one read of the socket gave: not a packet and not a message.
 #[derive(Debug, Clone)]
 pub struct Chunk {
@@ -32,18 +35,30 @@ pub struct Queue {
     cost: usize,
     capacity: usize,
     taken: u64,
+    /// Chunks put in since [`Queue::begin_turn`].
+    pushed: usize,
     end: Option<End>,
 }
 
 impl Queue {
     /// Takes chunks while they cost less than `capacity` bytes together, so it overshoots by one chunk at most.
     pub fn new(capacity: usize) -> Self {
-        Self { chunks: VecDeque::new(), cost: 0, capacity, taken: 0, end: None }
+        Self { chunks: VecDeque::new(), cost: 0, capacity, taken: 0, pushed: 0, end: None }
     }
 
-    /// Whether another chunk may be pushed.
+    /// Whether another chunk may be pushed, in this turn.
     pub fn has_room(&self) -> bool {
-        self.cost < self.capacity
+        self.cost < self.capacity && !self.had_its_turn()
+    }
+
+    /// Lets so many more chunks in: what is done without a pause is bounded, however small the chunks are.
+    pub fn begin_turn(&mut self) {
+        self.pushed = 0;
+    }
+
+    /// Whether as many chunks as may come in one turn have come.
+    pub fn had_its_turn(&self) -> bool {
+        self.pushed >= TURN
     }
 
     /// Bytes of memory held, payload and bookkeeping.
@@ -70,6 +85,7 @@ impl Queue {
             return;
         }
         self.cost += cost(&chunk);
+        self.pushed += 1;
         self.chunks.push_back(chunk);
     }
 
@@ -111,9 +127,10 @@ impl Queue {
     }
 
     /// Puts everything `other` holds behind what this queue holds, its end included.
-    pub fn append(&mut self, other: Self) {
-        for chunk in other.chunks {
-            self.push(chunk);
+    pub fn append(&mut self, mut other: Self) {
+        if self.end.is_none() {
+            self.cost += other.cost;
+            self.chunks.append(&mut other.chunks);
         }
         if let Some(end) = other.end {
             self.finish(end);

@@ -7,7 +7,6 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use bytes::Bytes;
-use rand::Rng;
 use rand_chacha::ChaCha8Rng;
 
 use crate::toxiproxy::queue::{Chunk, End, Queue};
@@ -20,6 +19,8 @@ pub struct Chain {
     link: LinkId,
     slots: Vec<Slot>,
     output: Queue,
+    /// Whether the receiver has closed its side: nobody waits for the end of this stream.
+    receiver_left: bool,
 }
 
 struct Slot {
@@ -34,7 +35,7 @@ struct Slot {
 
 impl Chain {
     pub fn new(link: LinkId) -> Self {
-        Self { link, slots: Vec::new(), output: Queue::new(ONE_READ) }
+        Self { link, slots: Vec::new(), output: Queue::new(ONE_READ), receiver_left: false }
     }
 
     /// Whether data goes straight through.
@@ -65,11 +66,15 @@ impl Chain {
         self.entry().finish(End::Close);
     }
 
-    /// Moves data as far as it may go now; returns when there is something to do again, if time alone brings it about.
+    /// The receiver has closed its side.
+    pub fn receiver_left(&mut self) {
+        self.receiver_left = true;
+    }
+
+    /// Moves data as far as it may go now; returns when there is something to do again, if time alone brings it about. Many
+    /// small chunks are moved in several turns: see [`Chain::is_tired`].
     pub fn advance(&mut self, now: Instant) -> Option<Instant> {
-        if self.slots.is_empty() {
-            return None;
-        }
+        self.queues().for_each(Queue::begin_turn);
         loop {
             let before = self.taken();
             let mut next = None;
@@ -83,21 +88,29 @@ impl Chain {
         }
     }
 
-    /// Brings the chain in line with `toxics`: drops those that are gone and delivers what they held, updates those that
-    /// changed, appends new ones.
+    /// Whether there is more to do now, once others have had their turn.
+    pub fn is_tired(&self) -> bool {
+        self.slots.iter().any(|slot| slot.input.had_its_turn()) || self.output.had_its_turn()
+    }
+
+    /// Brings the chain in line with `toxics`, which are in the order they were created: drops those that are gone and
+    /// delivers what they held, updates those that changed, appends new ones.
     pub fn apply<'a>(&mut self, toxics: impl Iterator<Item = &'a Arc<Toxic>>, now: Instant) {
         let toxics: Vec<_> = toxics.collect();
         for index in (0..self.slots.len()).rev() {
-            match toxics.iter().find(|toxic| toxic.id == self.slots[index].toxic.id) {
-                Some(toxic) => self.slots[index].update(toxic, now),
-                None => self.remove(index),
+            let id = self.slots[index].toxic.id;
+            match toxics.binary_search_by_key(&id, |toxic| toxic.id) {
+                Ok(found) => self.update(index, toxics[found], now),
+                Err(_) => self.remove(index),
             }
         }
-        for toxic in toxics {
-            if !self.slots.iter().any(|slot| slot.toxic.id == toxic.id) {
-                self.slots.push(Slot::new(toxic, &self.link));
-            }
-        }
+        let newest = self.slots.last().map(|slot| slot.toxic.id);
+        let new = toxics.into_iter().filter(|toxic| newest.is_none_or(|id| toxic.id > id));
+        self.slots.extend(new.map(|toxic| Slot::new(toxic, &self.link)));
+    }
+
+    fn queues(&mut self) -> impl Iterator<Item = &mut Queue> {
+        self.slots.iter_mut().map(|slot| &mut slot.input).chain([&mut self.output])
     }
 
     fn entry(&mut self) -> &mut Queue {
@@ -124,6 +137,7 @@ impl Chain {
             attributes: &slot.toxic.attributes,
             random: &mut slot.random,
             evidence: &mut slot.evidence,
+            receiver_left: self.receiver_left,
         };
         let mut next = None;
         if slot.active {
@@ -136,6 +150,22 @@ impl Chain {
             self.output.finish(End::Reset);
         }
         next
+    }
+
+    fn update(&mut self, index: usize, toxic: &Arc<Toxic>, now: Instant) {
+        let slot = &mut self.slots[index];
+        if slot.toxic.revision == toxic.revision {
+            return;
+        }
+        let was_active = slot.active;
+        slot.update(toxic, &self.link, now);
+        if was_active && !slot.active && slot.stage.has_hole() {
+            self.output_of(index).finish(End::Close);
+        }
+    }
+
+    fn output_of(&mut self, index: usize) -> &mut Queue {
+        self.slots.get_mut(index + 1).map_or(&mut self.output, |slot| &mut slot.input)
     }
 
     fn remove(&mut self, index: usize) {
@@ -151,29 +181,20 @@ impl Chain {
 
 impl Slot {
     fn new(toxic: &Arc<Toxic>, link: &LinkId) -> Self {
-        let mut slot = Self {
-            active: false,
+        Self {
+            active: link.chosen_by(toxic),
             stage: (toxic.stages)(),
             input: Queue::new(toxic.kind.capacity),
             random: link.stream(&toxic.name),
             evidence: Evidence::new(toxic.affected.clone()),
             toxic: Arc::clone(toxic),
-        };
-        slot.roll();
-        slot
+        }
     }
 
-    fn update(&mut self, toxic: &Arc<Toxic>, now: Instant) {
-        if self.toxic.revision == toxic.revision {
-            return;
-        }
+    fn update(&mut self, toxic: &Arc<Toxic>, link: &LinkId, now: Instant) {
         self.toxic = Arc::clone(toxic);
         self.stage.interrupt(now);
-        self.roll();
-    }
-
-    fn roll(&mut self) {
-        self.active = self.random.random::<f32>() < self.toxic.toxicity;
+        self.active = link.chosen_by(toxic);
     }
 }
 

@@ -174,3 +174,78 @@ fn a_limit_is_counted_across_changes() {
     assert_eq!(received, b"12345678");
     assert_eq!(chain.output().end(), Some(End::Close));
 }
+
+#[test]
+fn how_data_was_cut_does_not_decide_whom_a_toxic_chooses() {
+    let now = Instant::now();
+    let fates = |cuts: usize| {
+        let mut fates = Vec::new();
+        let mut toxic = (*toxic(0, kind("latency"), &[0, 50])).clone();
+        toxic.toxicity = 0.5;
+        let mut chain = chain(&[Arc::new(toxic.clone())], now);
+        for revision in 1..40 {
+            for _ in 0..cuts {
+                chain.push("data".into(), now);
+                chain.advance(now + Duration::from_secs(1));
+            }
+            toxic.revision = revision;
+            chain.apply([&Arc::new(toxic.clone())].into_iter(), now);
+            fates.push(chain.slots[0].active);
+        }
+        fates
+    };
+    assert!(fates(0).contains(&true) && fates(0).contains(&false));
+    assert_eq!(fates(0), fates(3));
+}
+
+#[test]
+fn a_link_that_ends_gives_back_its_part_of_a_shared_bandwidth() {
+    let now = Instant::now();
+    let shared = toxic(0, kind("shared_bandwidth"), &[10]);
+    let mut chains: Vec<_> = (0..100).map(|_| chain(std::slice::from_ref(&shared), now)).collect();
+    for chain in &mut chains {
+        chain.push(vec![0; 1000].into(), now);
+        chain.advance(now);
+    }
+    let mut last = chains.pop().unwrap();
+    drop(chains);
+    assert!(last.advance(now).is_some());
+    last.advance(now + Duration::from_millis(100));
+    assert_eq!(last.output().pop().unwrap().data.len(), 1000);
+}
+
+#[test]
+fn small_pieces_move_in_turns_and_all_arrive() {
+    let now = Instant::now();
+    let toxics = [toxic(0, kind("slicer"), &[1]), toxic(1, kind("latency"), &[60_000])];
+    let mut chain = chain(&toxics, now);
+    chain.push(vec![7; ONE_READ].into(), now);
+    let mut turns = 0;
+    while turns == 0 || chain.is_tired() {
+        let before = chain.slots[1].input.cost();
+        chain.advance(now);
+        let moved = (chain.slots[1].input.cost() - before) / 129;
+        assert!(moved <= 256, "{moved} pieces in one turn");
+        turns += 1;
+    }
+    assert!(turns >= ONE_READ / 256, "{turns}");
+    chain.apply([].iter(), now);
+    let mut received = Vec::new();
+    collect(&mut chain, &mut received);
+    assert_eq!(received.len(), ONE_READ);
+}
+
+#[test]
+fn toxics_in_the_middle_come_and_go_without_a_byte_lost() {
+    let now = Instant::now();
+    let toxics: Vec<_> = (0..6).map(|id| toxic(id, kind("latency"), &[60_000])).collect();
+    let mut chain = chain(&toxics[..4], now);
+    chain.push("held".into(), now);
+    chain.advance(now);
+    let left = [&toxics[1], &toxics[3], &toxics[5]];
+    chain.apply(left.into_iter(), now);
+    let ids: Vec<_> = chain.slots.iter().map(|slot| slot.toxic.id).collect();
+    assert_eq!(ids, [1, 3, 5]);
+    chain.apply([].iter(), now);
+    assert_eq!(chain.output().pop().unwrap().data, "held");
+}

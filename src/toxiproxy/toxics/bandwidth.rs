@@ -1,7 +1,7 @@
 //! `bandwidth`: limits the rate of each link; knows nothing of other connections.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crate::toxiproxy::toxics::pace::{self, Pace};
 use crate::toxiproxy::toxics::{Attribute, Kind, ONE_READ, Pipe, Stage, dial_at_once};
@@ -10,6 +10,9 @@ pub const RATE: Attribute = Attribute::zero("rate", "kB/s of 1000 bytes; 0 lets 
 
 /// The next slices have to be there when one leaves, or every late wake-up would slow the rate down: 5 ms' worth at 100 MB/s.
 pub const READ_AHEAD: usize = 16 * ONE_READ;
+
+/// How often a slice that waits for others looks whether these have gone.
+const LOOK: Duration = Duration::from_millis(200);
 
 pub const KIND: Kind = Kind {
     name: "bandwidth",
@@ -23,8 +26,15 @@ pub const KIND: Kind = Kind {
 /// Sends slice after slice, each when its time at the rate has passed.
 pub struct Bandwidth {
     pace: Arc<Mutex<Pace>>,
-    /// The slice that waits for its time: bytes, and when they leave.
-    slice: Option<(usize, Instant)>,
+    slice: Option<Slice>,
+}
+
+/// The slice that waits for its time.
+struct Slice {
+    len: usize,
+    leaves: Instant,
+    /// The time it takes of the pace.
+    booked: Duration,
 }
 
 impl Bandwidth {
@@ -38,7 +48,7 @@ impl Bandwidth {
     }
 
     /// Takes up to 100 ms worth of the first chunk and books its time.
-    fn take(&self, pipe: &mut Pipe<'_>, arrived: Instant, len: usize) -> (usize, Instant) {
+    fn take(&self, pipe: &mut Pipe<'_>, arrived: Instant, len: usize) -> Slice {
         let rate = pipe.attributes.count(&RATE);
         let len = len.min(pace::slice(rate));
         let mut pace = self.pace();
@@ -47,14 +57,14 @@ impl Bandwidth {
         if waits_its_turn || leaves > pipe.now {
             pipe.evidence.affected(len);
         }
-        (len, leaves)
+        Slice { len, leaves, booked: pace::time_of(len, rate) }
     }
 
     /// Holds the first chunk until the toxic is changed or removed.
     fn block(&mut self, pipe: &mut Pipe<'_>, len: usize) {
         if self.slice.is_none() {
             pipe.evidence.affected(len);
-            self.slice = Some((len, pipe.now));
+            self.slice = Some(Slice { len, leaves: pipe.now, booked: Duration::ZERO });
         }
     }
 }
@@ -67,10 +77,12 @@ impl Stage for Bandwidth {
                 self.block(pipe, len);
                 return None;
             }
-            let (len, leaves) = self.slice.unwrap_or_else(|| self.take(pipe, arrived, len));
-            self.slice = Some((len, leaves));
+            let slice = self.slice.take().unwrap_or_else(|| self.take(pipe, arrived, len));
+            let leaves = self.pace().at_latest(slice.leaves);
+            let len = slice.len;
+            self.slice = Some(slice);
             if leaves > pipe.now {
-                return Some(leaves);
+                return Some(leaves.min(pipe.now + LOOK));
             }
             if !pipe.output.has_room() {
                 return None;
@@ -88,6 +100,15 @@ impl Stage for Bandwidth {
     fn interrupt(&mut self, now: Instant) {
         self.pace().restart(now);
         // The whole chunk in hand, not only its slice.
-        self.slice = self.slice.map(|_| (usize::MAX, now));
+        let whole = Slice { len: usize::MAX, leaves: now, booked: Duration::ZERO };
+        self.slice = self.slice.take().map(|_| whole);
+    }
+}
+
+impl Drop for Bandwidth {
+    fn drop(&mut self) {
+        if let Some(slice) = self.slice.take() {
+            self.pace().give_back(slice.booked);
+        }
     }
 }

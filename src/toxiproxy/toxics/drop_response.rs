@@ -1,7 +1,8 @@
 //! `drop_response` (ours, not Toxiproxy's): requests get through, replies never come back; knows nothing of protocols.
 //!
 //! Downstream, this is the fault that leaves a client unsure whether its request was carried out. Other than with
-//! `timeout`, a connection that is idle when the toxic comes and goes survives it.
+//! `timeout`, a connection that is idle when the toxic comes and goes survives it. Once a reply is dropped, the client is told
+//! of no end either, not even when the upstream closes, but `close_after` later.
 
 use std::time::Instant;
 
@@ -32,17 +33,22 @@ impl Stage for DropResponse {
         if pipe.drop_input() > 0 {
             self.since.get_or_insert(pipe.now);
         }
-        pipe.forward_end();
+        let Some(since) = self.since.filter(|_| !pipe.receiver_left) else {
+            pipe.forward_end();
+            return None;
+        };
         let close_after = pipe.attributes.millis(&CLOSE_AFTER);
-        let closes = self.since.filter(|_| !close_after.is_zero())? + close_after;
-        if closes > pipe.now {
-            return Some(closes);
+        if close_after.is_zero() {
+            return None;
+        }
+        if since + close_after > pipe.now {
+            return Some(since + close_after);
         }
         pipe.close(End::Close);
         None
     }
 
-    fn closes_on_removal(&self) -> bool {
+    fn has_hole(&self) -> bool {
         self.since.is_some()
     }
 }

@@ -85,9 +85,14 @@ pub trait Stage: Send {
     /// The attributes changed: data held back longest is released, as Toxiproxy does.
     fn interrupt(&mut self, _now: Instant) {}
 
-    /// Whether removing the toxic must close the link, because delivering more would leave a hole in the stream.
-    fn closes_on_removal(&self) -> bool {
+    /// Whether data was dropped of a stream that has to close for it, because delivering more would leave a hole.
+    fn has_hole(&self) -> bool {
         false
+    }
+
+    /// Whether removing the toxic must close the link.
+    fn closes_on_removal(&self) -> bool {
+        self.has_hole()
     }
 }
 
@@ -99,6 +104,8 @@ pub struct Pipe<'a> {
     pub attributes: &'a Attributes,
     pub random: &'a mut ChaCha8Rng,
     pub evidence: &'a mut Evidence,
+    /// Whether the receiver has closed its side.
+    pub receiver_left: bool,
 }
 
 /// Counts what one toxic did to one link.

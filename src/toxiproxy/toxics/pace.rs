@@ -20,11 +20,19 @@ impl Pace {
     pub fn book(&mut self, len: usize, rate: u64, ready: Instant, now: Instant) -> Instant {
         let oldest = now.checked_sub(CATCH_UP).unwrap_or(now);
         let start = self.free_at.map_or(ready, |free_at| free_at.max(ready)).max(oldest);
-        let nanoseconds =
-            u128::from(len as u64) * 1_000_000_000 / u128::from(rate.saturating_mul(KB));
-        let leaves = start + Duration::from_nanos(u64::try_from(nanoseconds).unwrap_or(u64::MAX));
+        let leaves = start + time_of(len, rate);
         self.free_at = Some(leaves);
         leaves
+    }
+
+    /// Gives back a slice that was booked and will not leave. Those behind it may then leave earlier: see [`Pace::at_latest`].
+    pub fn give_back(&mut self, time: Duration) {
+        self.free_at = self.free_at.and_then(|free_at| free_at.checked_sub(time));
+    }
+
+    /// When a slice booked for `leaves` may leave: nothing has to wait beyond the time that all that is booked takes.
+    pub fn at_latest(&self, leaves: Instant) -> Instant {
+        self.free_at.map_or(leaves, |free_at| free_at.min(leaves))
     }
 
     /// Whether what is ready at `time` has to wait for others.
@@ -36,6 +44,12 @@ impl Pace {
     pub fn restart(&mut self, now: Instant) {
         self.free_at = self.free_at.map(|free_at| free_at.min(now));
     }
+}
+
+/// How long `len` bytes take at `rate` kB/s, which is not 0.
+pub fn time_of(len: usize, rate: u64) -> Duration {
+    let nanoseconds = u128::from(len as u64) * 1_000_000_000 / u128::from(rate.saturating_mul(KB));
+    Duration::from_nanos(u64::try_from(nanoseconds).unwrap_or(u64::MAX))
 }
 
 /// The most bytes that leave at once at `rate` kB/s.
@@ -58,6 +72,19 @@ mod tests {
         // Woken 3 ms late, the next slice is still due on schedule.
         assert!(pace.is_booked_at(now + ms(19)) && !pace.is_booked_at(now + ms(20)));
         assert_eq!(pace.book(1000, 100, now, now + ms(23)), now + ms(30));
+    }
+
+    #[test]
+    fn what_is_given_back_lets_others_leave_earlier() {
+        let now = Instant::now();
+        let mut pace = Pace::default();
+        let ms = Duration::from_millis;
+        pace.book(1000, 100, now, now);
+        let second = pace.book(1000, 100, now, now);
+        assert_eq!(pace.at_latest(second), now + ms(20));
+        pace.give_back(time_of(1000, 100));
+        assert_eq!(pace.at_latest(second), now + ms(10));
+        assert_eq!(pace.book(1000, 100, now, now), now + ms(20));
     }
 
     #[test]

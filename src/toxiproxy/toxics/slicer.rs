@@ -1,6 +1,5 @@
 //! `slicer`: cuts chunks into pieces, with a pause after each; knows nothing of rates.
 
-use std::collections::VecDeque;
 use std::time::Instant;
 
 use rand::Rng;
@@ -25,26 +24,34 @@ pub const KIND: Kind = Kind {
 
 #[derive(Default)]
 struct Slicer {
-    /// Sizes of the pieces that the first chunk of the queue is still to be cut into.
-    pieces: VecDeque<usize>,
+    /// What the first chunk of the queue is still to be cut into: lengths, the next one last, and each but the pieces that
+    /// are small enough is cut when its turn comes.
+    parts: Vec<usize>,
+    /// Whether what is left of that chunk leaves whole.
+    rest_is_whole: bool,
     /// Until when nothing leaves.
     pause: Option<Instant>,
 }
 
 impl Slicer {
-    fn cut(&mut self, pipe: &mut Pipe<'_>, len: usize) {
+    /// The size of the next piece of a chunk of which `len` bytes are left.
+    fn next_piece(&mut self, pipe: &mut Pipe<'_>, len: usize) -> usize {
+        if std::mem::take(&mut self.rest_is_whole) {
+            self.parts.clear();
+            return len;
+        }
         let size =
             |attribute| usize::try_from(pipe.attributes.count(attribute)).unwrap_or(usize::MAX);
         let average = size(&AVERAGE_SIZE);
-        if average == 0 {
-            self.pieces.push_back(len);
-            return;
-        }
         let cut = Cut { average, variation: size(&SIZE_VARIATION).min(average) };
-        cut.halve(len, pipe.random, &mut self.pieces);
-        if self.pieces.len() > 1 || pipe.attributes.count(&DELAY) > 0 {
-            pipe.evidence.affected(len);
+        if self.parts.is_empty() {
+            let is_cut = cut.goes_through(len) || pipe.attributes.count(&DELAY) > 0;
+            if average > 0 && is_cut {
+                pipe.evidence.affected(len);
+            }
+            self.parts.push(len);
         }
+        cut.next(&mut self.parts, pipe.random)
     }
 }
 
@@ -59,12 +66,10 @@ impl Stage for Slicer {
                 pipe.forward_end();
                 return None;
             };
-            let len = front.data.len();
-            if self.pieces.is_empty() {
-                self.cut(pipe, len);
-            }
+            let left = front.data.len();
             let delay = pipe.attributes.micros(&DELAY);
-            if let Some(piece) = self.pieces.pop_front().and_then(|len| pipe.input.pop_up_to(len)) {
+            let len = self.next_piece(pipe, left);
+            if let Some(piece) = pipe.input.pop_up_to(len) {
                 pipe.output.push(piece);
             }
             if !delay.is_zero() {
@@ -77,31 +82,34 @@ impl Stage for Slicer {
     fn interrupt(&mut self, _now: Instant) {
         // What is left of the chunk leaves whole, at once.
         self.pause = None;
-        if !self.pieces.is_empty() {
-            self.pieces = VecDeque::from([usize::MAX]);
-        }
+        self.rest_is_whole = !self.parts.is_empty();
     }
 }
 
 /// Cuts a length in halves until the pieces are small enough, each cut off the middle by up to `variation`.
 struct Cut {
-    /// More than 0.
+    /// 0 cuts nothing.
     average: usize,
     /// At most `average`.
     variation: usize,
 }
 
 impl Cut {
-    fn halve(&self, len: usize, random: &mut ChaCha8Rng, pieces: &mut VecDeque<usize>) {
-        // A piece of one byte is as small as it gets, so the recursion ends.
-        if len <= 1 || len.saturating_sub(self.average) <= self.variation {
-            pieces.push_back(len);
-            return;
+    /// A piece of one byte is as small as it gets, so cutting ends.
+    fn goes_through(&self, len: usize) -> bool {
+        self.average > 0 && len > 1 && len.saturating_sub(self.average) > self.variation
+    }
+
+    /// Takes the next piece off `parts`, of which there is one: cuts only what lies before it.
+    fn next(&self, parts: &mut Vec<usize>, random: &mut ChaCha8Rng) -> usize {
+        let mut len = parts.pop().unwrap_or_default();
+        while self.goes_through(len) {
+            let shift = random.random_range(0..=2 * self.variation);
+            let middle = (len / 2 + shift).saturating_sub(self.variation).clamp(1, len - 1);
+            parts.push(len - middle);
+            len = middle;
         }
-        let shift = random.random_range(0..=2 * self.variation);
-        let middle = (len / 2 + shift).saturating_sub(self.variation).clamp(1, len - 1);
-        self.halve(middle, random, pieces);
-        self.halve(len - middle, random, pieces);
+        len
     }
 }
 
@@ -111,10 +119,15 @@ mod tests {
     use rand::SeedableRng;
 
     fn cut(len: usize, average: usize, variation: usize) -> Vec<usize> {
-        let mut pieces = VecDeque::new();
         let mut random = ChaCha8Rng::seed_from_u64(7);
-        Cut { average, variation: variation.min(average) }.halve(len, &mut random, &mut pieces);
-        pieces.into()
+        let cut = Cut { average, variation: variation.min(average) };
+        let mut parts = vec![len];
+        let mut pieces = Vec::new();
+        while !parts.is_empty() {
+            pieces.push(cut.next(&mut parts, &mut random));
+            assert!(parts.len() <= 32, "the list of parts grows");
+        }
+        pieces
     }
 
     #[test]

@@ -38,7 +38,8 @@ impl Stage for SlowClose {
         }
     }
 
-    fn interrupt(&mut self, now: Instant) {
-        self.closes = self.closes.map(|_| now);
+    fn interrupt(&mut self, _now: Instant) {
+        // The end is held anew, for as long as it is to be held now.
+        self.closes = None;
     }
 }
