@@ -22,7 +22,11 @@ type Exchange<'a> = (&'a str, &'a str, u16, &'a str);
 
 impl Server {
     fn start(arguments: &[&str]) -> Self {
-        let mut child = command(arguments).stdout(Stdio::piped()).spawn().unwrap();
+        Self::spawn(&mut command(arguments))
+    }
+
+    fn spawn(command: &mut Command) -> Self {
+        let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
         let mut first_line = String::new();
         BufReader::new(child.stdout.as_mut().unwrap()).read_line(&mut first_line).unwrap();
         let address = first_line
@@ -307,4 +311,89 @@ fn echo(client: std::io::Result<TcpStream>) {
 /// An address that was free a moment ago.
 fn free_address() -> String {
     TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string()
+}
+
+/// A server that may have so many files open.
+fn start_with_files(limit: u32, arguments: &str) -> Server {
+    let exe = env!("CARGO_BIN_EXE_ticketctl");
+    let script = format!("ulimit -n {limit} && exec '{exe}' toxiproxy --port 0 {arguments}");
+    let mut shell = Command::new("sh");
+    Server::spawn(shell.args(["-c", &script]))
+}
+
+#[test]
+fn a_proxy_that_leads_to_itself_leaves_the_api_reachable() {
+    let server = start_with_files(256, "--proxy-metrics --runtime-metrics");
+    let listen = free_address();
+    let proxy = format!(r#"{{"name":"loop","listen":"{listen}","upstream":"{listen}"}}"#);
+    assert!(server.send("POST /proxies", "", &proxy).starts_with("HTTP/1.1 201"));
+    let clients: Vec<_> = (0..20).map(|_| TcpStream::connect(&listen).unwrap()).collect();
+    let refused = "ticketctl_proxy_connections_refused_total{proxy=\"loop\"} ";
+    let start = Instant::now();
+    loop {
+        let metrics = server.get("/metrics");
+        let line = metrics.lines().find_map(|line| line.strip_prefix(refused)).unwrap();
+        if line != "0" {
+            break;
+        }
+        assert!(start.elapsed() < DEADLINE, "{metrics}");
+    }
+    assert!(server.gauge("process_open_fds") < 250);
+    drop(clients);
+    assert!(server.send("DELETE /proxies/loop", "", "").starts_with("HTTP/1.1 204"));
+}
+
+#[test]
+fn running_out_of_files_is_answered_and_the_api_stays_reachable() {
+    let server = start_with_files(256, "");
+    let list: Vec<_> =
+        (0..300).map(|number| format!(r#"{{"name":"p{number}","upstream":"x:1"}}"#)).collect();
+    let answer = server.send("POST /populate", "", &format!("[{}]", list.join(",")));
+    assert!(answer.starts_with("HTTP/1.1 500"), "{answer:.200}");
+    assert!(answer.contains("socket: too many open files"), "{answer:.200}");
+    let _idle: Vec<_> = (0..50).map(|_| TcpStream::connect(&server.address).unwrap()).collect();
+    let create = server.send("POST /proxies", "", r#"{"name":"more","upstream":"x:1"}"#);
+    assert!(create.starts_with("HTTP/1.1 500"), "{create}");
+    assert!(server.send("DELETE /proxies/p0", "", "").starts_with("HTTP/1.1 204"));
+    let create = server.send("POST /proxies", "", r#"{"name":"more","upstream":"x:1"}"#);
+    assert!(create.starts_with("HTTP/1.1 201"), "{create}");
+}
+
+#[test]
+fn data_cut_into_bytes_leaves_time_for_everything_else() {
+    let upstream = TcpListener::bind("127.0.0.1:0").unwrap();
+    let target = upstream.local_addr().unwrap();
+    std::thread::spawn(move || upstream.incoming().for_each(swallow));
+    let mut server = Server::start(&["--port", "0"]);
+    let proxy = format!(r#"{{"name":"db","listen":"127.0.0.1:0","upstream":"{target}"}}"#);
+    let made = server.send("POST /proxies", "", &proxy);
+    let listen = made.split("\"listen\":\"").nth(1).unwrap().split('"').next().unwrap();
+    let slicer =
+        r#"{"type":"slicer","name":"s","stream":"upstream","attributes":{"average_size":1}}"#;
+    assert!(server.send("POST /proxies/db/toxics", "", slicer).starts_with("HTTP/1.1 200"));
+    for _ in 0..60 {
+        let mut client = TcpStream::connect(listen).unwrap();
+        std::thread::spawn(move || while client.write_all(&[1; 65_536]).is_ok() {});
+    }
+    let mut worst = Duration::ZERO;
+    let change = r#"{"attributes":{"size_variation":0}}"#;
+    for _ in 0..5 {
+        let start = Instant::now();
+        server.get("/version");
+        assert!(server.send("PATCH /proxies/db/toxics/s", "", change).starts_with("HTTP/1.1 200"));
+        worst = worst.max(start.elapsed());
+    }
+    let start = Instant::now();
+    assert_eq!(server.end_with(Signal::TERM), Some(0));
+    worst = worst.max(start.elapsed());
+    assert!(worst < Duration::from_secs(1), "{worst:?}");
+}
+
+/// Reads all of a client, on a thread of its own.
+fn swallow(client: std::io::Result<TcpStream>) {
+    let mut client = client.unwrap();
+    std::thread::spawn(move || {
+        let mut data = vec![0; 65_536];
+        while client.read(&mut data).is_ok_and(|len| len > 0) {}
+    });
 }

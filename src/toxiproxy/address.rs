@@ -1,9 +1,12 @@
-//! Turns a listen address as a client wrote it into one to bind, loopback unless remote access was asked for; opens nothing.
+//! Turns addresses as a client wrote them into ones to bind, loopback unless remote access was asked for, and ones to dial;
+//! opens nothing.
 
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::io;
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use crate::toxiproxy::error::Error;
+use crate::toxiproxy::resolver::Resolver;
 
 /// Longest wait for a name to resolve.
 const RESOLVE_TIMEOUT: Duration = Duration::from_secs(2);
@@ -17,17 +20,27 @@ pub enum Reach {
 
 /// Resolves `host:port`. No host means 127.0.0.1, where Toxiproxy would take all interfaces; no port after the colon means
 /// any free one. Of several addresses the first IPv4 one is taken.
-pub async fn resolve(listen: &str, reach: Reach) -> Result<SocketAddr, Error> {
+pub async fn resolve(resolver: &Resolver, listen: &str, reach: Reach) -> Result<SocketAddr, Error> {
     let (host, port) = split(listen)?;
-    let ip = match host.parse::<IpAddr>() {
-        Ok(ip) => ip,
-        Err(_) if host.is_empty() => Ipv4Addr::LOCALHOST.into(),
-        Err(_) => look_up(host).await?,
-    };
+    let found = tokio::time::timeout(RESOLVE_TIMEOUT, resolver.addresses(host)).await;
+    let addresses = found.unwrap_or_default();
+    let first_v4 = addresses.iter().find(|ip| ip.is_ipv4());
+    let ip = first_v4.or(addresses.first()).copied();
+    let ip = ip.ok_or_else(|| Error::Listen(format!("lookup {host}: no such host")))?;
     if reach == Reach::Loopback && !ip.is_loopback() {
         return Err(Error::Remote(listen.to_owned()));
     }
     Ok(SocketAddr::new(ip, port))
+}
+
+/// The addresses to try, in this order, for an upstream `host:port`; no host is this machine. The caller limits the time.
+pub async fn to_dial(resolver: &Resolver, upstream: &str) -> io::Result<Vec<SocketAddr>> {
+    if let Ok(address) = upstream.parse() {
+        return Ok(vec![address]);
+    }
+    let (host, port) = split(upstream).map_err(io::Error::other)?;
+    let addresses = resolver.addresses(host).await;
+    Ok(addresses.into_iter().map(|ip| SocketAddr::new(ip, port)).collect())
 }
 
 fn split(listen: &str) -> Result<(&str, u16), Error> {
@@ -46,23 +59,12 @@ fn split(listen: &str) -> Result<(&str, u16), Error> {
     Ok((host, port))
 }
 
-async fn look_up(host: &str) -> Result<IpAddr, Error> {
-    let unknown = || Error::Listen(format!("lookup {host}: no such host"));
-    let found = tokio::time::timeout(RESOLVE_TIMEOUT, tokio::net::lookup_host((host, 0)))
-        .await
-        .map_err(|_elapsed| unknown())?
-        .map_err(|_failed| unknown())?;
-    let addresses: Vec<_> = found.map(|address| address.ip()).collect();
-    let first_v4 = addresses.iter().find(|ip| ip.is_ipv4());
-    first_v4.or(addresses.first()).copied().ok_or_else(unknown)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     async fn text(listen: &str, reach: Reach) -> String {
-        match resolve(listen, reach).await {
+        match resolve(&Resolver::new(), listen, reach).await {
             Ok(address) => address.to_string(),
             Err(error) => error.to_string(),
         }
@@ -83,6 +85,17 @@ mod tests {
         ] {
             assert_eq!(text(listen, Reach::Loopback).await, expected, "{listen}");
         }
+    }
+
+    #[tokio::test]
+    async fn an_upstream_without_a_host_is_on_this_machine() {
+        for (upstream, first) in
+            [(":80", "127.0.0.1:80"), ("localhost:80", "127.0.0.1:80"), ("[::1]:80", "[::1]:80")]
+        {
+            let found = to_dial(&Resolver::new(), upstream).await.unwrap();
+            assert_eq!(found[0].to_string(), first, "{upstream}");
+        }
+        assert!(to_dial(&Resolver::new(), "nowhere").await.is_err());
     }
 
     #[tokio::test]

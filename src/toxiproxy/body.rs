@@ -47,12 +47,17 @@ impl<'a> Fields<'a> {
         self.typed(name, "a boolean", Value::as_bool)
     }
 
-    pub fn number(&self, name: &str) -> Result<Option<f64>, Error> {
-        self.typed(name, "a number", Value::as_f64)
+    /// A number of 32 bits, as Toxiproxy's are.
+    pub fn number(&self, name: &str) -> Result<Option<f32>, Error> {
+        #[expect(clippy::cast_possible_truncation, reason = "what it makes infinite is refused")]
+        let read = |value: &Value| value.as_f64().map(|number| number as f32);
+        self.typed(name, "a number of 32 bits", |value| read(value).filter(|n| n.is_finite()))
     }
 
     pub fn integer(&self, name: &str) -> Result<Option<i64>, Error> {
-        self.typed(name, "a whole number", Value::as_i64)
+        // "-0" is a whole number, and the only one that the parser makes a float of.
+        let zero = |value: &Value| value.as_f64().filter(|n| n.to_bits() == (-0.0_f64).to_bits());
+        self.typed(name, "a whole number", |value| value.as_i64().or(zero(value).map(|_| 0)))
     }
 
     fn typed<T>(
@@ -88,6 +93,12 @@ mod tests {
     }
 
     #[test]
+    fn minus_nothing_is_a_whole_number() {
+        let value = first_value(br#"{"latency": -0}"#).unwrap();
+        assert_eq!(Fields::of(&value, "attributes").unwrap().integer("latency").unwrap(), Some(0));
+    }
+
+    #[test]
     fn keys_match_in_any_case_and_null_is_absent() {
         let value = json!({"NAME": "db", "enabled": null, "other": 1});
         let fields = Fields::of(&value, "proxy").unwrap();
@@ -103,6 +114,9 @@ mod tests {
         let error = fields.integer("latency").unwrap_err().to_string();
         assert_eq!(error, "bad request body: latency must be a whole number");
         assert!(fields.string("name").is_err());
+        assert!(fields.number("name").is_ok_and(|number| number == Some(3.0)));
+        let value = json!({"toxicity": 1e39});
+        assert!(Fields::of(&value, "toxic").unwrap().number("toxicity").is_err());
         assert!(Fields::of(&json!([]), "attributes").is_err());
     }
 }

@@ -4,23 +4,26 @@ use std::io;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use rand::Rng;
 use socket2::{SockRef, TcpKeepalive};
+use tokio::io::Interest;
 use tokio::net::TcpStream;
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 
+use crate::toxiproxy::address;
 use crate::toxiproxy::budget::Budget;
 use crate::toxiproxy::chain::Chain;
+use crate::toxiproxy::descriptors::Descriptors;
 use crate::toxiproxy::link::{Link, LinkToxics};
 use crate::toxiproxy::metrics::{Connections, Traffic};
 use crate::toxiproxy::proxy::Published;
 use crate::toxiproxy::queue::End;
 use crate::toxiproxy::random::LinkId;
+use crate::toxiproxy::resolver::Resolver;
 use crate::toxiproxy::timer::Timer;
 use crate::toxiproxy::toxic::Direction;
 use crate::toxiproxy::toxics::Evidence;
 
-/// How long the upstream may take to accept.
+/// How long it may take to find the upstream and to be accepted by it.
 const DIAL_TIMEOUT: Duration = Duration::from_secs(5);
 const KEEPALIVE: Duration = Duration::from_secs(15);
 
@@ -31,6 +34,8 @@ pub struct Route {
     pub seed: u64,
     pub timer: Timer,
     pub budget: Budget,
+    pub resolver: Resolver,
+    pub descriptors: Descriptors,
     pub toxics: watch::Receiver<Arc<Published>>,
     pub connections: Connections,
     /// To the upstream, then to the client.
@@ -42,6 +47,8 @@ struct Pair {
     client: Arc<TcpStream>,
     upstream: Arc<TcpStream>,
     number: u64,
+    client_left: Arc<Notify>,
+    upstream_left: Arc<Notify>,
 }
 
 /// A link asked for both sockets to be reset.
@@ -49,20 +56,24 @@ struct Reset;
 
 /// Serves the `number`th client of the proxy until both directions have ended.
 pub async fn serve(route: &Route, client: TcpStream, number: u64) {
-    let upstream = match dial(route, number).await {
-        Ok(upstream) => upstream,
-        Err(error) => {
-            tracing::debug!(proxy = route.proxy, upstream = route.upstream, %error, "dial failed");
-            route.connections.dial_failures.increment(1);
-            return;
-        }
+    let Some(client) = hold_back(route, client, number).await else { return };
+    let upstream = match tokio::time::timeout(DIAL_TIMEOUT, dial(route)).await {
+        Ok(Ok(upstream)) => upstream,
+        Ok(Err(error)) => return dial_failed(route, &error),
+        Err(elapsed) => return dial_failed(route, &elapsed.into()),
     };
     for socket in [&client, &upstream] {
         if let Err(error) = tune(socket) {
             tracing::debug!(%error, "socket options not set");
         }
     }
-    let pair = Pair { client: Arc::new(client), upstream: Arc::new(upstream), number };
+    let pair = Pair {
+        client: Arc::new(client),
+        upstream: Arc::new(upstream),
+        number,
+        client_left: Arc::default(),
+        upstream_left: Arc::default(),
+    };
     if let Err(Reset) = join(route, &pair).await {
         for socket in [&pair.client, &pair.upstream] {
             // Closing with no linger time is what sends a reset instead of an orderly end.
@@ -73,32 +84,88 @@ pub async fn serve(route: &Route, client: TcpStream, number: u64) {
     }
 }
 
-async fn dial(route: &Route, number: u64) -> io::Result<TcpStream> {
-    let delay = dial_delay(route, number);
-    if !delay.is_zero() {
-        route.timer.sleep_until(Instant::now() + delay).await;
-    }
-    match tokio::time::timeout(DIAL_TIMEOUT, TcpStream::connect(&route.upstream)).await {
-        Ok(result) => result,
-        Err(elapsed) => Err(elapsed.into()),
-    }
+fn dial_failed(route: &Route, error: &io::Error) {
+    tracing::debug!(proxy = route.proxy, upstream = route.upstream, %error, "dial failed");
+    route.connections.dial_failures.increment(1);
 }
 
-/// The wait that the proxy's toxics impose on this connection before it is dialled.
-fn dial_delay(route: &Route, number: u64) -> Duration {
-    let published = Arc::clone(&route.toxics.borrow());
+async fn dial(route: &Route) -> io::Result<TcpStream> {
+    let mut failure = io::Error::from(io::ErrorKind::NotFound);
+    for address in address::to_dial(&route.resolver, &route.upstream).await? {
+        match TcpStream::connect(address).await {
+            Ok(upstream) => return Ok(upstream),
+            Err(error) => failure = error,
+        }
+    }
+    Err(failure)
+}
+
+/// Keeps the client waiting as long as the proxy's toxics ask for, now or as they change; `None` when it has gone meanwhile.
+async fn hold_back(route: &Route, client: TcpStream, number: u64) -> Option<TcpStream> {
+    let start = Instant::now();
+    let mut toxics = route.toxics.clone();
+    let mut affected = Vec::new();
+    loop {
+        let published = Arc::clone(&toxics.borrow_and_update());
+        let dial_at = start + dial_delay(route, &published, number, &mut affected);
+        // Whoever changes the toxics waits until nobody works with the old ones.
+        drop(published);
+        if dial_at <= Instant::now() {
+            break;
+        }
+        tokio::select! {
+            () = route.timer.sleep_until(dial_at) => break,
+            changed = toxics.changed() => changed.ok()?,
+            () = departed(&client) => return None,
+        }
+    }
+    if affected.is_empty() { Some(client) } else { registered_anew(client) }
+}
+
+/// The wait that these toxics impose on a connection before it is dialled; notes in `affected` which of them did.
+fn dial_delay(
+    route: &Route,
+    published: &Published,
+    number: u64,
+    affected: &mut Vec<u64>,
+) -> Duration {
     let mut total = Duration::ZERO;
     for toxic in Direction::BOTH.into_iter().flat_map(|direction| published.in_direction(direction))
     {
         let delay = (toxic.kind.dial_delay)(&toxic.attributes);
-        let mut random = link_id(route, number, toxic.direction).stream(&toxic.name);
-        if delay.is_zero() || random.random::<f32>() >= toxic.toxicity {
+        if delay.is_zero() || !link_id(route, number, toxic.direction).chosen_by(toxic) {
             continue;
         }
-        Evidence::new(toxic.affected.clone()).affected(0);
+        if !affected.contains(&toxic.id) {
+            affected.push(toxic.id);
+            Evidence::new(toxic.affected.clone()).affected(0);
+        }
         total += delay;
     }
     total
+}
+
+/// Completes once the client has closed its side. What it sent before is left in the socket, but nobody would be told of it:
+/// see [`registered_anew`].
+async fn departed(client: &TcpStream) {
+    while let Ok(ready) = client.ready(Interest::READABLE).await {
+        if ready.is_read_closed() {
+            return;
+        }
+        // Forgets that data has come, so as to be woken by the next event and not at once.
+        drop(client.try_io(Interest::READABLE, || Err::<(), _>(io::ErrorKind::WouldBlock.into())));
+    }
+}
+
+/// The same socket, with what is readable now found out again.
+fn registered_anew(client: TcpStream) -> Option<TcpStream> {
+    match client.into_std().and_then(TcpStream::from_std) {
+        Ok(client) => Some(client),
+        Err(error) => {
+            tracing::warn!(%error, "a client was lost");
+            None
+        }
+    }
 }
 
 fn tune(socket: &TcpStream) -> io::Result<()> {
@@ -121,9 +188,16 @@ fn link(route: &Route, pair: &Pair, direction: Direction) -> Link {
         Direction::Upstream => (&pair.client, &pair.upstream, up),
         Direction::Downstream => (&pair.upstream, &pair.client, down),
     };
+    let (sender_left, receiver_left) = match direction {
+        Direction::Upstream => (&pair.client_left, &pair.upstream_left),
+        Direction::Downstream => (&pair.upstream_left, &pair.client_left),
+    };
     Link {
         source: Arc::clone(source),
         destination: Arc::clone(destination),
+        sender_left: Arc::clone(sender_left),
+        receiver_left: Arc::clone(receiver_left),
+        work: 0,
         chain: Chain::new(link_id(route, pair.number, direction)),
         toxics: LinkToxics::new(direction, route.toxics.clone()),
         timer: route.timer.clone(),

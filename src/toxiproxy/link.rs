@@ -8,7 +8,7 @@ use std::time::Instant;
 
 use bytes::Bytes;
 use tokio::net::TcpStream;
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 
 use crate::toxiproxy::budget::Share;
 use crate::toxiproxy::chain::Chain;
@@ -22,6 +22,10 @@ use crate::toxiproxy::toxics::ONE_READ;
 /// What one read takes when no toxic looks at it: more than [`ONE_READ`], since only throughput counts then.
 const BULK_READ: usize = 4 * ONE_READ;
 
+/// How much a link does before others have their turn, in bytes; a write counts as some on top of what it writes.
+const TURN: usize = 512 * 1024;
+const WRITE_COST: usize = 16 * 1024;
+
 thread_local! {
     /// Every read goes here first, so that an idle connection holds no buffer and a queued chunk no more than its size.
     static SCRATCH: RefCell<Vec<u8>> = RefCell::new(vec![0; BULK_READ]);
@@ -31,6 +35,12 @@ thread_local! {
 pub struct Link {
     pub source: Arc<TcpStream>,
     pub destination: Arc<TcpStream>,
+    /// Told when the source has finished.
+    pub sender_left: Arc<Notify>,
+    /// Tells when the destination has finished sending: as half-open connections do not exist, it has left.
+    pub receiver_left: Arc<Notify>,
+    /// What this link has done in its turn.
+    pub work: usize,
     pub chain: Chain,
     pub toxics: LinkToxics,
     pub timer: Timer,
@@ -51,6 +61,7 @@ enum Event {
     Writable,
     Due,
     ToxicsChanged,
+    ReceiverLeft,
     ProxyGone,
 }
 
@@ -60,8 +71,13 @@ impl LinkToxics {
         Self { direction, changes, current }
     }
 
-    fn refresh(&mut self) {
-        self.current = Arc::clone(&self.changes.borrow_and_update());
+    /// Brings the chain in line with the latest version.
+    fn follow(&mut self, chain: &mut Chain) {
+        // In this order: the old version is let go of only when the chain follows the new one.
+        let latest = Arc::clone(&self.changes.borrow_and_update());
+        let old = std::mem::replace(&mut self.current, latest);
+        self.apply(chain);
+        drop(old);
     }
 
     fn apply(&self, chain: &mut Chain) {
@@ -75,14 +91,17 @@ impl Link {
         let mut reading = true;
         self.toxics.apply(&mut self.chain);
         loop {
+            self.take_turns().await;
+            match self.toxics.changes.has_changed() {
+                Ok(true) => self.toxics.follow(&mut self.chain),
+                Ok(false) => {}
+                Err(_closed) => return End::Close,
+            }
             let next = self.chain.advance(Instant::now());
             match self.write() {
                 Ok(0) => {}
-                Ok(_written) => {
-                    // There is room now that a toxic may have been waiting for; but others want to run, too.
-                    tokio::task::consume_budget().await;
-                    continue;
-                }
+                // There is room now that a toxic may have been waiting for.
+                Ok(_written) => continue,
                 Err(error) => {
                     tracing::debug!(%error, "the receiver is gone");
                     return End::Close;
@@ -93,21 +112,31 @@ impl Link {
                 Some(End::Close) if self.chain.output().is_empty() => return End::Close,
                 Some(End::Close) | None => {}
             }
+            if self.chain.is_tired() {
+                self.work = TURN;
+                continue;
+            }
             match self.event(reading, next).await {
-                Event::Readable => reading = self.read(),
-                Event::ToxicsChanged => {
-                    // In this order: the old version is let go of only when the chain follows the new one.
-                    let old = Arc::clone(&self.toxics.current);
-                    self.toxics.refresh();
-                    self.toxics.apply(&mut self.chain);
-                    drop(old);
+                Event::Readable => {
+                    reading = self.read();
+                    if !reading {
+                        self.chain.finish();
+                        self.sender_left.notify_one();
+                    }
                 }
+                Event::ToxicsChanged => self.toxics.follow(&mut self.chain),
+                Event::ReceiverLeft => self.chain.receiver_left(),
                 Event::Writable | Event::Due => {}
                 Event::ProxyGone => return End::Close,
             }
-            if !reading {
-                self.chain.finish();
-            }
+        }
+    }
+
+    /// Lets others run after a while, also when there is always more to do.
+    async fn take_turns(&mut self) {
+        if self.work >= TURN {
+            self.work = 0;
+            tokio::task::yield_now().await;
         }
     }
 
@@ -121,6 +150,7 @@ impl Link {
                 Ok(()) => Event::ToxicsChanged,
                 Err(_closed) => Event::ProxyGone,
             },
+            () = self.receiver_left.notified() => Event::ReceiverLeft,
             () = due(&self.timer, next) => Event::Due,
             _ = self.destination.writable(), if may_write => Event::Writable,
             _ = self.source.readable(), if may_read => Event::Readable,
@@ -148,6 +178,7 @@ impl Link {
                     return false;
                 }
             };
+            self.work += WRITE_COST + len;
             self.traffic.received.increment(len as u64);
             self.take(&scratch[..len]);
             self.share.record(self.chain.held());
@@ -169,14 +200,15 @@ impl Link {
         self.chain.push(Bytes::copy_from_slice(&data[written..]), Instant::now());
     }
 
-    /// Writes what is ready, until the socket takes no more; returns how many bytes it took.
+    /// Writes what is ready, until the socket takes no more or others should have their turn; returns how many bytes it took.
     fn write(&mut self) -> io::Result<usize> {
         let output = self.chain.output();
         let mut written = 0;
-        while let Some(chunk) = output.front() {
+        while let Some(chunk) = output.front().filter(|_| self.work < TURN) {
             match self.destination.try_write(&chunk.data) {
                 Ok(len) => {
                     output.pop_up_to(len);
+                    self.work += WRITE_COST + len;
                     written += len;
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,

@@ -11,9 +11,10 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::toxiproxy::connection::{self, Route};
+use crate::toxiproxy::descriptors::{Lease, Shortage};
 
-/// Connections one proxy serves at a time; further clients wait in the backlog.
-const MAX_CONNECTIONS: usize = 16_384;
+/// Open files of a connection: the client's socket and the upstream's.
+const DESCRIPTORS_EACH: u32 = 2;
 /// Clients the kernel may complete before we accept them; it applies its own limit too.
 const BACKLOG: u32 = 4096;
 /// Pause after a failed accept, which usually means that file descriptors ran out.
@@ -34,11 +35,18 @@ impl Listener {
         socket.listen(BACKLOG)
     }
 
-    pub fn start(socket: TcpListener, route: Route, accepted: Arc<AtomicU64>) -> Self {
+    pub fn start(
+        (socket, lease): (TcpListener, Lease),
+        route: Route,
+        accepted: Arc<AtomicU64>,
+    ) -> Self {
         let stop = CancellationToken::new();
         let mut task = JoinSet::new();
         let stopped = stop.clone();
-        task.spawn(accept_until(stopped, socket, Arc::new(route), accepted));
+        task.spawn(async move {
+            accept_until(stopped, socket, Arc::new(route), accepted).await;
+            drop(lease);
+        });
         Self { stop, task }
     }
 
@@ -60,12 +68,15 @@ async fn accept_until(
         tokio::select! {
             () = stop.cancelled() => break,
             Some(ended) = connections.join_next() => report(&ended),
-            client = accept(&socket), if connections.len() < MAX_CONNECTIONS => {
-                let Some(client) = client else { continue };
+            client = accept(&socket, &route) => {
+                let Some((client, lease)) = client else { continue };
                 let number = accepted.fetch_add(1, Ordering::Relaxed) + 1;
                 route.connections.accepted.increment(1);
                 let route = Arc::clone(&route);
-                connections.spawn(async move { connection::serve(&route, client, number).await });
+                connections.spawn(async move {
+                    connection::serve(&route, client, number).await;
+                    drop(lease);
+                });
             }
         }
     }
@@ -75,11 +86,25 @@ async fn accept_until(
     connections.shutdown().await;
 }
 
-async fn accept(socket: &TcpListener) -> Option<TcpStream> {
-    match socket.accept().await {
-        Ok((client, _)) => Some(client),
-        Err(error) => {
-            tracing::warn!(%error, "cannot accept a client; raise the limit on open files if it is reached");
+/// The next client, unless there is no descriptor for it and its upstream: then it is closed, so that it is not left waiting.
+async fn accept(socket: &TcpListener, route: &Route) -> Option<(TcpStream, Lease)> {
+    let accepted = socket.accept().await;
+    let lease = route.descriptors.lease(DESCRIPTORS_EACH);
+    let complains = (accepted.is_err() || lease.is_err()) && route.descriptors.may_complain();
+    if complains {
+        tracing::warn!(
+            proxy = route.proxy,
+            "closing new connections for lack of descriptors; raise the limit on open files"
+        );
+    }
+    match (accepted, lease) {
+        (Ok((client, _)), Ok(lease)) => Some((client, lease)),
+        (Ok(_), Err(Shortage)) => {
+            route.connections.refused.increment(1);
+            None
+        }
+        (Err(error), _) => {
+            tracing::debug!(%error, "cannot accept a client");
             tokio::time::sleep(ACCEPT_PAUSE).await;
             None
         }

@@ -17,7 +17,6 @@
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
 
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
@@ -29,6 +28,7 @@ mod body;
 mod budget;
 mod chain;
 mod connection;
+mod descriptors;
 mod error;
 mod link;
 mod listener;
@@ -39,6 +39,7 @@ mod queue;
 mod random;
 mod registry;
 mod request;
+mod resolver;
 mod timer;
 mod toxic;
 mod toxics;
@@ -47,14 +48,15 @@ mod toxics;
 mod tests;
 
 use address::Reach;
+use api::Api;
+use api::serve::STOP_TIMEOUT;
+use descriptors::Descriptors;
 use metrics::{Metrics, Shown};
 use proxy::Engine;
 use registry::Registry;
 use request::NewProxy;
+use resolver::Resolver;
 use timer::TimerThread;
-
-/// How long a shutdown waits for requests in flight.
-const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// How to run a server.
 #[derive(Debug, Clone)]
@@ -76,10 +78,10 @@ pub struct Settings {
 /// A server at work; dropping it stops it abruptly, [`Running::shutdown`] in order.
 pub struct Running {
     addr: SocketAddr,
-    registry: Arc<Registry>,
+    api: Api,
     /// Ends the server's connections too, which would otherwise keep the registry alive.
     stop: DropGuard,
-    server: JoinSet<io::Result<()>>,
+    server: JoinSet<()>,
     /// Last: sleepers are released only when nothing else runs.
     _timer: TimerThread,
 }
@@ -92,26 +94,27 @@ pub async fn start(settings: Settings) -> io::Result<Running> {
     let Settings { host, port, seed, proxy_metrics, runtime_metrics, allow_remote } = settings;
     let reach = if allow_remote { Reach::Anywhere } else { Reach::Loopback };
     let host = if host.contains(':') { format!("[{host}]") } else { host };
-    let address =
-        address::resolve(&format!("{host}:{port}"), reach).await.map_err(io::Error::other)?;
-    let socket = TcpListener::bind(address).await?;
+    let resolver = Resolver::new();
+    let address = address::resolve(&resolver, &format!("{host}:{port}"), reach).await;
+    let socket = TcpListener::bind(address.map_err(io::Error::other)?).await?;
     let addr = socket.local_addr()?;
     let timer = TimerThread::start()?;
     let metrics = Metrics::new();
-    let registry = Arc::new(Registry::new(Engine {
+    let api = Api::new(Arc::new(Registry::new(Engine {
         seed,
         reach,
         timer: timer.timer(),
         budget: budget::Budget::default(),
         metrics: metrics.clone(),
-    }));
+        resolver,
+        descriptors: Descriptors::of_this_process(),
+    })));
     let shown = Shown { proxies: proxy_metrics.then_some(metrics), runtime: runtime_metrics };
-    let router = api::router(Arc::clone(&registry), shown);
+    let router = api::router(api.clone(), shown);
     let stop = CancellationToken::new();
     let mut server = JoinSet::new();
-    let stopped = stop.clone().cancelled_owned();
-    server.spawn(async move { axum::serve(socket, router).with_graceful_shutdown(stopped).await });
-    Ok(Running { addr, registry, stop: stop.drop_guard(), server, _timer: timer })
+    server.spawn(api::serve::serve(socket, router, stop.clone()));
+    Ok(Running { addr, api, stop: stop.drop_guard(), server, _timer: timer })
 }
 
 /// Every toxic with its attributes, one a line, for help texts.
@@ -156,24 +159,23 @@ impl Running {
         json: &[u8],
     ) -> Result<usize, Box<dyn std::error::Error + Send + Sync>> {
         let list = NewProxy::parse_list(&body::first_value(json)?)?;
-        let populated = self.registry.populate(&list).await;
+        let populated = self.api.registry.populate(&list).await;
         match populated.failure {
             None => Ok(populated.proxies.len()),
             Some(error) => Err(error.into()),
         }
     }
 
-    /// Stops accepting requests, lets those in flight finish, and closes every proxy.
+    /// Closes every proxy at once and for good, then the control API as soon as requests in flight have ended.
     pub async fn shutdown(mut self) {
+        self.api.registry.close().await;
         drop(self.stop);
-        let ended = tokio::time::timeout(SHUTDOWN_TIMEOUT, self.server.join_next()).await;
-        match ended {
-            Ok(Some(Ok(Err(error)))) => {
-                tracing::warn!(%error, "the control API ended with an error");
-            }
-            Err(_elapsed) => tracing::warn!("gave up waiting for requests in flight"),
-            Ok(_) => {}
+        if let Some(Err(error)) = self.server.join_next().await {
+            tracing::warn!(%error, "the control API ended abnormally");
         }
-        self.registry.stop_all().await;
+        self.api.changes.close();
+        if tokio::time::timeout(STOP_TIMEOUT, self.api.changes.wait()).await.is_err() {
+            tracing::warn!("gave up waiting for a change");
+        }
     }
 }

@@ -32,7 +32,8 @@ fn status(field: &str) -> Option<u64> {
     line.split_ascii_whitespace().next()?.parse().ok()
 }
 
-fn open_files() -> Option<u64> {
+/// How many files and sockets are open.
+pub fn open_files() -> Option<u64> {
     Some(fs::read_dir("/proc/self/fd").ok()?.count() as u64)
 }
 

@@ -8,12 +8,15 @@ use std::time::Duration;
 
 use tokio::sync::{mpsc, watch};
 
-use crate::toxiproxy::address::{self, Reach};
+use crate::toxiproxy::address::Reach;
 use crate::toxiproxy::budget::Budget;
 use crate::toxiproxy::connection::Route;
+use crate::toxiproxy::descriptors::{Descriptors, Shortage};
 use crate::toxiproxy::error::Error;
 use crate::toxiproxy::listener::Listener;
 use crate::toxiproxy::metrics::{Connections, Metrics};
+use crate::toxiproxy::request::NewProxy;
+use crate::toxiproxy::resolver::Resolver;
 use crate::toxiproxy::timer::Timer;
 use crate::toxiproxy::toxic::{Direction, Toxic};
 
@@ -28,6 +31,8 @@ pub struct Engine {
     pub timer: Timer,
     pub budget: Budget,
     pub metrics: Metrics,
+    pub resolver: Resolver,
+    pub descriptors: Descriptors,
 }
 
 /// One version of a proxy's toxics, as its links see it.
@@ -42,6 +47,8 @@ pub struct Proxy {
     pub name: String,
     /// The bound address while running, otherwise as it was given.
     pub listen: String,
+    /// The same, resolved.
+    pub address: SocketAddr,
     /// Where connections go, as it was given.
     pub upstream: String,
     engine: Engine,
@@ -68,19 +75,20 @@ impl Published {
 }
 
 impl Proxy {
-    /// A stopped proxy without toxics.
-    pub fn new(engine: &Engine, name: &str, listen: &str, upstream: &str) -> Self {
+    /// A stopped proxy without toxics; `address` is what the place it is to listen on resolves to.
+    pub fn new(engine: &Engine, new: &NewProxy, address: SocketAddr) -> Self {
         let (first, in_use) = Published::new(Vec::new());
         Self {
-            name: name.to_owned(),
-            listen: listen.to_owned(),
-            upstream: upstream.to_owned(),
+            name: new.name.clone(),
+            listen: new.listen().to_owned(),
+            address,
+            upstream: new.upstream.clone(),
             engine: engine.clone(),
             listener: None,
             toxics: Vec::new(),
             published: watch::Sender::new(Arc::new(first)),
             in_use,
-            connections: engine.metrics.connections(name),
+            connections: engine.metrics.connections(&new.name),
             accepted: Arc::new(AtomicU64::new(0)),
         }
     }
@@ -100,25 +108,21 @@ impl Proxy {
         self.toxics.iter().find(|toxic| toxic.name == name)
     }
 
-    /// The address this proxy would bind, or has bound.
-    pub async fn address(&self) -> Result<SocketAddr, Error> {
-        address::resolve(&self.listen, self.engine.reach).await
-    }
-
     /// Binds and accepts; does nothing when running. From then on `listen` is the bound address.
-    pub async fn start(&mut self) -> Result<(), Error> {
+    pub fn start(&mut self) -> Result<(), Error> {
         if self.is_running() {
             return Ok(());
         }
-        let address = self.address().await.map_err(|error| match error {
-            Error::Listen(text) => Error::Listen(format!("listen tcp: {text}")),
-            other => other,
-        })?;
+        let address = self.address;
+        let lease =
+            self.engine.descriptors.lease(1).map_err(|Shortage| Error::no_socket(address))?;
         let socket = Listener::bind(address).map_err(|error| Error::bind(address, &error))?;
         let bound = socket.local_addr().map_err(|error| Error::bind(address, &error))?;
+        self.address = bound;
         self.listen = bound.to_string();
         let route = self.route();
-        self.listener = Some(Listener::start(socket, route, Arc::clone(&self.accepted)));
+        let accepted = Arc::clone(&self.accepted);
+        self.listener = Some(Listener::start((socket, lease), route, accepted));
         tracing::info!(
             proxy = self.name,
             listen = self.listen,
@@ -126,6 +130,17 @@ impl Proxy {
             "started"
         );
         Ok(())
+    }
+
+    /// Makes a proxy that was stopped for it listen elsewhere.
+    pub fn move_to(&mut self, listen: String, address: SocketAddr) {
+        self.listen = listen;
+        self.address = address;
+    }
+
+    /// Whether this is the place it has, or would take. Port 0 never is while running: it asks for a new one.
+    pub fn is_at(&self, listen: &str, address: SocketAddr) -> bool {
+        self.listen == listen || self.address == address
     }
 
     /// Closes the listener and both sockets of every connection; returns when that has happened.
@@ -151,7 +166,7 @@ impl Proxy {
     }
 
     fn route(&self) -> Route {
-        let Engine { seed, timer, budget, metrics, reach: _ } = &self.engine;
+        let Engine { seed, timer, budget, metrics, resolver, descriptors, reach: _ } = &self.engine;
         let traffic = Direction::BOTH.map(|direction| {
             metrics.traffic(direction.name(), &self.name, [&self.listen, &self.upstream])
         });
@@ -161,6 +176,8 @@ impl Proxy {
             seed: *seed,
             timer: timer.clone(),
             budget: budget.clone(),
+            resolver: resolver.clone(),
+            descriptors: descriptors.clone(),
             toxics: self.published.subscribe(),
             connections: self.connections.clone(),
             traffic,

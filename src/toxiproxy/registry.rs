@@ -1,12 +1,14 @@
 //! All proxies of a server by name, and every change the control API can make to them; knows no HTTP.
 //!
-//! One lock serialises changes. Nothing done under it can block on a peer: binding is local, resolving and switching
-//! links have short timeouts, and stopping a proxy cancels its connections instead of waiting for them.
+//! One lock serialises changes. Nothing done under it can block on a peer: binding is local, switching links has a short
+//! timeout, stopping a proxy cancels its connections instead of waiting for them, and names are resolved before. For the
+//! same reason an address that cannot be resolved is refused when it is given, also for a proxy that is to be disabled.
 
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::sync::Arc;
 
-use tokio::sync::{Mutex, MutexGuard};
+use tokio::sync::Mutex;
 
 use crate::toxiproxy::address;
 use crate::toxiproxy::error::Error;
@@ -34,6 +36,13 @@ pub struct Populated {
     pub failure: Option<Error>,
 }
 
+impl Populated {
+    /// Nothing was done.
+    pub fn refused(error: Error) -> Self {
+        Self { proxies: Vec::new(), failure: Some(error) }
+    }
+}
+
 impl Registry {
     pub fn new(engine: Engine) -> Self {
         Self { engine, proxies: Mutex::default() }
@@ -50,45 +59,39 @@ impl Registry {
 
     /// Creates a proxy and, unless it is to be disabled, starts it. One that cannot start does not exist.
     pub async fn create(&self, new: &NewProxy) -> Result<ProxyView, Error> {
+        let address = self.resolve(new.listen()).await.map_err(Error::while_listening);
         let mut proxies = self.proxies.lock().await;
         if proxies.by_name.contains_key(&new.name) {
             return Err(Error::ProxyExists);
         }
-        let proxy = self.started(new).await?;
-        let view = ProxyView::from(&proxy);
-        proxies.by_name.insert(new.name.clone(), proxy);
-        Ok(view)
+        self.start_as(&mut proxies, new, address?)
     }
 
     /// Creates each proxy of the list, keeps those that exist with the same addresses, replaces those that differ; stops
     /// at the first failure.
     pub async fn populate(&self, list: &[NewProxy]) -> Populated {
-        let mut proxies = self.proxies.lock().await;
         let mut done = Vec::new();
         for new in list {
-            match self.populate_one(&mut proxies, new).await {
+            match self.populate_one(new).await {
                 Ok(view) => done.push(view),
                 Err(error) => return Populated { proxies: done, failure: Some(error) },
             }
+            // A list may be long, and others want to run, too.
+            tokio::task::yield_now().await;
         }
         Populated { proxies: done, failure: None }
     }
 
-    async fn populate_one(
-        &self,
-        proxies: &mut MutexGuard<'_, Proxies>,
-        new: &NewProxy,
-    ) -> Result<ProxyView, Error> {
+    async fn populate_one(&self, new: &NewProxy) -> Result<ProxyView, Error> {
+        let address = self.resolve(new.listen()).await.map_err(Error::while_listening)?;
+        let mut proxies = self.proxies.lock().await;
         if let Some(old) = proxies.by_name.get_mut(&new.name) {
-            if old.upstream == new.upstream && self.same_listen(&old.listen, new.listen()).await {
+            if old.upstream == new.upstream && old.is_at(new.listen(), address) {
                 return Ok((&*old).into());
             }
             old.stop().await;
         }
-        let proxy = self.started(new).await?;
-        let view = ProxyView::from(&proxy);
-        proxies.by_name.insert(new.name.clone(), proxy);
-        Ok(view)
+        self.start_as(&mut proxies, new, address)
     }
 
     /// Changes addresses or state. A change of address closes all connections; toxics stay.
@@ -97,20 +100,28 @@ impl Registry {
         name: &str,
         change: impl FnOnce() -> Result<ProxyChange, Error>,
     ) -> Result<ProxyView, Error> {
+        self.get(name).await?;
+        let ProxyChange { listen, upstream, enabled } = change()?;
+        let listen = match listen {
+            Some(listen) => Some((self.resolve(&listen).await?, listen)),
+            None => None,
+        };
         let mut proxies = self.proxies.lock().await;
         let proxy = proxies.find(name)?;
-        let change = change()?;
-        let listen = change.listen.unwrap_or_else(|| proxy.listen.clone());
-        let upstream = change.upstream.unwrap_or_else(|| proxy.upstream.clone());
-        let enabled = change.enabled.unwrap_or(proxy.is_running());
-        address::resolve(&listen, self.engine.reach).await?;
-        if proxy.upstream != upstream || !self.same_listen(&proxy.listen, &listen).await {
+        let enabled = enabled.unwrap_or(proxy.is_running());
+        let listen = listen.filter(|(address, listen)| !proxy.is_at(listen, *address));
+        let upstream = upstream.filter(|upstream| *upstream != proxy.upstream);
+        if listen.is_some() || upstream.is_some() {
             proxy.stop().await;
-            proxy.listen = listen;
+        }
+        if let Some((address, listen)) = listen {
+            proxy.move_to(listen, address);
+        }
+        if let Some(upstream) = upstream {
             proxy.upstream = upstream;
         }
         if enabled {
-            proxy.start().await?;
+            proxy.start()?;
         } else {
             proxy.stop().await;
         }
@@ -128,7 +139,7 @@ impl Registry {
     pub async fn reset(&self) -> Result<(), Error> {
         let mut proxies = self.proxies.lock().await;
         for proxy in proxies.by_name.values_mut() {
-            proxy.start().await?;
+            proxy.start()?;
             proxy.set_toxics(Vec::new()).await;
         }
         Ok(())
@@ -210,31 +221,32 @@ impl Registry {
         Ok(())
     }
 
-    /// Closes every listener and connection.
-    pub async fn stop_all(&self) {
+    /// Closes every listener and connection, and lets none come again.
+    pub async fn close(&self) {
+        self.engine.descriptors.close();
         for proxy in self.proxies.lock().await.by_name.values_mut() {
             proxy.stop().await;
         }
     }
 
-    async fn started(&self, new: &NewProxy) -> Result<Proxy, Error> {
-        let mut proxy = Proxy::new(&self.engine, &new.name, new.listen(), &new.upstream);
-        if new.enabled {
-            proxy.start().await?;
-        }
-        Ok(proxy)
+    async fn resolve(&self, listen: &str) -> Result<SocketAddr, Error> {
+        address::resolve(&self.engine.resolver, listen, self.engine.reach).await
     }
 
-    /// Whether two listen addresses name the same place. Port 0 never does: it asks for a new one.
-    async fn same_listen(&self, one: &str, other: &str) -> bool {
-        if one == other {
-            return true;
+    /// Makes a proxy and, unless it is to be disabled, starts it; only then it is known by its name.
+    fn start_as(
+        &self,
+        proxies: &mut Proxies,
+        new: &NewProxy,
+        address: SocketAddr,
+    ) -> Result<ProxyView, Error> {
+        let mut proxy = Proxy::new(&self.engine, new, address);
+        if new.enabled {
+            proxy.start()?;
         }
-        let reach = self.engine.reach;
-        match (address::resolve(one, reach).await, address::resolve(other, reach).await) {
-            (Ok(one), Ok(other)) => one == other,
-            _ => false,
-        }
+        let view = ProxyView::from(&proxy);
+        proxies.by_name.insert(new.name.clone(), proxy);
+        Ok(view)
     }
 }
 

@@ -11,6 +11,11 @@ use crate::toxiproxy::proxy::Proxy;
 use crate::toxiproxy::toxic::{Direction, Toxic};
 use crate::toxiproxy::toxics::{Attribute, Attributes, Kind, TOXICS};
 
+/// Longest name of a proxy or a toxic, bytes.
+const MAX_NAME: usize = 256;
+/// Longest address, bytes: no host name has more than 253.
+const MAX_ADDRESS: usize = 300;
+
 /// A proxy to create.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NewProxy {
@@ -27,6 +32,12 @@ pub struct ProxyChange {
     pub listen: Option<String>,
     pub upstream: Option<String>,
     pub enabled: Option<bool>,
+}
+
+/// A proxy as written, the right types in the right places and no more.
+struct RawProxy {
+    name: Option<String>,
+    change: ProxyChange,
 }
 
 /// A toxic to create, as written: what it refers to is looked up by [`NewToxic::resolve`].
@@ -55,35 +66,19 @@ pub struct ToxicChange {
 }
 
 impl NewProxy {
-    /// Reads one proxy; `position` is its place, from 1, in a list of several.
-    pub fn parse(value: &Value, position: Option<usize>) -> Result<Self, Error> {
-        let fields = Fields::of(value, "proxy")?;
-        let required = |field: &'static str| match fields.string(field)? {
-            Some(text) if !text.is_empty() => Ok(text),
-            _ => Err(match position {
-                Some(position) => Error::MissingFieldAt { field, position },
-                None => Error::MissingField(field),
-            }),
-        };
-        Ok(Self {
-            name: required("name")?,
-            upstream: required("upstream")?,
-            listen: fields.string("listen")?.filter(|listen| !listen.is_empty()),
-            enabled: fields.boolean("enabled")?.unwrap_or(true),
-        })
+    pub fn parse(value: &Value) -> Result<Self, Error> {
+        RawProxy::parse(value)?.required(None)
     }
 
-    /// Reads a list of proxies; `null` is an empty one.
+    /// Reads a list of proxies; `null` is an empty one. A wrong type anywhere counts before a field that is missing.
     pub fn parse_list(value: &Value) -> Result<Vec<Self>, Error> {
-        match value {
-            Value::Null => Ok(Vec::new()),
-            Value::Array(list) => list
-                .iter()
-                .enumerate()
-                .map(|(index, value)| Self::parse(value, Some(index + 1)))
-                .collect(),
-            _ => Err(Error::BadBody("expected a list of proxies".to_owned())),
-        }
+        let list = match value {
+            Value::Null => return Ok(Vec::new()),
+            Value::Array(list) => list,
+            _ => return Err(Error::BadBody("expected a list of proxies".to_owned())),
+        };
+        let raw: Vec<_> = list.iter().map(RawProxy::parse).collect::<Result<_, _>>()?;
+        (1..).zip(raw).map(|(position, raw)| raw.required(Some(position))).collect()
     }
 
     pub fn listen(&self) -> &str {
@@ -91,14 +86,46 @@ impl NewProxy {
     }
 }
 
-impl ProxyChange {
-    pub fn parse(value: &Value) -> Result<Self, Error> {
+impl RawProxy {
+    fn parse(value: &Value) -> Result<Self, Error> {
         let fields = Fields::of(value, "proxy")?;
         Ok(Self {
-            listen: fields.string("listen")?.filter(|listen| !listen.is_empty()),
-            upstream: fields.string("upstream")?.filter(|upstream| !upstream.is_empty()),
-            enabled: fields.boolean("enabled")?,
+            name: text(&fields, "name", MAX_NAME)?,
+            change: ProxyChange {
+                listen: text(&fields, "listen", MAX_ADDRESS)?,
+                upstream: text(&fields, "upstream", MAX_ADDRESS)?,
+                enabled: fields.boolean("enabled")?,
+            },
         })
+    }
+
+    /// `position` is its place, from 1, in a list of several.
+    fn required(self, position: Option<usize>) -> Result<NewProxy, Error> {
+        let missing = |field| match position {
+            Some(position) => Error::MissingFieldAt { field, position },
+            None => Error::MissingField(field),
+        };
+        let ProxyChange { listen, upstream, enabled } = self.change;
+        Ok(NewProxy {
+            name: self.name.ok_or_else(|| missing("name"))?,
+            upstream: upstream.ok_or_else(|| missing("upstream"))?,
+            listen,
+            enabled: enabled.unwrap_or(true),
+        })
+    }
+}
+
+impl ProxyChange {
+    pub fn parse(value: &Value) -> Result<Self, Error> {
+        Ok(RawProxy::parse(value)?.change)
+    }
+}
+
+/// A text that is there, not empty, and at most `most` bytes long: what is kept for each proxy and toxic is bounded.
+fn text(fields: &Fields<'_>, field: &'static str, most: usize) -> Result<Option<String>, Error> {
+    match fields.string(field)? {
+        Some(text) if text.len() > most => Err(Error::TooLong { field, most }),
+        text => Ok(text.filter(|text| !text.is_empty())),
     }
 }
 
@@ -106,10 +133,10 @@ impl NewToxic {
     pub fn parse(value: &Value) -> Result<Self, Error> {
         let fields = Fields::of(value, "toxic")?;
         Ok(Self {
-            name: fields.string("name")?.filter(|name| !name.is_empty()),
+            name: text(&fields, "name", MAX_NAME)?,
             kind: fields.string("type")?.unwrap_or_default(),
             stream: fields.string("stream")?.unwrap_or_else(|| "downstream".to_owned()),
-            toxicity: toxicity(&fields)?.unwrap_or(1.0),
+            toxicity: fields.number("toxicity")?.unwrap_or(1.0),
             attributes: fields.value("attributes").cloned().unwrap_or_default(),
         })
     }
@@ -141,7 +168,7 @@ impl ToxicChange {
     pub fn parse(value: &Value) -> Result<Self, Error> {
         let fields = Fields::of(value, "toxic")?;
         let attributes = fields.value("attributes").cloned().unwrap_or_default();
-        Ok(Self { toxicity: toxicity(&fields)?, attributes })
+        Ok(Self { toxicity: fields.number("toxicity")?, attributes })
     }
 
     /// The toxic as it is after this change.
@@ -152,11 +179,6 @@ impl ToxicChange {
         changed.revision += 1;
         Ok(changed)
     }
-}
-
-#[expect(clippy::cast_possible_truncation, reason = "Toxiproxy's toxicity is a 32-bit float")]
-fn toxicity(fields: &Fields<'_>) -> Result<Option<f32>, Error> {
-    Ok(fields.number("toxicity")?.map(|toxicity| toxicity as f32))
 }
 
 fn merge(attributes: &mut Attributes, kind: &'static Kind, given: &Value) -> Result<(), Error> {

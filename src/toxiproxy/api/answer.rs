@@ -75,9 +75,12 @@ fn status(error: &Error) -> StatusCode {
         | Error::MissingFieldAt { .. }
         | Error::InvalidStream
         | Error::InvalidType
+        | Error::TooLong { .. }
         | Error::Remote(_) => StatusCode::BAD_REQUEST,
         Error::ProxyNotFound | Error::ToxicNotFound => StatusCode::NOT_FOUND,
         Error::ProxyExists | Error::ToxicExists => StatusCode::CONFLICT,
-        Error::Listen(_) => StatusCode::INTERNAL_SERVER_ERROR,
+        Error::BodyTooLong { .. } => StatusCode::PAYLOAD_TOO_LARGE,
+        Error::Late => StatusCode::SERVICE_UNAVAILABLE,
+        Error::Listen(_) | Error::Defect => StatusCode::INTERNAL_SERVER_ERROR,
     }
 }

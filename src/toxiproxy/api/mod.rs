@@ -1,31 +1,37 @@
 //! The control API over HTTP: routes, the checks every request passes, nothing of what the operations do.
+//!
+//! A change runs in a task of its own, to its end: a caller that hangs up, or that waited long enough, leaves nothing half done.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use axum::extract::{DefaultBodyLimit, Request, State};
+use axum::extract::{DefaultBodyLimit, Request};
 use axum::http::{HeaderValue, Method, StatusCode, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodFilter, MethodRouter, any, on};
 use rand::distr::{Alphanumeric, SampleString};
-use tower_http::timeout::TimeoutLayer;
+use tokio_util::task::TaskTracker;
 
+use crate::toxiproxy::error::Error;
 use crate::toxiproxy::metrics::Shown;
 use crate::toxiproxy::registry::Registry;
 
+pub mod serve;
+mod patience;
 mod answer;
+mod request;
 mod proxies;
 mod toxics;
+
+use answer::Refused;
 
 /// The Toxiproxy release whose clients this server is compatible with.
 pub const VERSION: &str = "2.12.0";
 
 /// Longest any request may take.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(25);
-/// Largest request body, bytes.
-const MAX_BODY: usize = 4 * 1024 * 1024;
 
 const GET: MethodFilter = MethodFilter::GET;
 const POST: MethodFilter = MethodFilter::POST;
@@ -33,8 +39,37 @@ const DELETE: MethodFilter = MethodFilter::DELETE;
 /// Toxiproxy's own clients still POST what its documentation says to PATCH.
 const CHANGE: MethodFilter = MethodFilter::POST.or(MethodFilter::PATCH);
 
+/// What the handlers work with.
+#[derive(Clone)]
+pub struct Api {
+    pub registry: Arc<Registry>,
+    /// Changes that have yet to end.
+    pub changes: TaskTracker,
+}
+
+impl Api {
+    pub fn new(registry: Arc<Registry>) -> Self {
+        Self { registry, changes: TaskTracker::new() }
+    }
+
+    /// Makes a change, to its end also when nobody waits for it any more.
+    async fn change<T, F>(&self, make: impl FnOnce(Arc<Registry>) -> F) -> Result<T, Error>
+    where
+        T: Send + 'static,
+        F: Future<Output = Result<T, Error>> + Send + 'static,
+    {
+        match self.changes.spawn(make(Arc::clone(&self.registry))).await {
+            Ok(result) => result,
+            Err(error) => {
+                tracing::error!(%error, "a change ended abnormally");
+                Err(Error::Defect)
+            }
+        }
+    }
+}
+
 /// The API of one server; `/metrics` exists only when there is something to show.
-pub fn router(registry: Arc<Registry>, shown: Shown) -> Router {
+pub fn router(api: Api, shown: Shown) -> Router {
     let mut router = Router::new()
         .route("/version", guarded(on(GET, version)))
         .route("/reset", guarded(on(POST, proxies::reset)))
@@ -55,15 +90,11 @@ pub fn router(registry: Arc<Registry>, shown: Shown) -> Router {
         };
         router = router.route("/metrics", any(render).layer(middleware::from_fn(guard)));
     }
-    router
-        .fallback(unknown_path)
-        .layer(DefaultBodyLimit::max(MAX_BODY))
-        .layer(TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, REQUEST_TIMEOUT))
-        .with_state(registry)
+    router.fallback(unknown_path).layer(DefaultBodyLimit::max(request::MAX_BODY)).with_state(api)
 }
 
 /// Checks what every known route checks; a wrong method never gets here.
-fn guarded(route: MethodRouter<Arc<Registry>>) -> MethodRouter<Arc<Registry>> {
+fn guarded(route: MethodRouter<Api>) -> MethodRouter<Api> {
     route.route_layer(middleware::from_fn(guard)).route_layer(middleware::from_fn(refuse_head))
 }
 
@@ -84,7 +115,8 @@ async fn guard(request: Request, next: Next) -> Response {
     let mut response = if is_browser {
         answer::plain_error(StatusCode::FORBIDDEN, "User agent not allowed\n".to_owned())
     } else {
-        next.run(request).await
+        let answer = tokio::time::timeout(REQUEST_TIMEOUT, next.run(request)).await;
+        answer.unwrap_or_else(|_elapsed| Refused(Error::Late).into_response())
     };
     if let Ok(id) = HeaderValue::try_from(request_id()) {
         response.headers_mut().insert("x-toxiproxy-request-id", id);
@@ -97,7 +129,7 @@ fn request_id() -> String {
     Alphanumeric.sample_string(&mut rand::rng(), 20).to_ascii_lowercase()
 }
 
-async fn version(State(_): State<Arc<Registry>>) -> Response {
+async fn version() -> Response {
     let body = format!("{{\"version\": \"{VERSION}\"}}\n");
     ([(header::CONTENT_TYPE, "application/json;charset=utf-8")], body).into_response()
 }

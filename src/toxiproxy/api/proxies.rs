@@ -1,58 +1,60 @@
 //! The handlers under `/proxies`, `/populate` and `/reset`; they parse, call the registry and answer.
 
-use std::sync::Arc;
-
-use axum::body::Bytes;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
 
+use crate::toxiproxy::api::Api;
 use crate::toxiproxy::api::answer::{self, Refused};
+use crate::toxiproxy::api::request::{Body, ProxyName};
 use crate::toxiproxy::body::first_value;
-use crate::toxiproxy::registry::{Populated, Registry};
+use crate::toxiproxy::registry::Populated;
 use crate::toxiproxy::request::{NewProxy, ProxyChange};
 
 type Answer = Result<Response, Refused>;
 
-pub async fn list(State(registry): State<Arc<Registry>>) -> Response {
-    answer::json(StatusCode::OK, &registry.list().await)
+pub async fn list(State(api): State<Api>) -> Response {
+    answer::json(StatusCode::OK, &api.registry.list().await)
 }
 
-pub async fn create(State(registry): State<Arc<Registry>>, body: Bytes) -> Answer {
-    let new = NewProxy::parse(&first_value(&body)?, None)?;
-    Ok(answer::json(StatusCode::CREATED, &registry.create(&new).await?))
+pub async fn create(State(api): State<Api>, Body(body): Body) -> Answer {
+    let new = NewProxy::parse(&first_value(&body)?)?;
+    let view = api.change(|registry| async move { registry.create(&new).await }).await?;
+    Ok(answer::json(StatusCode::CREATED, &view))
 }
 
-pub async fn populate(State(registry): State<Arc<Registry>>, body: Bytes) -> Response {
-    let parsed = first_value(&body).and_then(|value| NewProxy::parse_list(&value));
-    answer::populated(&match parsed {
-        Ok(list) => registry.populate(&list).await,
-        Err(error) => Populated { proxies: Vec::new(), failure: Some(error) },
-    })
+pub async fn populate(State(api): State<Api>, body: Result<Body, Refused>) -> Response {
+    let parse = |Body(body): Body| NewProxy::parse_list(&first_value(&body)?);
+    let populated = match body.map_err(|Refused(error)| error).and_then(parse) {
+        Ok(list) => api.change(|registry| async move { Ok(registry.populate(&list).await) }).await,
+        Err(error) => Err(error),
+    };
+    answer::populated(&populated.unwrap_or_else(Populated::refused))
 }
 
-pub async fn get(State(registry): State<Arc<Registry>>, Path(proxy): Path<String>) -> Answer {
-    Ok(answer::json(StatusCode::OK, &registry.get(&proxy).await?))
+pub async fn get(State(api): State<Api>, ProxyName(proxy): ProxyName) -> Answer {
+    Ok(answer::json(StatusCode::OK, &api.registry.get(&proxy).await?))
 }
 
 pub async fn update(
-    State(registry): State<Arc<Registry>>,
-    Path(proxy): Path<String>,
-    body: Bytes,
+    State(api): State<Api>,
+    ProxyName(proxy): ProxyName,
+    Body(body): Body,
 ) -> Answer {
-    let change = || ProxyChange::parse(&first_value(&body)?);
-    Ok(answer::json(StatusCode::OK, &registry.update(&proxy, change).await?))
+    let change = move || ProxyChange::parse(&first_value(&body)?);
+    let view = api.change(|registry| async move { registry.update(&proxy, change).await }).await?;
+    Ok(answer::json(StatusCode::OK, &view))
 }
 
 pub async fn delete(
-    State(registry): State<Arc<Registry>>,
-    Path(proxy): Path<String>,
+    State(api): State<Api>,
+    ProxyName(proxy): ProxyName,
 ) -> Result<StatusCode, Refused> {
-    registry.delete(&proxy).await?;
+    api.change(|registry| async move { registry.delete(&proxy).await }).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
-pub async fn reset(State(registry): State<Arc<Registry>>) -> Result<StatusCode, Refused> {
-    registry.reset().await?;
+pub async fn reset(State(api): State<Api>) -> Result<StatusCode, Refused> {
+    api.change(|registry| async move { registry.reset().await }).await?;
     Ok(StatusCode::NO_CONTENT)
 }

@@ -1,8 +1,9 @@
 //! The control API, answer by answer, as section by section a Toxiproxy client relies on it.
 
 use serde_json::json;
+use tokio::io::AsyncWriteExt;
 
-use crate::toxiproxy::tests::{Rig, read_answer};
+use crate::toxiproxy::tests::{Rig, connect, drain, read_answer, round_trip};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn version_is_one_that_clients_accept() {
@@ -102,6 +103,44 @@ async fn refusals_have_toxiproxys_words() {
         ),
         (
             "POST",
+            "/proxies",
+            r#"{"upstream":5}"#,
+            400,
+            "bad request body: upstream must be a string",
+        ),
+        (
+            "POST",
+            "/proxies",
+            &format!(r#"{{"name":"{}","upstream":"x:1"}}"#, "n".repeat(257)),
+            400,
+            "name is too long, at most 256 bytes are taken",
+        ),
+        (
+            "POST",
+            toxics,
+            &format!(r#"{{"name":"{}","type":"noop"}}"#, "n".repeat(257)),
+            400,
+            "name is too long, at most 256 bytes are taken",
+        ),
+        (
+            "POST",
+            toxics,
+            r#"{"type":"noop","toxicity":1e39}"#,
+            400,
+            "bad request body: toxicity must be a number of 32 bits",
+        ),
+        ("GET", "/proxies/%ff", "", 404, "proxy not found"),
+        ("DELETE", "/proxies/%ff/toxics/slow", "", 404, "proxy not found"),
+        ("GET", "/proxies/db/toxics/%ff", "", 404, "toxic not found"),
+        (
+            "POST",
+            "/proxies",
+            &" ".repeat(4 * 1024 * 1024 + 1),
+            413,
+            "request body is too long, at most 4194304 bytes are taken",
+        ),
+        (
+            "POST",
             toxics,
             r#"{"type":"latency","attributes":{"latency":1.5}}"#,
             400,
@@ -110,8 +149,9 @@ async fn refusals_have_toxiproxys_words() {
     ] {
         let answer = rig.call(method, path, body).await;
         let expected = format!("{}\n", json!({ "error": error, "status": status }));
-        assert_eq!((answer.status, answer.body), (status, expected), "{method} {path} {body}");
+        assert_eq!((answer.status, answer.body), (status, expected), "{method} {path} {body:.99}");
         assert_eq!(answer.content_type, "text/plain; charset=utf-8");
+        assert!(answer.has_request_id, "{method} {path}");
     }
     let proxies = rig.ok("GET", "/proxies", "").await;
     assert_eq!(proxies.as_object().unwrap().len(), 1, "a refusal left something behind");
@@ -121,9 +161,20 @@ async fn refusals_have_toxiproxys_words() {
 async fn listening_for_other_machines_has_to_be_allowed() {
     let rig = Rig::new().await;
     let body = r#"{"name":"b","upstream":"127.0.0.1:1","listen":"0.0.0.0:0"}"#;
-    let answer = rig.call("POST", "/proxies", body).await;
-    assert_eq!(answer.status, 400);
-    assert!(answer.body.contains("--allow-remote"), "{answer:?}");
+    let disabled = body.replace('}', r#","enabled":false}"#);
+    rig.proxy("db").await;
+    for (path, body) in [
+        ("/proxies", body),
+        ("/proxies", &disabled),
+        ("/proxies/db", r#"{"listen":"0.0.0.0:0","enabled":false}"#),
+        ("/populate", &format!("[{body}]")),
+        ("/populate", &format!("[{disabled}]")),
+    ] {
+        let answer = rig.call("POST", path, body).await;
+        assert_eq!(answer.status, 400, "{path} {body}");
+        assert!(answer.body.contains("--allow-remote"), "{answer:?}");
+    }
+    rig.ok("POST", "/reset", "").await;
     let nowhere = rig.ok("POST", "/proxies", r#"{"name":"c","upstream":"127.0.0.1:1"}"#).await;
     assert!(nowhere["listen"].as_str().unwrap().starts_with("127.0.0.1:"));
 }
@@ -181,6 +232,48 @@ async fn populate_says_what_it_did_before_it_failed() {
     assert_eq!(body["proxies"].as_array().unwrap().len(), 1);
     assert!(body["error"].as_str().unwrap().ends_with("address already in use"));
     assert_eq!(rig.call("POST", "/populate", "{}").await.status, 400);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn populate_leaves_a_proxy_alone_that_it_cannot_replace() {
+    let rig = Rig::new().await;
+    let listen = rig.proxy("db").await;
+    let mut stream = connect(&listen).await;
+    round_trip(&mut stream, b"before").await;
+    for (refused, status) in [("0.0.0.0:0", 400), ("nowhere", 500), ("not a name:0", 500)] {
+        let list = json!([{ "name": "db", "listen": refused, "upstream": "127.0.0.1:1" }]);
+        assert_eq!(rig.call("POST", "/populate", &list.to_string()).await.status, status);
+    }
+    round_trip(&mut stream, b"after").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_change_is_made_to_its_end_also_when_its_caller_hangs_up() {
+    const PROXIES: usize = 300;
+    let rig = Rig::new().await;
+    let proxy = |number| json!({ "name": format!("p{number}"), "upstream": "127.0.0.1:1" });
+    let list: Vec<_> = (0..PROXIES).map(proxy).collect();
+    let body = json!(list).to_string();
+    let head =
+        format!("POST /populate HTTP/1.1\r\nHost: x\r\nContent-Length: {}\r\n\r\n", body.len());
+    let mut caller = connect(&rig.running.addr().to_string()).await;
+    caller.write_all(format!("{head}{body}").as_bytes()).await.unwrap();
+    rig.proxies_reach(|count| count > 0).await;
+    drop(caller);
+    rig.proxies_reach(|count| count == PROXIES).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_body_in_bad_chunks_is_refused_in_the_apis_words() {
+    let rig = Rig::new().await;
+    let mut stream = connect(&rig.running.addr().to_string()).await;
+    let head = "POST /proxies HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n";
+    stream.write_all(head.as_bytes()).await.unwrap();
+    let (answer, _) = drain(&mut stream).await;
+    let answer = String::from_utf8(answer).unwrap();
+    assert!(answer.starts_with("HTTP/1.1 400 "), "{answer}");
+    assert!(answer.contains("{\"error\":\"bad request body: "), "{answer}");
+    assert!(answer.contains("x-toxiproxy-request-id"), "{answer}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

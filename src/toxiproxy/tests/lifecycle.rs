@@ -1,7 +1,7 @@
 //! Starting, stopping, moving and counting: what happens to listeners and connections, not to their data.
 
 use std::io::ErrorKind;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::io::AsyncWriteExt;
 use tokio::net::{TcpListener, TcpStream};
@@ -105,6 +105,37 @@ async fn shutting_down_closes_every_port_and_connection() {
     for address in [listen, control.to_string()] {
         let refused = TcpStream::connect(address).await.unwrap_err();
         assert_eq!(refused.kind(), ErrorKind::ConnectionRefused);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn half_a_request_does_not_hold_up_the_end() {
+    let rig = Rig::new().await;
+    let listen = rig.proxy("db").await;
+    let mut stream = connect(&listen).await;
+    round_trip(&mut stream, b"hello").await;
+    let mut caller = connect(&rig.running.addr().to_string()).await;
+    caller.write_all(b"GET /vers").await.unwrap();
+    // Only what the server has read from is a request in flight.
+    rig.ok("GET", "/version", "").await;
+    let Rig { running, http: _kept_alive, .. } = rig;
+    let start = Instant::now();
+    let ended = async {
+        assert_eq!(drain(&mut stream).await, (Vec::new(), false));
+        start.elapsed()
+    };
+    let ((), proxies_ended) = tokio::join!(running.shutdown(), ended);
+    assert!(start.elapsed() < Duration::from_secs(5), "{:?}", start.elapsed());
+    assert!(proxies_ended < Duration::from_secs(1), "proxies serve on for {proxies_ended:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_upstream_without_a_host_is_on_this_machine() {
+    let rig = Rig::new().await;
+    for host in ["", "localhost", "127.0.0.1"] {
+        let listen = rig.proxy_to("db", &format!("{host}:{}", rig.upstream.port())).await;
+        round_trip(&mut connect(&listen).await, b"hello").await;
+        rig.ok("DELETE", "/proxies/db", "").await;
     }
 }
 

@@ -106,6 +106,19 @@ impl Rig {
         series.map(|line| line.rsplit_once(' ').unwrap().1.parse::<u64>().unwrap()).sum()
     }
 
+    /// Waits until so many proxies are listed.
+    async fn proxies_reach(&self, wanted: impl Fn(usize) -> bool) {
+        let start = Instant::now();
+        loop {
+            let count = self.ok("GET", "/proxies", "").await.as_object().unwrap().len();
+            if wanted(count) {
+                return;
+            }
+            assert!(start.elapsed() < DEADLINE, "{count} proxies, and no more come");
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    }
+
     /// Waits until a metric satisfies `wanted`.
     async fn metric_reaches(&self, name: &str, labels: &[&str], wanted: impl Fn(u64) -> bool) {
         let start = Instant::now();
