@@ -318,12 +318,12 @@ fn start_with_files(limit: u32, arguments: &str) -> Server {
     let exe = env!("CARGO_BIN_EXE_ticketctl");
     let script = format!("ulimit -n {limit} && exec '{exe}' toxiproxy --port 0 {arguments}");
     let mut shell = Command::new("sh");
-    Server::spawn(shell.args(["-c", &script]))
+    Server::spawn(shell.args(["-c", &script]).stderr(Stdio::piped()))
 }
 
 #[test]
 fn a_proxy_that_leads_to_itself_leaves_the_api_reachable() {
-    let server = start_with_files(256, "--proxy-metrics --runtime-metrics");
+    let mut server = start_with_files(256, "--proxy-metrics --runtime-metrics");
     let listen = free_address();
     let proxy = format!(r#"{{"name":"loop","listen":"{listen}","upstream":"{listen}"}}"#);
     assert!(server.send("POST /proxies", "", &proxy).starts_with("HTTP/1.1 201"));
@@ -341,6 +341,10 @@ fn a_proxy_that_leads_to_itself_leaves_the_api_reachable() {
     assert!(server.gauge("process_open_fds") < 250);
     drop(clients);
     assert!(server.send("DELETE /proxies/loop", "", "").starts_with("HTTP/1.1 204"));
+    assert_eq!(server.end_with(Signal::TERM), Some(0));
+    let mut log = String::new();
+    server.child.stderr.take().unwrap().read_to_string(&mut log).unwrap();
+    assert_eq!(log.matches("raise the limit on open files").count(), 1, "{log}");
 }
 
 #[test]

@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use anyhow::Context as _;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::signal::unix::{SignalKind, signal};
+use tracing_subscriber::EnvFilter;
 
 use crate::cli::output;
 use crate::toxiproxy::{self, Running, Settings};
@@ -63,6 +64,7 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
     // Before anything is said, so that who reads it may send a signal at once.
     let mut interrupt = signal(SignalKind::interrupt()).context("can't listen for SIGINT")?;
     let mut terminate = signal(SignalKind::terminate()).context("can't listen for SIGTERM")?;
+    start_log();
     raise_open_files_limit();
     let seed = args.seed.unwrap_or_else(rand::random);
     let address = format!("{}:{}", args.host, args.port);
@@ -87,6 +89,12 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
     }
     running.shutdown().await;
     Ok(ExitCode::SUCCESS)
+}
+
+/// Says on stderr what goes wrong; `RUST_LOG` sets what else is said.
+fn start_log() {
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_unset| EnvFilter::new("warn"));
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
 }
 
 /// Takes as many open files as the system allows: each connection needs two, and the usual limit is 1024.

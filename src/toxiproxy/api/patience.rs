@@ -11,11 +11,16 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, Sleep};
 
-/// How long a connection may rest between requests, a request's head may take from its first byte on, and an answer may
-/// wait for a client that takes no more of it: as long as in Toxiproxy.
-const IDLE: Duration = Duration::from_mins(1);
-const READ: Duration = Duration::from_secs(15);
-const WRITE: Duration = Duration::from_secs(30);
+/// How long a client may keep a connection waiting.
+#[derive(Debug, Clone, Copy)]
+pub struct Limits {
+    /// Between requests.
+    pub idle: Duration,
+    /// For the rest of a request's head, from its first byte on.
+    pub read: Duration,
+    /// To take more of an answer.
+    pub write: Duration,
+}
 
 /// What is waited for.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -32,14 +37,15 @@ pub struct Patient {
     stream: TcpStream,
     /// Whether a request has been read and is being served.
     serving: Arc<AtomicBool>,
+    limits: Limits,
     phase: Phase,
     patience: Pin<Box<Sleep>>,
 }
 
 impl Patient {
-    pub fn new(stream: TcpStream, serving: Arc<AtomicBool>) -> Self {
-        let patience = Box::pin(tokio::time::sleep(IDLE));
-        Self { stream, serving, phase: Phase::NextRequest, patience }
+    pub fn new(stream: TcpStream, serving: Arc<AtomicBool>, limits: Limits) -> Self {
+        let patience = Box::pin(tokio::time::sleep(limits.idle));
+        Self { stream, serving, limits, phase: Phase::NextRequest, patience }
     }
 
     fn enter(&mut self, phase: Phase, limit: Duration) {
@@ -64,7 +70,8 @@ impl Patient {
             return written;
         }
         if self.phase != Phase::Taker {
-            self.enter(Phase::Taker, WRITE);
+            let limit = self.limits.write;
+            self.enter(Phase::Taker, limit);
         }
         self.poll_patience(context)
     }
@@ -83,12 +90,16 @@ impl AsyncRead for Patient {
         }
         match self.phase {
             Phase::Taker => return read,
-            Phase::Answer => self.enter(Phase::NextRequest, IDLE),
+            Phase::Answer => {
+                let limit = self.limits.idle;
+                self.enter(Phase::NextRequest, limit);
+            }
             Phase::NextRequest | Phase::RestOfRequest => {}
         }
         if read.is_ready() {
             if self.phase == Phase::NextRequest {
-                self.enter(Phase::RestOfRequest, READ);
+                let limit = self.limits.read;
+                self.enter(Phase::RestOfRequest, limit);
             }
             return read;
         }
@@ -125,5 +136,79 @@ impl AsyncWrite for Patient {
 
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         Pin::new(&mut self.stream).poll_shutdown(context)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    use tokio::net::TcpListener;
+
+    use super::*;
+
+    const SHORT: Duration = Duration::from_millis(40);
+    const LONG: Duration = Duration::from_mins(5);
+
+    async fn pair(limits: Limits) -> (TcpStream, Patient, Arc<AtomicBool>) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+        let (server, _) = listener.accept().await.unwrap();
+        let serving = Arc::new(AtomicBool::new(false));
+        (client, Patient::new(server, Arc::clone(&serving), limits), serving)
+    }
+
+    async fn next_byte(patient: &mut Patient) -> Result<u8, io::ErrorKind> {
+        let read = tokio::time::timeout(Duration::from_secs(5), patient.read_u8()).await;
+        read.expect("it waits for ever").map_err(|error| error.kind())
+    }
+
+    #[tokio::test]
+    async fn a_client_that_says_nothing_is_let_go() {
+        let (_client, mut patient, _) = pair(Limits { idle: SHORT, read: LONG, write: LONG }).await;
+        assert_eq!(next_byte(&mut patient).await, Err(io::ErrorKind::TimedOut));
+    }
+
+    #[tokio::test]
+    async fn half_a_request_is_waited_for_from_its_first_byte_on() {
+        let limits = Limits { idle: LONG, read: 3 * SHORT, write: LONG };
+        let (mut client, mut patient, _) = pair(limits).await;
+        let start = Instant::now();
+        let trickle = async {
+            while client.write_all(b"x").await.is_ok() {
+                tokio::time::sleep(SHORT / 4).await;
+            }
+        };
+        let wait = async { while next_byte(&mut patient).await.is_ok() {} };
+        tokio::select! {
+            () = trickle => panic!("the client was cut off first"),
+            // Bytes that come keep the connection, but it ends at the first pause after the limit.
+            () = wait => assert!(start.elapsed() >= 3 * SHORT),
+        }
+    }
+
+    #[tokio::test]
+    async fn the_servers_own_time_does_not_count_and_a_new_request_has_all_of_its() {
+        let limits = Limits { idle: 2 * SHORT, read: SHORT, write: LONG };
+        let (mut client, mut patient, serving) = pair(limits).await;
+        client.write_all(b"request").await.unwrap();
+        patient.read_exact(&mut [0; 7]).await.unwrap();
+        serving.store(true, Ordering::Relaxed);
+        let quiet = tokio::time::timeout(4 * SHORT, patient.read_u8()).await;
+        assert!(quiet.is_err(), "the client was blamed for the server's time");
+        serving.store(false, Ordering::Relaxed);
+        let start = Instant::now();
+        assert_eq!(next_byte(&mut patient).await, Err(io::ErrorKind::TimedOut));
+        assert!(start.elapsed() >= 2 * SHORT);
+    }
+
+    #[tokio::test]
+    async fn a_client_that_takes_no_answer_is_let_go() {
+        let (_client, mut patient, serving) =
+            pair(Limits { idle: LONG, read: LONG, write: SHORT }).await;
+        serving.store(true, Ordering::Relaxed);
+        let answer = vec![0; 32 * 1024 * 1024];
+        let written =
+            tokio::time::timeout(Duration::from_secs(5), patient.write_all(&answer)).await;
+        assert_eq!(written.unwrap().unwrap_err().kind(), io::ErrorKind::TimedOut);
     }
 }
