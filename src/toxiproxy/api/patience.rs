@@ -183,6 +183,7 @@ mod tests {
             () = trickle => panic!("the client was cut off first"),
             // Bytes that come keep the connection, but it ends at the first pause after the limit.
             () = wait => assert!(start.elapsed() >= 3 * SHORT),
+            () = tokio::time::sleep(Duration::from_secs(5)) => panic!("it waits for ever"),
         }
     }
 
