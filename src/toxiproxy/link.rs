@@ -117,13 +117,7 @@ impl Link {
                 continue;
             }
             match self.event(reading, next).await {
-                Event::Readable => {
-                    reading = self.read();
-                    if !reading {
-                        self.chain.finish();
-                        self.sender_left.notify_one();
-                    }
-                }
+                Event::Readable => reading = self.read_on(),
                 Event::ToxicsChanged => self.toxics.follow(&mut self.chain),
                 Event::ReceiverLeft => self.chain.receiver_left(),
                 Event::Writable | Event::Due => {}
@@ -160,6 +154,16 @@ impl Link {
     /// Whether the memory for another read may be taken.
     fn may_read(&mut self) -> bool {
         self.share.may_read(self.chain.held(), self.read_size())
+    }
+
+    /// Reads once; false when the source is finished, which is then passed on.
+    fn read_on(&mut self) -> bool {
+        let reading = self.read();
+        if !reading {
+            self.chain.finish();
+            self.sender_left.notify_one();
+        }
+        reading
     }
 
     /// Reads once; false when the source is finished.

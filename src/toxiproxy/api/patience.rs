@@ -162,6 +162,16 @@ mod tests {
         read.expect("it waits for ever").map_err(|error| error.kind())
     }
 
+    async fn trickle(client: &mut TcpStream) {
+        while client.write_all(b"x").await.is_ok() {
+            tokio::time::sleep(SHORT / 4).await;
+        }
+    }
+
+    async fn until_cut_off(patient: &mut Patient) {
+        while next_byte(patient).await.is_ok() {}
+    }
+
     #[tokio::test]
     async fn a_client_that_says_nothing_is_let_go() {
         let (_client, mut patient, _) = pair(Limits { idle: SHORT, read: LONG, write: LONG }).await;
@@ -173,12 +183,8 @@ mod tests {
         let limits = Limits { idle: LONG, read: 3 * SHORT, write: LONG };
         let (mut client, mut patient, _) = pair(limits).await;
         let start = Instant::now();
-        let trickle = async {
-            while client.write_all(b"x").await.is_ok() {
-                tokio::time::sleep(SHORT / 4).await;
-            }
-        };
-        let wait = async { while next_byte(&mut patient).await.is_ok() {} };
+        let trickle = trickle(&mut client);
+        let wait = until_cut_off(&mut patient);
         tokio::select! {
             () = trickle => panic!("the client was cut off first"),
             // Bytes that come keep the connection, but it ends at the first pause after the limit.

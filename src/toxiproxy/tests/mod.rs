@@ -15,7 +15,7 @@ mod random_calls;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
@@ -78,6 +78,15 @@ impl Rig {
         let answer = self.call(method, path, body).await;
         assert!((200..300).contains(&answer.status), "{method} {path} {body}: {answer:?}");
         serde_json::from_str(&answer.body).unwrap_or_default()
+    }
+
+    /// Calls, and expects the API's error.
+    async fn refuses(&self, (method, path, body): (&str, &str, &str), status: u16, error: &str) {
+        let answer = self.call(method, path, body).await;
+        let expected = format!("{}\n", json!({ "error": error, "status": status }));
+        assert_eq!((answer.status, answer.body), (status, expected), "{method} {path} {body:.99}");
+        assert_eq!(answer.content_type, "text/plain; charset=utf-8");
+        assert!(answer.has_request_id, "{method} {path}");
     }
 
     /// A running proxy called `name` in front of the echo server; returns where it listens.
