@@ -45,9 +45,13 @@ impl<T: DeserializeOwned> FromRequest<App> for Keyed<T> {
 
 fn key_of(headers: &HeaderMap) -> Result<IdempotencyKey, ApiError> {
     let malformed = |message: &str| ApiError::malformed("idempotency_key", message);
-    let value = headers
-        .get(wire::IDEMPOTENCY_KEY)
+    let mut values = headers.get_all(wire::IDEMPOTENCY_KEY).iter();
+    let value = values
+        .next()
         .ok_or_else(|| malformed("send an Idempotency-Key header, a UUID for instance"))?;
+    if values.next().is_some() {
+        return Err(malformed("send one Idempotency-Key header, not several"));
+    }
     let text = value.to_str().map_err(|_bytes| malformed("an idempotency key is visible ASCII"))?;
     IdempotencyKey::parse(text).map_err(|error| malformed(&error.to_string()))
 }

@@ -85,6 +85,21 @@ async fn every_series_of_a_server_says_what_it_is() {
     }
 }
 
+#[tokio::test]
+async fn words_that_clients_make_up_are_no_series_of_their_own() {
+    let app = start(Setup::default(), &[]).await;
+    for n in 0..3 {
+        let method = Method::from_bytes(format!("MADE-UP-{n}").as_bytes()).unwrap();
+        let got = app.call(method, &format!("/nowhere/{n}")).send().await;
+        assert_eq!(got.status, StatusCode::NOT_FOUND);
+    }
+    let labels = [("method", "other"), ("route", "none"), ("status", "404")];
+    let name = "ticketctl_http_requests_total";
+    assert_counts(figure(&app, name, &labels).await, 3, name);
+    let text = exposed(&app).await;
+    assert!(!text.contains("MADE-UP") && !text.contains("nowhere"), "{text}");
+}
+
 /// Every name that a macro of the crate `metrics` is given.
 fn counted_in_the_source() -> BTreeSet<String> {
     let source = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/src"));

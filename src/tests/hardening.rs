@@ -94,6 +94,19 @@ async fn no_site_may_read_answers_unless_the_setting_says_so() {
 }
 
 #[tokio::test]
+async fn a_sale_is_never_answered_as_unacceptable() {
+    let app = TestApp::start(Setup::default()).await;
+    let body = json!({"event_id": app.event, "seat_ids": [app.seats[0]]}).to_string();
+    let (user, key) = (Uuid::new_v4(), key());
+    for accepts in ["identity;q=0", "*; q=0.0", "zstd, identity;Q=0"] {
+        let request = reqwest::Client::new().post(format!("{}/api/v1/bookings", app.url));
+        let request = request.bearer_auth(token(&claims(user))).header("accept-encoding", accepts);
+        let request = request.header("idempotency-key", &key).body(body.clone());
+        assert_eq!(request.send().await.unwrap().status(), StatusCode::CREATED, "{accepts}");
+    }
+}
+
+#[tokio::test]
 async fn answers_worth_it_are_compressed_and_others_are_not() {
     let app = TestApp::start(Setup::default()).await;
     let seats = format!("{EVENTS}/{}/seats", app.event);
@@ -104,7 +117,9 @@ async fn answers_worth_it_are_compressed_and_others_are_not() {
     let plain = get(&seats, "identity").await;
     assert_eq!(header(&plain, "content-encoding"), None);
     let plain = plain.bytes().await.unwrap();
-    for (accepts, encoding) in [("gzip", "gzip"), ("br", "br"), ("gzip, br", "br")] {
+    for (accepts, encoding) in
+        [("gzip", "gzip"), ("br", "br"), ("gzip, br", "br"), ("br;q=0.5", "br")]
+    {
         let packed = get(&seats, accepts).await;
         assert_eq!(header(&packed, "content-encoding"), Some(encoding), "{accepts}");
         let packed = packed.bytes().await.unwrap();

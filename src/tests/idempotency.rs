@@ -182,6 +182,10 @@ async fn a_route_that_sells_refuses_to_work_without_a_key() {
             );
         }
     }
+    let two = app.call(Method::POST, "/api/v1/bookings").user(Uuid::new_v4()).keyed().keyed();
+    let order = json!({"event_id": app.event, "seat_ids": [app.seats[0]]});
+    let got = two.json(&order).send().await;
+    assert_eq!(got.refusal(), (400, "idempotency_key".to_owned()), "two keys");
     assert_eq!(app.availability().await.held, 0);
 }
 

@@ -11,6 +11,7 @@ use std::future::Future;
 use axum::Router;
 use axum::body::HttpBody;
 use axum::extract::{MatchedPath, Request, State};
+use axum::http::{HeaderValue, Method, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse as _, Response};
 use tower_http::catch_panic::CatchPanicLayer;
@@ -35,7 +36,8 @@ pub fn around(routes: Router<App>, app: &App) -> Router<App> {
         .layer(CatchPanicLayer::custom(|_panic| {
             ApiError::Internal("a handler panicked".to_owned()).into_response()
         }))
-        .layer(CompressionLayer::new().gzip(true).br(true).compress_when(OfWorthwhileSize));
+        .layer(CompressionLayer::new().gzip(true).br(true).compress_when(OfWorthwhileSize))
+        .layer(middleware::from_fn(acceptable));
     let routes = match browsers::cors(&app.browsers.cors_origins) {
         Some(cors) => routes.layer(cors),
         None => routes,
@@ -57,6 +59,25 @@ impl Predicate for OfWorthwhileSize {
     }
 }
 
+/// Overlooks an `Accept-Encoding` that refuses plain answers: the layer below would turn the answer to a sale that was made
+/// into a 406. Source: RFC 9110 section 12.5.3, which lets a server send what isn't acceptable.
+async fn acceptable(mut request: Request, next: Next) -> Response {
+    let is_refused = |coding: &str| {
+        let weight =
+            coding.split_once(';').and_then(|(_, weight)| weight.trim().strip_prefix("q="));
+        weight
+            .and_then(|weight| weight.trim().parse::<f32>().ok())
+            .is_some_and(|weight| weight <= 0.0)
+    };
+    let refuses_something = |value: &HeaderValue| {
+        value.to_str().is_ok_and(|value| value.to_ascii_lowercase().split(',').any(is_refused))
+    };
+    if request.headers().get_all(header::ACCEPT_ENCODING).iter().any(refuses_something) {
+        request.headers_mut().remove(header::ACCEPT_ENCODING);
+    }
+    next.run(request).await
+}
+
 /// Answers 503 when a request takes too long. Writes go on behind it, to their end.
 async fn deadline(State(app): State<App>, request: Request, next: Next) -> Response {
     match tokio::time::timeout(app.request_timeout, next.run(request)).await {
@@ -75,15 +96,15 @@ async fn counted(request: Request, next: Next) -> Response {
     let began = clock::monotonic();
     let route =
         request.extensions().get::<MatchedPath>().map_or("none", MatchedPath::as_str).to_owned();
-    let method = request.method().to_string();
+    let method = known(request.method());
     let response = next.run(request).await;
     let status = response.status().as_u16();
     let seconds = began.elapsed().as_secs_f64();
-    metrics::histogram!("ticketctl_http_request_seconds", "method" => method.clone(), "route" => route.clone())
+    metrics::histogram!("ticketctl_http_request_seconds", "method" => method, "route" => route.clone())
         .record(seconds);
     metrics::counter!(
         "ticketctl_http_requests_total",
-        "method" => method.clone(), "route" => route.clone(), "status" => status.to_string()
+        "method" => method, "route" => route.clone(), "status" => status.to_string()
     )
     .increment(1);
     let user = response.extensions().get::<Caller>().map(|caller| field::display(caller.user.0));
@@ -95,6 +116,12 @@ async fn counted(request: Request, next: Next) -> Response {
         tracing::info!(status, ms, user, "answered");
     }
     response
+}
+
+/// The method as figures name it. Anybody may send a word of their own, and each would be a series of its own.
+fn known(method: &Method) -> &'static str {
+    const KNOWN: [&str; 7] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"];
+    KNOWN.into_iter().find(|known| *known == method.as_str()).unwrap_or("other")
 }
 
 /// Runs work to its end even when its client goes away: a saga is not to be dropped halfway because somebody closed a

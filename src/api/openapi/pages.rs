@@ -2,6 +2,7 @@
 
 use std::sync::{Arc, LazyLock};
 
+use axum::body::Bytes;
 use axum::extract::Path;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse as _, Redirect, Response};
@@ -59,19 +60,23 @@ static SCALAR: LazyLock<String> = LazyLock::new(|| {
 
 /// `GET /api/reference`: Scalar.
 pub async fn scalar() -> Response {
-    asset("text/html; charset=utf-8", SCALAR.as_bytes().to_vec())
+    asset("text/html; charset=utf-8", SCALAR.clone())
 }
 
 /// `GET /api/reference/scalar.js`: what the page runs.
 pub async fn scalar_script() -> Result<Response, ApiError> {
-    let script = scalar_api_reference::get_asset("scalar.js");
+    let script = SCALAR_SCRIPT.clone();
     let script = script.ok_or_else(|| ApiError::Internal("scalar.js is missing".to_owned()))?;
     Ok(asset("text/javascript; charset=utf-8", script))
 }
 
-fn asset(kind: &str, bytes: Vec<u8>) -> Response {
+/// Five megabytes: one copy, whoever asks for it.
+static SCALAR_SCRIPT: LazyLock<Option<Bytes>> =
+    LazyLock::new(|| scalar_api_reference::get_asset("scalar.js").map(Bytes::from));
+
+fn asset(kind: &str, bytes: impl Into<Bytes>) -> Response {
     let life = if kind.starts_with("text/html") { "no-cache" } else { ASSET_LIFE };
-    let mut response = (StatusCode::OK, bytes).into_response();
+    let mut response = (StatusCode::OK, bytes.into()).into_response();
     let headers = response.headers_mut();
     let kind = HeaderValue::from_str(kind).unwrap_or(HeaderValue::from_static("text/plain"));
     headers.insert(header::CONTENT_TYPE, kind);
