@@ -7,13 +7,13 @@ use std::time::{Duration, Instant};
 use socket2::{SockRef, TcpKeepalive};
 use tokio::io::Interest;
 use tokio::net::TcpStream;
-use tokio::sync::{Notify, watch};
+use tokio::sync::watch;
 
 use crate::toxiproxy::address;
 use crate::toxiproxy::budget::Budget;
 use crate::toxiproxy::chain::Chain;
 use crate::toxiproxy::descriptors::Descriptors;
-use crate::toxiproxy::link::{Link, LinkToxics};
+use crate::toxiproxy::link::{Departure, Link, LinkToxics};
 use crate::toxiproxy::metrics::{Connections, Traffic};
 use crate::toxiproxy::proxy::Published;
 use crate::toxiproxy::queue::End;
@@ -47,8 +47,8 @@ struct Pair {
     client: Arc<TcpStream>,
     upstream: Arc<TcpStream>,
     number: u64,
-    client_left: Arc<Notify>,
-    upstream_left: Arc<Notify>,
+    client_left: Arc<Departure>,
+    upstream_left: Arc<Departure>,
 }
 
 /// A link asked for both sockets to be reset.

@@ -4,6 +4,7 @@
 use std::cell::RefCell;
 use std::io;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 use bytes::Bytes;
@@ -36,9 +37,9 @@ pub struct Link {
     pub source: Arc<TcpStream>,
     pub destination: Arc<TcpStream>,
     /// Told when the source has finished.
-    pub sender_left: Arc<Notify>,
+    pub sender_left: Arc<Departure>,
     /// Tells when the destination has finished sending: as half-open connections do not exist, it has left.
-    pub receiver_left: Arc<Notify>,
+    pub receiver_left: Arc<Departure>,
     /// What this link has done in its turn.
     pub work: usize,
     pub chain: Chain,
@@ -46,6 +47,14 @@ pub struct Link {
     pub timer: Timer,
     pub share: Share,
     pub traffic: Traffic,
+}
+
+/// That one side of a connection has finished, told from the link that reads from it to the one that writes to it.
+#[derive(Default)]
+pub struct Departure {
+    told: Notify,
+    /// Whether it was reset: then it takes nothing any more, too.
+    is_reset: AtomicBool,
 }
 
 /// The toxics a link has to work with, as they change.
@@ -119,6 +128,9 @@ impl Link {
             match self.event(reading, next).await {
                 Event::Readable => reading = self.read_on(),
                 Event::ToxicsChanged => self.toxics.follow(&mut self.chain),
+                Event::ReceiverLeft if self.receiver_left.is_reset.load(Ordering::Relaxed) => {
+                    return End::Close;
+                }
                 Event::ReceiverLeft => self.chain.receiver_left(),
                 Event::Writable | Event::Due => {}
                 Event::ProxyGone => return End::Close,
@@ -144,7 +156,7 @@ impl Link {
                 Ok(()) => Event::ToxicsChanged,
                 Err(_closed) => Event::ProxyGone,
             },
-            () = self.receiver_left.notified() => Event::ReceiverLeft,
+            () = self.receiver_left.told.notified() => Event::ReceiverLeft,
             () = due(&self.timer, next) => Event::Due,
             _ = self.destination.writable(), if may_write => Event::Writable,
             _ = self.source.readable(), if may_read => Event::Readable,
@@ -161,7 +173,7 @@ impl Link {
         let reading = self.read();
         if !reading {
             self.chain.finish();
-            self.sender_left.notify_one();
+            self.sender_left.told.notify_one();
         }
         reading
     }
@@ -179,6 +191,7 @@ impl Link {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return true,
                 Err(error) => {
                     tracing::debug!(%error, "the sender is gone");
+                    self.sender_left.is_reset.store(true, Ordering::Relaxed);
                     return false;
                 }
             };

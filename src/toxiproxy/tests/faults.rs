@@ -418,3 +418,26 @@ async fn an_end_that_is_held_is_held_anew_when_slow_close_changes() {
     assert_eq!(drain(&mut stream).await, (Vec::new(), false));
     assert!((150..5000).contains(&start.elapsed().as_millis()), "{:?}", start.elapsed());
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn clients_that_reset_give_up_what_waits_for_them() {
+    let rig = Rig::new().await;
+    let listen = rig.proxy("db").await;
+    rig.add("db", r#"{"type":"shared_bandwidth","attributes":{"rate":10}}"#).await;
+    let mut leaving = Vec::new();
+    for _ in 0..100 {
+        let mut stream = connect(&listen).await;
+        stream.write_all(&[1; 1000]).await.unwrap();
+        leaving.push(stream);
+    }
+    rig.metric_reaches(BYTES, &["type=\"shared_bandwidth\""], |bytes| bytes >= 100_000).await;
+    let mut staying = connect(&listen).await;
+    let staying = round_trip(&mut staying, b"hello");
+    let leave = async {
+        for stream in leaving {
+            stream.set_zero_linger().unwrap();
+        }
+    };
+    let (took, ()) = tokio::join!(staying, leave);
+    assert!(took < Duration::from_secs(4), "it waited {took:?} for those who had gone");
+}
