@@ -9,6 +9,7 @@ use anyhow::Context as _;
 
 use super::EXIT_CODES;
 use crate::booking::strategies::{self, Strategy};
+use crate::cli::toxiproxy::raise_open_files_limit;
 use crate::cli::{BadInput, output, serve};
 use crate::clock;
 use crate::harness::progress::{Audience, Progress};
@@ -90,6 +91,8 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
     let place = place(&args)?;
     spare_given_database(&plans, &place)?;
     let outs = open_outs(&args.out)?;
+    // A connection to a server, and two for each that goes through a proxy.
+    raise_open_files_limit();
     let mut summaries = Vec::with_capacity(plans.len());
     let mut codes = Vec::with_capacity(plans.len());
     for (file, plan) in args.files.iter().zip(&plans) {
