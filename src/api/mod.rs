@@ -41,6 +41,7 @@ pub mod layers;
 /// Connections and their bounds.
 pub mod listen;
 
+use std::ops::Deref;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -61,9 +62,27 @@ use crate::locks::Node;
 /// Largest request body, in bytes.
 pub const BODY_BYTES_MAX: usize = 64 * 1024;
 
-/// What every handler shares.
+/// What every handler shares. One count to clone, which happens for every layer of every request.
 #[derive(Clone)]
-pub struct App {
+pub struct App(Arc<Shared>);
+
+impl App {
+    /// Shares it.
+    pub fn new(shared: Shared) -> Self {
+        Self(Arc::new(shared))
+    }
+}
+
+impl Deref for App {
+    type Target = Shared;
+
+    fn deref(&self) -> &Shared {
+        &self.0
+    }
+}
+
+/// What there is to share.
+pub struct Shared {
     /// The use cases' tools.
     pub desk: Arc<Desk>,
     /// Who may sign in.

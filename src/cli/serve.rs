@@ -22,7 +22,7 @@ use super::payments::PaymentArgs;
 use super::shared::{check_schema, masked, positive_duration};
 use super::telemetry::TelemetryArgs;
 use crate::accounts::{self, Accounts, Passwords, TokenTtls, password};
-use crate::api::{self, App, listen, render};
+use crate::api::{self, App, Shared, listen, render};
 use crate::booking::Desk;
 use crate::booking::desk::WhenLocksUnreachable;
 use crate::booking::jobs::{self, Schedule};
@@ -193,7 +193,7 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
     let desk = Arc::new(open_desk(&args, strategy, storage.clone(), &nodes)?);
     let work = TaskTracker::new();
     let metrics = install_metrics()?;
-    let app = App {
+    let app = App::new(Shared {
         desk: Arc::clone(&desk),
         accounts: Arc::new(open_accounts(&args, storage.clone())?),
         limits: Arc::new(args.limits.limits(&nodes)?),
@@ -204,7 +204,7 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
         request_timeout: args.request_timeout,
         work: work.clone(),
         metrics: metrics.clone(),
-    };
+    });
     let listener = TcpListener::bind(args.bind).await.with_context(|| {
         format!("can't listen on {}, choose another address with --bind", args.bind)
     })?;

@@ -23,7 +23,7 @@ use crate::accounts::{Accounts, Passwords, TokenTtls};
 use crate::api::layers::browsers::Browsers;
 use crate::api::limits::{Limits, WhenLimitsUnreachable};
 use crate::api::listen::{self, Bounds};
-use crate::api::{self, App, render};
+use crate::api::{self, App, Shared, render};
 use crate::booking::desk::WhenLocksUnreachable;
 use crate::booking::strategies;
 use crate::booking::{Desk, DeskSettings};
@@ -575,7 +575,7 @@ async fn serve(
     stack: &Stack,
     contract: &Contract,
 ) -> (String, JoinSet<()>) {
-    let app = App {
+    let app = App::new(Shared {
         desk: Arc::clone(desk),
         accounts: Arc::new(open_accounts(desk.storage.clone())),
         limits: Arc::new(open_limits(&setup.limits, stack)),
@@ -586,7 +586,7 @@ async fn serve(
         request_timeout: setup.limits.request_timeout,
         work: TaskTracker::new(),
         metrics: PrometheusBuilder::new().build_recorder().handle(),
-    };
+    });
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
     let mut server = JoinSet::new();

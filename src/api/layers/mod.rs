@@ -14,6 +14,7 @@ use axum::extract::{MatchedPath, Request, State};
 use axum::http::{HeaderValue, Method, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse as _, Response};
+use tower::ServiceBuilder;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::compression::CompressionLayer;
 use tower_http::compression::predicate::Predicate;
@@ -29,23 +30,21 @@ const COMPRESSED_BYTES_MIN: u64 = 1024;
 /// Larger ones would keep a thread busy for too long: they are files, which browsers keep.
 const COMPRESSED_BYTES_MAX: u64 = 1024 * 1024;
 
-/// Puts the layers around the routes, the outermost last.
+/// Puts the layers around the routes, the outermost first. As one stack: a route that is wrapped eight times is boxed eight
+/// times, and all of it is cloned for every request.
 pub fn around(routes: Router<App>, app: &App) -> Router<App> {
-    let routes = routes
-        .layer(middleware::from_fn_with_state(app.clone(), deadline))
+    let stack = ServiceBuilder::new()
+        .layer(middleware::from_fn_with_state(app.clone(), identity::identify))
+        .layer(middleware::from_fn(counted))
+        .layer(middleware::from_fn_with_state(app.clone(), browsers::protect))
+        .option_layer(browsers::cors(&app.browsers.cors_origins))
+        .layer(middleware::from_fn(acceptable))
+        .layer(CompressionLayer::new().gzip(true).br(true).compress_when(OfWorthwhileSize))
         .layer(CatchPanicLayer::custom(|_panic| {
             ApiError::Internal("a handler panicked".to_owned()).into_response()
         }))
-        .layer(CompressionLayer::new().gzip(true).br(true).compress_when(OfWorthwhileSize))
-        .layer(middleware::from_fn(acceptable));
-    let routes = match browsers::cors(&app.browsers.cors_origins) {
-        Some(cors) => routes.layer(cors),
-        None => routes,
-    };
-    routes
-        .layer(middleware::from_fn_with_state(app.clone(), browsers::protect))
-        .layer(middleware::from_fn(counted))
-        .layer(middleware::from_fn_with_state(app.clone(), identity::identify))
+        .layer(middleware::from_fn_with_state(app.clone(), deadline));
+    routes.layer(stack)
 }
 
 /// Compresses what is neither too small to gain nor too large to wait for.
