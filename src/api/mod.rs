@@ -86,15 +86,15 @@ pub struct Shared {
     /// The use cases' tools.
     pub desk: Arc<Desk>,
     /// Who may sign in.
-    pub accounts: Arc<Accounts>,
+    pub accounts: Accounts,
     /// How often somebody may call.
-    pub limits: Arc<Limits>,
+    pub limits: Limits,
     /// What browsers are told.
-    pub browsers: Arc<Browsers>,
+    pub browsers: Browsers,
     /// The Redis nodes, for readiness.
     pub nodes: Arc<[Node]>,
     /// Verifies access tokens.
-    pub token_key: Arc<DecodingKey>,
+    pub token_key: DecodingKey,
     /// Hold time where the request names none.
     pub hold_ttl: HoldTtl,
     /// How long a request may take before it is answered with 503.

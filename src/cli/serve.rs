@@ -195,11 +195,11 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
     let metrics = install_metrics()?;
     let app = App::new(Shared {
         desk: Arc::clone(&desk),
-        accounts: Arc::new(open_accounts(&args, storage.clone())?),
-        limits: Arc::new(args.limits.limits(&nodes)?),
-        browsers: Arc::new((&args.browsers).into()),
+        accounts: open_accounts(&args, storage.clone())?,
+        limits: args.limits.limits(&nodes)?,
+        browsers: (&args.browsers).into(),
         nodes,
-        token_key: Arc::new(DecodingKey::from_secret(args.jwt_secret.as_bytes())),
+        token_key: DecodingKey::from_secret(args.jwt_secret.as_bytes()),
         hold_ttl: args.hold_ttl,
         request_timeout: args.request_timeout,
         work: work.clone(),

@@ -577,11 +577,11 @@ async fn serve(
 ) -> (String, JoinSet<()>) {
     let app = App::new(Shared {
         desk: Arc::clone(desk),
-        accounts: Arc::new(open_accounts(desk.storage.clone())),
-        limits: Arc::new(open_limits(&setup.limits, stack)),
-        browsers: Arc::new(setup.browsers.clone()),
+        accounts: open_accounts(desk.storage.clone()),
+        limits: open_limits(&setup.limits, stack),
+        browsers: setup.browsers.clone(),
         nodes: open_nodes(stack),
-        token_key: Arc::new(DecodingKey::from_secret(SECRET)),
+        token_key: DecodingKey::from_secret(SECRET),
         hold_ttl: HoldTtl::from_seconds(60).unwrap(),
         request_timeout: setup.limits.request_timeout,
         work: TaskTracker::new(),
