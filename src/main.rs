@@ -2,7 +2,7 @@
 
 mod clock;
 mod entropy;
-mod figures;
+mod metrics;
 mod wire;
 mod domain;
 mod storage;

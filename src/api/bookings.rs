@@ -39,9 +39,9 @@ pub async fn confirm(
     let Keyed { body, request } = keyed;
     let reservation = ReservationId(body.reservation_id);
     let order = ConfirmOrder { reservation, method: method(body.payment_method)?, request };
-    let desk = Arc::clone(&app.desk);
+    let context = Arc::clone(&app.context);
     let answer =
-        layers::to_its_end(&app, async move { confirm::confirm(&desk, &order).await }).await??;
+        layers::to_its_end(&app, async move { confirm::confirm(&context, &order).await }).await??;
     Ok(render::answer(answer))
 }
 
@@ -67,9 +67,10 @@ pub async fn create(
         method: method(body.payment_method)?,
         request,
     };
-    let desk = Arc::clone(&app.desk);
+    let context = Arc::clone(&app.context);
     let answer =
-        layers::to_its_end(&app, async move { purchase::purchase(&desk, &order).await }).await??;
+        layers::to_its_end(&app, async move { purchase::purchase(&context, &order).await })
+            .await??;
     Ok(render::answer(answer))
 }
 
@@ -115,7 +116,7 @@ pub async fn list_of_user(
 
 async fn page_of(app: &App, user: UserId, page: &PageQuery) -> Result<Response, ApiError> {
     let (after, limit) = page.read()?;
-    let mut connection = app.desk.storage.connection().await?;
+    let mut connection = app.context.storage.connection().await?;
     let rows = bookings::list_of_user(&mut connection, user, after, limit).await?;
     Ok(render::newest_first::<_, wire::Booking>(&rows, limit, |row| row.id.0))
 }
@@ -131,7 +132,7 @@ pub async fn show(
     id: Result<Path<Uuid>, PathRejection>,
 ) -> Result<Response, ApiError> {
     let Path(id) = id?;
-    let mut connection = app.desk.storage.connection().await?;
+    let mut connection = app.context.storage.connection().await?;
     shown(caller, bookings::find(&mut connection, By::Id(BookingId(id))).await?)
 }
 
@@ -148,7 +149,7 @@ pub async fn show_by_reference(
     let Path(reference) = reference?;
     let reference =
         Reference::heard(&reference).ok_or(ApiError::Refused(Refusal::NotFound("booking")))?;
-    let mut connection = app.desk.storage.connection().await?;
+    let mut connection = app.context.storage.connection().await?;
     shown(caller, bookings::find(&mut connection, By::Reference(reference.as_str())).await?)
 }
 
@@ -172,9 +173,9 @@ pub async fn cancel(
     id: Result<Path<Uuid>, PathRejection>,
 ) -> Result<Response, ApiError> {
     let Path(id) = id?;
-    let desk = Arc::clone(&app.desk);
+    let context = Arc::clone(&app.context);
     let cancelled = layers::to_its_end(&app, async move {
-        refund::cancel(&desk, (caller.user, caller.role), BookingId(id)).await
+        refund::cancel(&context, (caller.user, caller.role), BookingId(id)).await
     })
     .await??;
     Ok(render::ok(wire::Booking::from(&cancelled), "booking cancelled, its money goes back"))

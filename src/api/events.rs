@@ -70,7 +70,7 @@ pub async fn list(
     Asked(asked): Asked<EventQuery>,
 ) -> Result<Response, ApiError> {
     let filter = filter(asked, caller)?;
-    let mut connection = app.desk.storage.connection().await?;
+    let mut connection = app.context.storage.connection().await?;
     let found = events::list(&mut connection, &filter).await?;
     let next = render::next_cursor(&found, filter.limit, |event| {
         cursor::write(event.starts_at, event.id.0)
@@ -139,7 +139,7 @@ pub async fn show(
 
 /// The event, if this caller may know of it: a draft is its organizer's own.
 async fn visible(app: &App, caller: Option<Caller>, id: EventId) -> Result<Event, ApiError> {
-    let mut connection = app.desk.storage.connection().await?;
+    let mut connection = app.context.storage.connection().await?;
     let found = events::find(&mut connection, id).await?;
     let knows = |event: &Event| {
         event.status != EventStatus::Draft
@@ -176,7 +176,7 @@ pub async fn seats(
 ) -> Result<Response, ApiError> {
     let Path(id) = id?;
     let event = visible(&app, caller, EventId(id)).await?;
-    let mut connection = app.desk.storage.connection().await?;
+    let mut connection = app.context.storage.connection().await?;
     let rows = seats::list(&mut connection, event.id, asked.cursor.unwrap_or(0), SEATS_PER_PAGE);
     let rows = rows.await?;
     let next = render::next_cursor(&rows, SEATS_PER_PAGE, |row| row.id.to_string());
@@ -196,7 +196,7 @@ pub async fn availability(
 ) -> Result<Response, ApiError> {
     let Path(id) = id?;
     let event = visible(&app, caller, EventId(id)).await?.id;
-    let counts = match app.desk.availability.get(event).await {
+    let counts = match app.context.availability.get(event).await {
         Some(counts) => counts,
         None => count(&app, event).await?,
     };
@@ -207,11 +207,11 @@ pub async fn availability(
 
 async fn count(app: &App, event: EventId) -> Result<Counts, ApiError> {
     let counted = {
-        let mut connection = app.desk.storage.connection().await?;
+        let mut connection = app.context.storage.connection().await?;
         seats::count(&mut connection, event).await?
     };
     let counts = Counts { total: counted.total, held: counted.held, sold: counted.sold };
-    app.desk.availability.put(event, counts).await;
+    app.context.availability.put(event, counts).await;
     Ok(counts)
 }
 
@@ -225,10 +225,13 @@ pub async fn create(
     Body(body): Body<wire::CreateEvent>,
 ) -> Result<Response, ApiError> {
     let new = new_event(&body)?;
-    let desk = Arc::clone(&app.desk);
+    let context = Arc::clone(&app.context);
     let event =
-        layers::to_its_end(&app, async move { editing::create(&desk, editor(caller), &new).await })
-            .await??;
+        layers::to_its_end(
+            &app,
+            async move { editing::create(&context, editor(caller), &new).await },
+        )
+        .await??;
     let mut response = shown(&event, "event created");
     *response.status_mut() = StatusCode::CREATED;
     Ok(response)
@@ -250,9 +253,9 @@ pub async fn change(
 ) -> Result<Response, ApiError> {
     let (Path(id), version) = (id?, etag::if_match(&headers)?);
     let change = change_of(&body)?;
-    let desk = Arc::clone(&app.desk);
+    let context = Arc::clone(&app.context);
     let event = layers::to_its_end(&app, async move {
-        editing::change(&desk, editor(caller), EventId(id), version, &change).await
+        editing::change(&context, editor(caller), EventId(id), version, &change).await
     })
     .await??;
     Ok(shown(&event, "event changed"))
@@ -271,9 +274,9 @@ pub async fn delete(
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
     let (Path(id), version) = (id?, etag::if_match(&headers)?);
-    let desk = Arc::clone(&app.desk);
+    let context = Arc::clone(&app.context);
     let event = layers::to_its_end(&app, async move {
-        editing::delete(&desk, editor(caller), EventId(id), version).await
+        editing::delete(&context, editor(caller), EventId(id), version).await
     })
     .await??;
     Ok(render::ok(wire::Event::from(&event), "event deleted"))
@@ -295,9 +298,9 @@ pub async fn upload_seats(
 ) -> Result<Response, ApiError> {
     let (Path(id), version) = (id?, etag::if_match(&headers)?);
     let places = seat_map::read(&map[..]).map_err(|error| ApiError::invalid("seat_map", error))?;
-    let desk = Arc::clone(&app.desk);
+    let context = Arc::clone(&app.context);
     let (event, seats) = layers::to_its_end(&app, async move {
-        editing::seat(&desk, editor(caller), EventId(id), version, &places).await
+        editing::seat(&context, editor(caller), EventId(id), version, &places).await
     })
     .await??;
     let seats = i64::try_from(seats).unwrap_or(i64::MAX);

@@ -55,12 +55,12 @@ pub async fn ready(State(app): State<App>) -> Response {
             .iter()
             .map(async |node| (node.name().to_owned(), word(node.ping().await.is_ok()))),
     );
-    let provider = tokio::time::timeout(PROVIDER_WITHIN, app.desk.provider.is_reachable());
-    let (postgres, redis, provider) = tokio::join!(app.desk.storage.ping(), redis, provider);
+    let provider = tokio::time::timeout(PROVIDER_WITHIN, app.context.provider.is_reachable());
+    let (postgres, redis, provider) = tokio::join!(app.context.storage.ping(), redis, provider);
     let postgres = postgres.is_ok();
     let body = Readiness {
         ready: postgres,
-        strategy: app.desk.strategy.name(),
+        strategy: app.context.strategy.name(),
         postgres: word(postgres),
         redis: redis.into_iter().collect(),
         payments: word(provider.unwrap_or(false)),
@@ -77,6 +77,6 @@ fn word(up: bool) -> &'static str {
 #[utoipa::path(get, path = "/metrics", operation_id = "read_metrics", tag = "operations",
     responses((status = 200, description = "Text format 0.0.4", body = String, content_type = "text/plain")))]
 pub async fn metrics(State(app): State<App>) -> Response {
-    app.desk.storage.gauge_pool();
+    app.context.storage.gauge_pool();
     ([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], app.metrics.render()).into_response()
 }

@@ -24,7 +24,7 @@ pub async fn show(
 ) -> Result<Response, ApiError> {
     let Path(key) = key?;
     let key = IdempotencyKey::parse(&key).map_err(|error| ApiError::malformed("key", error))?;
-    let mut connection = app.desk.storage.connection().await?;
+    let mut connection = app.context.storage.connection().await?;
     let found = idempotency::find(&mut connection, caller.user, &key).await?;
     let record = found.ok_or(ApiError::Refused(Refusal::NotFound("operation")))?;
     let (status_code, response) = match record.response {

@@ -55,7 +55,7 @@ use layers::browsers::Browsers;
 use limits::Limits;
 
 use crate::accounts::Accounts;
-use crate::booking::Desk;
+use crate::booking::Context;
 use crate::domain::HoldTtl;
 use crate::locks::Node;
 
@@ -84,7 +84,7 @@ impl Deref for App {
 /// What there is to share.
 pub struct Shared {
     /// The use cases' tools.
-    pub desk: Arc<Desk>,
+    pub context: Arc<Context>,
     /// Who may sign in.
     pub accounts: Accounts,
     /// How often somebody may call.

@@ -60,10 +60,11 @@ pub async fn create(
             .map_err(|error| ApiError::invalid("ttl_seconds", error))?,
         None => app.hold_ttl,
     };
-    let id = ReservationId(app.desk.entropy.uuid());
+    let id = ReservationId(app.context.entropy.uuid());
     let wish = HoldRequest { id, event: EventId(body.event_id), wanted, ttl, request };
-    let desk = Arc::clone(&app.desk);
-    let answer = layers::to_its_end(&app, async move { hold::hold(&desk, &wish).await }).await??;
+    let context = Arc::clone(&app.context);
+    let answer =
+        layers::to_its_end(&app, async move { hold::hold(&context, &wish).await }).await??;
     Ok(render::answer(answer))
 }
 
@@ -91,7 +92,7 @@ pub async fn show(
     id: Result<Path<Uuid>, PathRejection>,
 ) -> Result<Response, ApiError> {
     let Path(id) = id?;
-    let mut connection = app.desk.storage.connection().await?;
+    let mut connection = app.context.storage.connection().await?;
     let found = reservations::find(&mut connection, ReservationId(id)).await?;
     let reservation = found.ok_or(ApiError::Refused(Refusal::NotFound("reservation")))?;
     if !caller.may_use(reservation.user) {
@@ -116,7 +117,7 @@ pub async fn list_of_user(
         return Err(ApiError::Refused(Refusal::NotOwner("list")));
     }
     let (after, limit) = page.read()?;
-    let mut connection = app.desk.storage.connection().await?;
+    let mut connection = app.context.storage.connection().await?;
     let rows = reservations::list_of_user(&mut connection, user, after, limit).await?;
     Ok(render::newest_first::<_, wire::Reservation>(&rows, limit, |row| row.id.0))
 }
@@ -134,9 +135,9 @@ pub async fn extend(
     id: Result<Path<Uuid>, PathRejection>,
 ) -> Result<Response, ApiError> {
     let Path(id) = id?;
-    let desk = Arc::clone(&app.desk);
+    let context = Arc::clone(&app.context);
     let extended = layers::to_its_end(&app, async move {
-        extending::extend(&desk, caller.user, ReservationId(id)).await
+        extending::extend(&context, caller.user, ReservationId(id)).await
     })
     .await??;
     Ok(render::ok(wire::Reservation::from(&extended), "reservation extended"))
@@ -154,10 +155,10 @@ pub async fn cancel(
     id: Result<Path<Uuid>, PathRejection>,
 ) -> Result<Response, ApiError> {
     let Path(id) = id?;
-    let desk = Arc::clone(&app.desk);
+    let context = Arc::clone(&app.context);
     let user = caller.user;
     let cancelled = layers::to_its_end(&app, async move {
-        cancelling::cancel(&desk, user, ReservationId(id)).await
+        cancelling::cancel(&context, user, ReservationId(id)).await
     })
     .await??;
     Ok(render::ok(wire::Reservation::from(&cancelled), "reservation cancelled"))

@@ -56,7 +56,7 @@ pub async fn check_in(
     if caller.role != Role::Admin && ticket.organizer != Some(caller.user) {
         return Err(ApiError::Refused(Refusal::NotOwner("event")));
     }
-    let at = door::check_in(&app.desk, &ticket).await?;
+    let at = door::check_in(&app.context, &ticket).await?;
     let body = wire::CheckIn {
         number: ticket.number,
         event_id: ticket.event.0,
@@ -71,6 +71,6 @@ async fn find(app: &App, number: &str) -> Result<Ticket, ApiError> {
     if !number.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
         return Err(missing());
     }
-    let mut connection = app.desk.storage.connection().await?;
+    let mut connection = app.context.storage.connection().await?;
     tickets::find(&mut connection, number).await?.ok_or_else(missing)
 }

@@ -1,16 +1,16 @@
 //! Giving a hold up. A payment that is under way finds its seats gone and is refunded.
 
-use super::{BookingError, Desk};
+use super::{BookingError, Context};
 use crate::domain::{Refusal, Reservation, ReservationId, ReservationState, UserId};
 use crate::storage::{StorageError, Tx, reservations};
 
 /// Cancels the caller's live hold and frees its seats. Cancelling again changes nothing and answers the same.
 pub async fn cancel(
-    desk: &Desk,
+    context: &Context,
     user: UserId,
     id: ReservationId,
 ) -> Result<Reservation, BookingError> {
-    let (cancelled, freed) = desk
+    let (cancelled, freed) = context
         .storage
         .transaction("cancel", async |mut tx: Tx| {
             let found = reservations::find(&mut tx, id).await?;
@@ -33,6 +33,6 @@ pub async fn cancel(
         .await?;
     metrics::counter!("ticketctl_holds_cancelled_total", "reason" => "given_up")
         .increment(u64::from(freed));
-    desk.availability.forget(&[cancelled.event]).await;
+    context.availability.forget(&[cancelled.event]).await;
     Ok(cancelled)
 }

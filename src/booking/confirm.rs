@@ -9,7 +9,7 @@
 //! When 3 finds the hold gone: record the refund, give the money back, store the refusal.
 
 use super::replay::{self, KeyedRequest};
-use super::{Answer, BookingError, Desk};
+use super::{Answer, BookingError, Context};
 use crate::domain::{
     Booking, BookingId, BookingState, PaymentId, Reference, Refusal, Reservation, ReservationId,
     ReservationState, StoredResponse, Ticket, TicketNumber,
@@ -31,18 +31,19 @@ pub struct ConfirmOrder {
 }
 
 /// Charges for the hold and books it, or says why not.
-pub async fn confirm(desk: &Desk, order: &ConfirmOrder) -> Result<Answer, BookingError> {
-    if let Some(answer) = replay::cached(desk, &order.request).await? {
+pub async fn confirm(context: &Context, order: &ConfirmOrder) -> Result<Answer, BookingError> {
+    if let Some(answer) = replay::cached(context, &order.request).await? {
         return Ok(answer);
     }
-    let (answer, changed) = match begin(desk, order).await? {
+    let (answer, changed) = match begin(context, order).await? {
         Begun::New(payment) => {
-            let outcome = desk.provider.charge(payment.id, payment.amount, &payment.method).await;
-            (Answer::new(conclude(desk, &payment, outcome).await?), Some(payment.event))
+            let outcome =
+                context.provider.charge(payment.id, payment.amount, &payment.method).await;
+            (Answer::new(conclude(context, &payment, outcome).await?), Some(payment.event))
         }
         Begun::Before(answer) => (answer, None),
     };
-    replay::remember(desk, &order.request, &answer, changed).await;
+    replay::remember(context, &order.request, &answer, changed).await;
     Ok(answer)
 }
 
@@ -53,34 +54,36 @@ enum Begun {
 }
 
 /// Step 1, or what stands in its way.
-async fn begin(desk: &Desk, order: &ConfirmOrder) -> Result<Begun, BookingError> {
+async fn begin(context: &Context, order: &ConfirmOrder) -> Result<Begun, BookingError> {
     let KeyedRequest { user, ref key, hash } = order.request;
     let new = NewPayment {
-        id: PaymentId(desk.entropy.uuid()),
+        id: PaymentId(context.entropy.uuid()),
         reservation: order.reservation,
         user,
         key,
         hash,
         method: &order.method,
-        in_progress_ttl_seconds: i32::try_from(desk.settings.in_progress_ttl.as_secs())
+        in_progress_ttl_seconds: i32::try_from(context.settings.in_progress_ttl.as_secs())
             .unwrap_or(i32::MAX),
     };
     let begun = {
-        let mut connection = desk.storage.connection().await?;
+        let mut connection = context.storage.connection().await?;
         payments::begin(&mut connection, &new).await
     };
     match begun {
         Ok(Some(payment)) => Ok(Begun::New(payment)),
         Ok(None) => {
-            let before = replay::recorded(desk, &order.request).await?;
+            let before = replay::recorded(context, &order.request).await?;
             let answer = match before {
                 Some(answer) => answer,
-                None => replay::refuse(desk, &order.request, why_not(desk, order).await?).await?,
+                None => {
+                    replay::refuse(context, &order.request, why_not(context, order).await?).await?
+                }
             };
             Ok(Begun::Before(answer))
         }
         Err(StorageError::Constraint { name }) if name == payments::ONE_LIVE_PAYMENT => {
-            match replay::recorded(desk, &order.request).await? {
+            match replay::recorded(context, &order.request).await? {
                 Some(answer) => Ok(Begun::Before(answer)),
                 None => Err(Refusal::AlreadyPaying.into()),
             }
@@ -89,8 +92,8 @@ async fn begin(desk: &Desk, order: &ConfirmOrder) -> Result<Begun, BookingError>
     }
 }
 
-async fn why_not(desk: &Desk, order: &ConfirmOrder) -> Result<Refusal, BookingError> {
-    let mut connection = desk.storage.connection().await?;
+async fn why_not(context: &Context, order: &ConfirmOrder) -> Result<Refusal, BookingError> {
+    let mut connection = context.storage.connection().await?;
     Ok(match reservations::find(&mut connection, order.reservation).await? {
         None => Refusal::NotFound("reservation"),
         Some(found) if found.user != order.request.user => Refusal::NotOwner("reservation"),
@@ -106,30 +109,30 @@ async fn why_not(desk: &Desk, order: &ConfirmOrder) -> Result<Refusal, BookingEr
 
 /// Takes the saga from the charge's outcome to its end; returns the stored answer.
 pub async fn conclude(
-    desk: &Desk,
+    context: &Context,
     payment: &Payment,
     outcome: ChargeOutcome,
 ) -> Result<StoredResponse, BookingError> {
     match outcome {
-        ChargeOutcome::Captured => match book(desk, payment).await {
+        ChargeOutcome::Captured => match book(context, payment).await {
             Ok(response) => Ok(response),
-            Err(BookingError::Refused(_)) => give_back(desk, payment).await,
+            Err(BookingError::Refused(_)) => give_back(context, payment).await,
             Err(error) => Err(error),
         },
         ChargeOutcome::Declined => {
             metrics::counter!("ticketctl_payments_declined_total").increment(1);
-            end_without_charge(desk, payment, &Refusal::PaymentDeclined).await
+            end_without_charge(context, payment, &Refusal::PaymentDeclined).await
         }
         ChargeOutcome::Unknown(reason) => Err(BookingError::PaymentUnknown(reason)),
     }
 }
 
 /// Step 3. Refused when the hold or the payment was lost to somebody else; nothing is written then.
-async fn book(desk: &Desk, payment: &Payment) -> Result<StoredResponse, BookingError> {
-    let booking = booking_of(desk, payment);
-    let response = (desk.render.booking)(&booking);
+async fn book(context: &Context, payment: &Payment) -> Result<StoredResponse, BookingError> {
+    let booking = booking_of(context, payment);
+    let response = (context.render.booking)(&booking);
     let sale = Sale { payment, booking: &booking, response: &response };
-    match desk.strategy.sell(desk, &sale).await {
+    match context.strategy.sell(context, &sale).await {
         Ok(true) => {
             metrics::counter!("ticketctl_bookings_confirmed_total").increment(1);
             Ok(response)
@@ -142,9 +145,11 @@ async fn book(desk: &Desk, payment: &Payment) -> Result<StoredResponse, BookingE
     }
 }
 
-fn booking_of(desk: &Desk, payment: &Payment) -> Booking {
-    let ticket =
-        |seat: &_| Ticket { seat: *seat, number: TicketNumber::from_random(desk.entropy.bits()) };
+fn booking_of(context: &Context, payment: &Payment) -> Booking {
+    let ticket = |seat: &_| Ticket {
+        seat: *seat,
+        number: TicketNumber::from_random(context.entropy.bits()),
+    };
     Booking {
         id: BookingId(payment.id.0),
         reference: Reference::of_booking(BookingId(payment.id.0)),
@@ -161,22 +166,25 @@ fn booking_of(desk: &Desk, payment: &Payment) -> Booking {
 
 /// The charge was captured and the seats are lost: the money goes back. Where another process ended the saga meanwhile,
 /// its answer stands.
-pub async fn give_back(desk: &Desk, payment: &Payment) -> Result<StoredResponse, BookingError> {
-    let began = desk
+pub async fn give_back(
+    context: &Context,
+    payment: &Payment,
+) -> Result<StoredResponse, BookingError> {
+    let began = context
         .storage
         .statement("begin refund", async |mut connection| {
             payments::begin_refund(&mut connection, payment.id).await
         })
         .await?;
     if !began && payment.step == Step::Charging {
-        return answer_of_record(desk, payment).await;
+        return answer_of_record(context, payment).await;
     }
-    match desk.provider.refund(payment.id).await {
+    match context.provider.refund(payment.id).await {
         RefundOutcome::Refunded => {}
         RefundOutcome::Unknown(reason) => return Err(BookingError::PaymentUnknown(reason)),
     }
-    let response = (desk.render.refusal)(&Refusal::RefundedAfterLoss);
-    let refunded = desk
+    let response = (context.render.refusal)(&Refusal::RefundedAfterLoss);
+    let refunded = context
         .storage
         .transaction("finish refund", async |mut tx: Tx| {
             let refunded = payments::finish_refund(&mut tx, payment.id).await?;
@@ -187,17 +195,18 @@ pub async fn give_back(desk: &Desk, payment: &Payment) -> Result<StoredResponse,
         })
         .await?;
     metrics::counter!("ticketctl_payments_refunded_total").increment(u64::from(refunded));
-    answer_of_record(desk, payment).await
+    answer_of_record(context, payment).await
 }
 
 /// Nothing was charged: ends the saga with this refusal.
 pub async fn end_without_charge(
-    desk: &Desk,
+    context: &Context,
     payment: &Payment,
     refusal: &Refusal,
 ) -> Result<StoredResponse, BookingError> {
-    let response = (desk.render.refusal)(refusal);
-    desk.storage
+    let response = (context.render.refusal)(refusal);
+    context
+        .storage
         .transaction("end without charge", async |mut tx: Tx| {
             if payments::fail(&mut tx, payment.id).await? {
                 fail(&mut tx, payment, &response).await?;
@@ -205,7 +214,7 @@ pub async fn end_without_charge(
             Ok::<_, BookingError>((tx, ()))
         })
         .await?;
-    answer_of_record(desk, payment).await
+    answer_of_record(context, payment).await
 }
 
 /// Ends the request's record without a sale. One that ended before keeps its answer: the cleanup ended it, long after its
@@ -221,8 +230,11 @@ async fn fail(
     Ok(())
 }
 
-async fn answer_of_record(desk: &Desk, payment: &Payment) -> Result<StoredResponse, BookingError> {
-    let mut connection = desk.storage.connection().await?;
+async fn answer_of_record(
+    context: &Context,
+    payment: &Payment,
+) -> Result<StoredResponse, BookingError> {
+    let mut connection = context.storage.connection().await?;
     let record = idempotency::find(&mut connection, payment.user, &payment.key).await?;
     let response = record.and_then(|record| record.response);
     Ok(response.ok_or(Refusal::InProgress)?)

@@ -2,15 +2,15 @@
 
 use time::OffsetDateTime;
 
-use super::{BookingError, Desk};
+use super::{BookingError, Context};
 use crate::domain::Refusal;
 use crate::storage::StorageError;
 use crate::storage::tickets::{self, Ticket};
 
 /// Uses the ticket up, or says when it was or that it was given back.
-pub async fn check_in(desk: &Desk, ticket: &Ticket) -> Result<OffsetDateTime, BookingError> {
+pub async fn check_in(context: &Context, ticket: &Ticket) -> Result<OffsetDateTime, BookingError> {
     let number = ticket.number.as_str();
-    let used = desk
+    let used = context
         .storage
         .statement("check in", async |mut connection| {
             tickets::check_in(&mut connection, number).await.map_err(BookingError::from)
@@ -19,7 +19,7 @@ pub async fn check_in(desk: &Desk, ticket: &Ticket) -> Result<OffsetDateTime, Bo
     if let Some(at) = used {
         return Ok(at);
     }
-    let mut connection = desk.storage.connection().await?;
+    let mut connection = context.storage.connection().await?;
     let now = tickets::find(&mut connection, number).await?;
     Err(match now.ok_or(StorageError::Impossible("ticket"))? {
         Ticket { checked_in_at: Some(at), .. } => Refusal::TicketUsed(at).into(),

@@ -1,7 +1,7 @@
 //! Preparing what is sold: an organizer's own events, edited by the version that was read, and their seats, while they
 //! are drafts.
 
-use super::{BookingError, Desk};
+use super::{BookingError, Context};
 use crate::domain::{Admission, EventId, EventStatus, Refusal, Role, Text, TicketLimit, UserId};
 use crate::storage::events::{self, Event};
 use crate::storage::seating;
@@ -79,9 +79,13 @@ pub struct Change {
 }
 
 /// Makes a draft.
-pub async fn create(desk: &Desk, editor: Editor, new: &NewEvent) -> Result<Event, BookingError> {
+pub async fn create(
+    context: &Context,
+    editor: Editor,
+    new: &NewEvent,
+) -> Result<Event, BookingError> {
     let event = Event {
-        id: EventId(desk.entropy.uuid()),
+        id: EventId(context.entropy.uuid()),
         title: new.title.as_str().to_owned(),
         venue: new.venue.as_str().to_owned(),
         description: new.description.as_str().to_owned(),
@@ -92,7 +96,8 @@ pub async fn create(desk: &Desk, editor: Editor, new: &NewEvent) -> Result<Event
         tickets_per_user: new.tickets_per_user,
         version: 1,
     };
-    desk.storage
+    context
+        .storage
         .transaction("create event", async |mut tx: Tx| {
             events::insert(&mut tx, &event).await?;
             if let Some(general) = new.general {
@@ -106,13 +111,13 @@ pub async fn create(desk: &Desk, editor: Editor, new: &NewEvent) -> Result<Event
 
 /// Changes an event that still stands as it was read (`version`).
 pub async fn change(
-    desk: &Desk,
+    context: &Context,
     editor: Editor,
     id: EventId,
     version: i64,
     change: &Change,
 ) -> Result<Event, BookingError> {
-    let changed = desk
+    let changed = context
         .storage
         .transaction("change event", async |mut tx: Tx| {
             let found = read_own(&mut tx, editor, id, version).await?;
@@ -127,19 +132,20 @@ pub async fn change(
             Ok((tx, Event { version: event.version + 1, ..event }))
         })
         .await?;
-    desk.availability.forget(&[id]).await;
+    context.availability.forget(&[id]).await;
     Ok(changed)
 }
 
 /// Replaces a draft's seats; returns the event at its new version and the number of seats.
 pub async fn seat(
-    desk: &Desk,
+    context: &Context,
     editor: Editor,
     id: EventId,
     version: i64,
     places: &[NewSeat],
 ) -> Result<(Event, u64), BookingError> {
-    desk.storage
+    context
+        .storage
         .transaction("seat event", async |mut tx: Tx| {
             let event = read_own(&mut tx, editor, id, version).await?;
             if event.status != EventStatus::Draft || event.admission != Admission::Seated {
@@ -158,12 +164,13 @@ pub async fn seat(
 
 /// Hides an event that is not on sale. What was sold of it stays readable for its buyers.
 pub async fn delete(
-    desk: &Desk,
+    context: &Context,
     editor: Editor,
     id: EventId,
     version: i64,
 ) -> Result<Event, BookingError> {
-    desk.storage
+    context
+        .storage
         .transaction("delete event", async |mut tx: Tx| {
             let event = read_own(&mut tx, editor, id, version).await?;
             if event.status == EventStatus::Published {

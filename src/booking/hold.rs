@@ -3,7 +3,7 @@
 use time::OffsetDateTime;
 
 use super::replay::{self, KeyedRequest};
-use super::{Answer, BookingError, Desk};
+use super::{Answer, BookingError, Context};
 use crate::domain::{
     Admission, Cents, EventId, EventStatus, HoldTtl, Quantity, Refusal, Reservation, ReservationId,
     ReservationState, SeatId, SeatSet, StoredResponse, TicketLimit, Wanted,
@@ -56,13 +56,15 @@ const PICKS_MAX: u32 = 8;
 ///
 /// The key is not looked up in the database first. A first request has no record, and a repeated one can't get past
 /// its own seats or past the record's primary key; so only a request that fails learns what the key came to before.
-pub async fn hold(desk: &Desk, wish: &HoldRequest) -> Result<Answer, BookingError> {
-    if let Some(answer) = replay::cached(desk, &wish.request).await? {
+pub async fn hold(context: &Context, wish: &HoldRequest) -> Result<Answer, BookingError> {
+    if let Some(answer) = replay::cached(context, &wish.request).await? {
         return Ok(answer);
     }
     let held = match &wish.wanted {
-        Wanted::Seats(seats) => desk.strategy.hold(desk, &wish.for_seats(seats.clone())).await,
-        Wanted::Any(quantity) => hold_any(desk, wish, *quantity).await,
+        Wanted::Seats(seats) => {
+            context.strategy.hold(context, &wish.for_seats(seats.clone())).await
+        }
+        Wanted::Any(quantity) => hold_any(context, wish, *quantity).await,
     };
     let answer = match held {
         Ok(response) => {
@@ -70,35 +72,37 @@ pub async fn hold(desk: &Desk, wish: &HoldRequest) -> Result<Answer, BookingErro
             Answer::new(response)
         }
         Err(BookingError::KeyUsed) => {
-            replay::recorded(desk, &wish.request).await?.ok_or(Refusal::InProgress)?
+            replay::recorded(context, &wish.request).await?.ok_or(Refusal::InProgress)?
         }
-        Err(BookingError::Refused(refusal)) => replay::refuse(desk, &wish.request, refusal).await?,
+        Err(BookingError::Refused(refusal)) => {
+            replay::refuse(context, &wish.request, refusal).await?
+        }
         Err(error) => return Err(error),
     };
-    replay::remember(desk, &wish.request, &answer, Some(wish.event)).await;
+    replay::remember(context, &wish.request, &answer, Some(wish.event)).await;
     Ok(answer)
 }
 
 /// Holds tickets without a place: picks free ones and has the strategy claim them, again when others were quicker. Which
 /// ones are picked decides nothing; the claim does.
 async fn hold_any(
-    desk: &Desk,
+    context: &Context,
     wish: &HoldRequest,
     quantity: Quantity,
 ) -> Result<StoredResponse, BookingError> {
     for _ in 0..PICKS_MAX {
         let picked = {
-            let mut connection = desk.storage.connection().await?;
-            let fraction = desk.entropy.fraction();
+            let mut connection = context.storage.connection().await?;
+            let fraction = context.entropy.fraction();
             seating::pick_general(&mut connection, wish.event, quantity, fraction).await?
         };
         let enough = u32::try_from(picked.len()) == Ok(quantity.get());
         if !enough {
-            return Err(why_too_few(desk, wish.event, picked.len()).await?.into());
+            return Err(why_too_few(context, wish.event, picked.len()).await?.into());
         }
         let seats = SeatSet::parse(picked)
             .map_err(|_repeated| StorageError::Impossible("pick of tickets"))?;
-        match desk.strategy.hold(desk, &wish.for_seats(seats)).await {
+        match context.strategy.hold(context, &wish.for_seats(seats)).await {
             Err(BookingError::Refused(Refusal::SeatsUnavailable(_) | Refusal::Contended)) => {
                 metrics::counter!("ticketctl_tickets_picked_again_total").increment(1);
             }
@@ -108,9 +112,13 @@ async fn hold_any(
     Err(Refusal::Contended.into())
 }
 
-async fn why_too_few(desk: &Desk, event: EventId, left: usize) -> Result<Refusal, BookingError> {
+async fn why_too_few(
+    context: &Context,
+    event: EventId,
+    left: usize,
+) -> Result<Refusal, BookingError> {
     let found = {
-        let mut connection = desk.storage.connection().await?;
+        let mut connection = context.storage.connection().await?;
         events::find(&mut connection, event).await?
     };
     // Of a draft, nobody is told.
@@ -144,7 +152,7 @@ pub fn price(order: &HoldOrder, facts: &[SeatFacts]) -> Result<Cents, BookingErr
 
 /// Writes the reservation and the request's end into the transaction that claimed the seats: they become true together.
 pub async fn record(
-    desk: &Desk,
+    context: &Context,
     tx: &mut Tx,
     order: &HoldOrder,
     total: Cents,
@@ -160,7 +168,7 @@ pub async fn record(
         total,
         expires_at,
     };
-    let response = (desk.render.reservation)(&reservation);
+    let response = (context.render.reservation)(&reservation);
     let recorded = reservations::insert(tx, &reservation, (key, hash), &response).await?;
     match recorded {
         Recorded::Done { limit: None } => Ok(response),

@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use super::{Desk, expire, recover, refund};
+use super::{Context, expire, recover, refund};
 use crate::clock;
 use crate::domain::StoredResponse;
 
@@ -29,36 +29,36 @@ pub struct Schedule {
 
 /// Starts the jobs; each ends after the round it is in once `stop` is cancelled.
 pub fn start(
-    desk: &Arc<Desk>,
+    context: &Arc<Context>,
     schedule: &Schedule,
     left_behind: StoredResponse,
     stop: &CancellationToken,
 ) -> JoinSet<()> {
     let mut jobs = JoinSet::new();
     let (one, two, three, four) =
-        (Arc::clone(desk), Arc::clone(desk), Arc::clone(desk), Arc::clone(desk));
+        (Arc::clone(context), Arc::clone(context), Arc::clone(context), Arc::clone(context));
     jobs.spawn(every(schedule.holds, stop.clone(), "expire-holds", move || {
-        let desk = Arc::clone(&one);
+        let context = Arc::clone(&one);
         async move {
-            let expired = expire::expire_holds(&desk.storage, BATCH)
+            let expired = expire::expire_holds(&context.storage, BATCH)
                 .await
                 .map_err(|error| error.to_string())?;
-            desk.availability.forget(&expired.events).await;
+            context.availability.forget(&expired.events).await;
             Ok(())
         }
     }));
     jobs.spawn(every(schedule.payments, stop.clone(), "recover-payments", move || {
-        let desk = Arc::clone(&two);
-        async move { recover::recover(&desk).await.map(|_| ()).map_err(|error| error.to_string()) }
+        let context = Arc::clone(&two);
+        async move { recover::recover(&context).await.map(|_| ()).map_err(|error| error.to_string()) }
     }));
     jobs.spawn(every(schedule.refunds, stop.clone(), "refund-cancelled", move || {
-        let desk = Arc::clone(&four);
-        async move { refund::called_off(&desk).await.map(|_| ()).map_err(|error| error.to_string()) }
+        let context = Arc::clone(&four);
+        async move { refund::called_off(&context).await.map(|_| ()).map_err(|error| error.to_string()) }
     }));
     jobs.spawn(every(schedule.answers, stop.clone(), "cleanup-idempotency", move || {
-        let (desk, left_behind) = (Arc::clone(&three), left_behind.clone());
+        let (context, left_behind) = (Arc::clone(&three), left_behind.clone());
         async move {
-            let done = expire::cleanup_idempotency(&desk.storage, BATCH, &left_behind).await;
+            let done = expire::cleanup_idempotency(&context.storage, BATCH, &left_behind).await;
             done.map(|_| ()).map_err(|error| error.to_string())
         }
     }));

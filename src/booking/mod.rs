@@ -4,7 +4,7 @@
 /// How a use case ends when it doesn't end well.
 pub mod error;
 /// What the use cases work with.
-pub mod desk;
+pub mod context;
 /// Seat maps.
 pub mod seat_map;
 /// Preparing what is sold.
@@ -34,5 +34,5 @@ pub mod jobs;
 /// Ending what ran out.
 pub mod expire;
 
-pub use desk::{Answer, Desk, DeskSettings, Render};
+pub use context::{Answer, Context, Render, Settings};
 pub use error::BookingError;

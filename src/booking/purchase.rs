@@ -6,7 +6,7 @@ use sha2::{Digest as _, Sha256};
 use super::confirm::{self, ConfirmOrder};
 use super::hold::{self, HoldRequest};
 use super::replay::{self, KeyedRequest};
-use super::{Answer, BookingError, Desk};
+use super::{Answer, BookingError, Context};
 use crate::domain::{EventId, HoldTtl, IdempotencyKey, ReservationId, Wanted};
 use crate::storage::{StorageError, reservations};
 
@@ -29,14 +29,14 @@ pub struct PurchaseOrder {
 const REFUSED_FROM: u16 = 400;
 
 /// Holds and pays, or says why not; where the payment is refused, the hold goes with it.
-pub async fn purchase(desk: &Desk, order: &PurchaseOrder) -> Result<Answer, BookingError> {
-    if let Some(answer) = replay::cached(desk, &order.request).await? {
+pub async fn purchase(context: &Context, order: &PurchaseOrder) -> Result<Answer, BookingError> {
+    if let Some(answer) = replay::cached(context, &order.request).await? {
         return Ok(answer);
     }
-    if let Some(answer) = replay::recorded(desk, &order.request).await? {
+    if let Some(answer) = replay::recorded(context, &order.request).await? {
         return Ok(answer);
     }
-    let fresh = ReservationId(desk.entropy.uuid());
+    let fresh = ReservationId(context.entropy.uuid());
     let wish = HoldRequest {
         id: fresh,
         event: order.event,
@@ -44,18 +44,19 @@ pub async fn purchase(desk: &Desk, order: &PurchaseOrder) -> Result<Answer, Book
         ttl: order.ttl,
         request: KeyedRequest { key: key_of_hold(&order.request), ..order.request.clone() },
     };
-    let held = hold::hold(desk, &wish).await?;
+    let held = hold::hold(context, &wish).await?;
     if held.response.status >= REFUSED_FROM {
-        let answer = replay::end_refused(desk, &order.request, held.response).await?;
-        replay::remember(desk, &order.request, &answer, None).await;
+        let answer = replay::end_refused(context, &order.request, held.response).await?;
+        replay::remember(context, &order.request, &answer, None).await;
         return Ok(answer);
     }
-    let reservation = if held.replayed { held_before(desk, &wish.request).await? } else { fresh };
+    let reservation =
+        if held.replayed { held_before(context, &wish.request).await? } else { fresh };
     let payment =
         ConfirmOrder { reservation, method: order.method.clone(), request: order.request.clone() };
-    let answer = confirm::confirm(desk, &payment).await?;
+    let answer = confirm::confirm(context, &payment).await?;
     if answer.response.status >= REFUSED_FROM {
-        let freed = desk
+        let freed = context
             .storage
             .statement("let go", async |mut connection| {
                 reservations::cancel(&mut connection, reservation).await.map_err(BookingError::from)
@@ -63,14 +64,17 @@ pub async fn purchase(desk: &Desk, order: &PurchaseOrder) -> Result<Answer, Book
             .await?;
         metrics::counter!("ticketctl_holds_cancelled_total", "reason" => "payment_refused")
             .increment(u64::from(freed));
-        desk.availability.forget(&[order.event]).await;
+        context.availability.forget(&[order.event]).await;
     }
     Ok(answer)
 }
 
 /// The reservation that an earlier copy of the request made.
-async fn held_before(desk: &Desk, hold: &KeyedRequest) -> Result<ReservationId, BookingError> {
-    let mut connection = desk.storage.connection().await?;
+async fn held_before(
+    context: &Context,
+    hold: &KeyedRequest,
+) -> Result<ReservationId, BookingError> {
+    let mut connection = context.storage.connection().await?;
     let found = reservations::find_by_key(&mut connection, hold.user, &hold.key).await?;
     Ok(found.ok_or(StorageError::Impossible("hold without a reservation"))?)
 }

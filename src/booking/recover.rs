@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use super::{BookingError, Desk, confirm};
+use super::{BookingError, Context, confirm};
 use crate::domain::Refusal;
 use crate::domain::ReservationState;
 use crate::payments::{ChargeOutcome, LookUpOutcome};
@@ -24,9 +24,9 @@ pub struct Recovered {
 }
 
 /// One round: takes on a batch and brings each payment as far as it goes.
-pub async fn recover(desk: &Desk) -> Result<Recovered, BookingError> {
-    let idle_seconds = desk.settings.recovery_idle.as_secs_f64();
-    let batch = desk
+pub async fn recover(context: &Context) -> Result<Recovered, BookingError> {
+    let idle_seconds = context.settings.recovery_idle.as_secs_f64();
+    let batch = context
         .storage
         .statement("take on unfinished", async |mut connection| {
             payments::take_on_unfinished(&mut connection, idle_seconds, BATCH).await
@@ -34,7 +34,7 @@ pub async fn recover(desk: &Desk) -> Result<Recovered, BookingError> {
         .await?;
     let mut round = Recovered::default();
     for payment in batch {
-        match resume(desk, &payment).await {
+        match resume(context, &payment).await {
             Ok(()) => round.ended += 1,
             Err(error) => {
                 tracing::warn!(payment = %payment.id.0, %error, "a payment could not be recovered yet");
@@ -52,17 +52,17 @@ pub async fn count_unfinished(storage: &Storage, idle: Duration) -> Result<u64, 
     payments::count_unfinished(&mut connection, idle.as_secs_f64()).await
 }
 
-async fn resume(desk: &Desk, payment: &Payment) -> Result<(), BookingError> {
+async fn resume(context: &Context, payment: &Payment) -> Result<(), BookingError> {
     let ended = match payment.step {
-        Step::Refunding => confirm::give_back(desk, payment).await,
-        Step::Charging => match desk.provider.look_up(payment.id).await {
+        Step::Refunding => confirm::give_back(context, payment).await,
+        Step::Charging => match context.provider.look_up(payment.id).await {
             LookUpOutcome::Captured => {
-                confirm::conclude(desk, payment, ChargeOutcome::Captured).await
+                confirm::conclude(context, payment, ChargeOutcome::Captured).await
             }
             LookUpOutcome::NotCharged => {
-                confirm::conclude(desk, payment, ChargeOutcome::Declined).await
+                confirm::conclude(context, payment, ChargeOutcome::Declined).await
             }
-            LookUpOutcome::NeverSeen => charge_or_end(desk, payment).await,
+            LookUpOutcome::NeverSeen => charge_or_end(context, payment).await,
             LookUpOutcome::Unknown(reason) => Err(BookingError::PaymentUnknown(reason)),
         },
     };
@@ -77,17 +77,17 @@ async fn resume(desk: &Desk, payment: &Payment) -> Result<(), BookingError> {
 /// The provider never heard of the payment. While the hold lives the buyer still wants the seats, so the charge is sent
 /// again; it has the same id, so it can't be taken twice. Once the hold is over there is nothing left to pay for.
 async fn charge_or_end(
-    desk: &Desk,
+    context: &Context,
     payment: &Payment,
 ) -> Result<crate::domain::StoredResponse, BookingError> {
     let reservation = {
-        let mut connection = desk.storage.connection().await?;
+        let mut connection = context.storage.connection().await?;
         reservations::find(&mut connection, payment.reservation).await?
     };
     let state = reservation.map_or(ReservationState::Expired, |reservation| reservation.state);
     if state == ReservationState::Held {
-        let outcome = desk.provider.charge(payment.id, payment.amount, &payment.method).await;
-        return confirm::conclude(desk, payment, outcome).await;
+        let outcome = context.provider.charge(payment.id, payment.amount, &payment.method).await;
+        return confirm::conclude(context, payment, outcome).await;
     }
-    confirm::end_without_charge(desk, payment, &Refusal::ReservationEnded(state)).await
+    confirm::end_without_charge(context, payment, &Refusal::ReservationEnded(state)).await
 }

@@ -1,7 +1,7 @@
 //! Giving bookings back: one, because its owner asks, or all of an event that was called off. The statement that cancels
 //! writes the refund's recovery point with it; what a process then leaves behind, recovery finishes.
 
-use super::{BookingError, Desk};
+use super::{BookingError, Context};
 use crate::domain::{
     Booking, BookingId, BookingState, EventStatus, PaymentId, Refusal, Role, UserId,
 };
@@ -17,30 +17,30 @@ const ROUNDS_MAX: u32 = 1000;
 /// Cancels a booking of the caller's, or anybody's for an admin, and gives its money back. Cancelling again changes
 /// nothing and answers the same.
 pub async fn cancel(
-    desk: &Desk,
+    context: &Context,
     (user, role): (UserId, Role),
     id: BookingId,
 ) -> Result<Booking, BookingError> {
     let booking = {
-        let mut connection = desk.storage.connection().await?;
+        let mut connection = context.storage.connection().await?;
         bookings::find(&mut connection, By::Id(id)).await?.ok_or(Refusal::NotFound("booking"))?
     };
     if booking.user != user && role != Role::Admin {
         return Err(Refusal::NotOwner("booking").into());
     }
-    let payment = give_up(desk, id, UsedTickets::Keep).await?;
+    let payment = give_up(context, id, UsedTickets::Keep).await?;
     if let Some(payment) = payment {
         metrics::counter!("ticketctl_bookings_cancelled_total", "reason" => "given_back")
             .increment(1);
-        pay_back(desk, payment).await?;
-        desk.availability.forget(&[booking.event]).await;
+        pay_back(context, payment).await?;
+        context.availability.forget(&[booking.event]).await;
     }
-    given_back(desk, booking).await
+    given_back(context, booking).await
 }
 
 /// The booking as it is now, if it is cancelled; by whom doesn't matter. Otherwise why it can't be.
-async fn given_back(desk: &Desk, booking: Booking) -> Result<Booking, BookingError> {
-    let mut connection = desk.storage.connection().await?;
+async fn given_back(context: &Context, booking: Booking) -> Result<Booking, BookingError> {
+    let mut connection = context.storage.connection().await?;
     let now = bookings::find(&mut connection, By::Id(booking.id)).await?.unwrap_or(booking);
     if now.state == BookingState::Cancelled {
         return Ok(now);
@@ -58,11 +58,12 @@ async fn given_back(desk: &Desk, booking: Booking) -> Result<Booking, BookingErr
 }
 
 async fn give_up(
-    desk: &Desk,
+    context: &Context,
     id: BookingId,
     used: UsedTickets,
 ) -> Result<Option<PaymentId>, BookingError> {
-    desk.storage
+    context
+        .storage
         .statement("cancel booking", async |mut connection| {
             bookings::cancel(&mut connection, id, used).await.map_err(BookingError::from)
         })
@@ -70,10 +71,10 @@ async fn give_up(
 }
 
 /// Gives the money back, or leaves that to recovery when the provider doesn't answer: the booking is cancelled either way.
-async fn pay_back(desk: &Desk, payment: PaymentId) -> Result<(), BookingError> {
-    match desk.provider.refund(payment).await {
+async fn pay_back(context: &Context, payment: PaymentId) -> Result<(), BookingError> {
+    match context.provider.refund(payment).await {
         RefundOutcome::Refunded => {
-            let refunded = desk
+            let refunded = context
                 .storage
                 .statement("finish refund", async |mut connection| {
                     payments::finish_refund(&mut connection, payment)
@@ -108,10 +109,10 @@ pub async fn count_called_off(storage: &Storage) -> Result<GivenBack, StorageErr
 
 /// Cancels every hold and every booking of events that were called off, and gives the money back. Safe on any number of
 /// instances: each booking is cancelled by one of them.
-pub async fn called_off(desk: &Desk) -> Result<GivenBack, BookingError> {
+pub async fn called_off(context: &Context) -> Result<GivenBack, BookingError> {
     let mut done = GivenBack::default();
     for _ in 0..ROUNDS_MAX {
-        let holds = desk
+        let holds = context
             .storage
             .statement("cancel holds called off", async |mut connection| {
                 reservations::cancel_called_off(&mut connection, BATCH)
@@ -120,7 +121,7 @@ pub async fn called_off(desk: &Desk) -> Result<GivenBack, BookingError> {
             })
             .await?;
         let batch = {
-            let mut connection = desk.storage.connection().await?;
+            let mut connection = context.storage.connection().await?;
             bookings::called_off(&mut connection, BATCH).await?
         };
         if holds == 0 && batch.is_empty() {
@@ -130,10 +131,10 @@ pub async fn called_off(desk: &Desk) -> Result<GivenBack, BookingError> {
             .increment(holds);
         done.holds += holds;
         for id in batch {
-            if let Some(payment) = give_up(desk, id, UsedTickets::GiveBack).await? {
+            if let Some(payment) = give_up(context, id, UsedTickets::GiveBack).await? {
                 metrics::counter!("ticketctl_bookings_cancelled_total", "reason" => "event_cancelled")
                     .increment(1);
-                pay_back(desk, payment).await?;
+                pay_back(context, payment).await?;
                 done.bookings += 1;
             }
         }

@@ -1,6 +1,6 @@
 //! Answers to repeated requests: from Redis where it is quick, from PostgreSQL where it matters.
 
-use super::{Answer, BookingError, Desk};
+use super::{Answer, BookingError, Context};
 use crate::domain::{EventId, IdempotencyKey, Refusal, RequestHash, StoredResponse, UserId};
 use crate::storage::idempotency;
 
@@ -16,8 +16,11 @@ pub struct KeyedRequest {
 }
 
 /// The answer from the cache, if the operation ended and Redis remembers.
-pub async fn cached(desk: &Desk, request: &KeyedRequest) -> Result<Option<Answer>, BookingError> {
-    match desk.answers.get(request.user, &request.key).await {
+pub async fn cached(
+    context: &Context,
+    request: &KeyedRequest,
+) -> Result<Option<Answer>, BookingError> {
+    match context.answers.get(request.user, &request.key).await {
         Some((hash, _)) if hash != request.hash => Err(Refusal::KeyReused.into()),
         Some((_, response)) => Ok(Some(Answer::replayed(response))),
         None => Ok(None),
@@ -25,8 +28,11 @@ pub async fn cached(desk: &Desk, request: &KeyedRequest) -> Result<Option<Answer
 }
 
 /// The answer of record: what the key's first request came to, if there was one.
-pub async fn recorded(desk: &Desk, request: &KeyedRequest) -> Result<Option<Answer>, BookingError> {
-    let mut connection = desk.storage.connection().await?;
+pub async fn recorded(
+    context: &Context,
+    request: &KeyedRequest,
+) -> Result<Option<Answer>, BookingError> {
+    let mut connection = context.storage.connection().await?;
     let Some(record) = idempotency::find(&mut connection, request.user, &request.key).await? else {
         return Ok(None);
     };
@@ -44,24 +50,24 @@ pub async fn recorded(desk: &Desk, request: &KeyedRequest) -> Result<Option<Answ
 /// # Errors
 /// The refusal itself, where it decides nothing; or that the key was used for something else.
 pub async fn refuse(
-    desk: &Desk,
+    context: &Context,
     request: &KeyedRequest,
     refusal: Refusal,
 ) -> Result<Answer, BookingError> {
     if !refusal.is_final() {
-        return recorded(desk, request).await?.ok_or_else(|| refusal.into());
+        return recorded(context, request).await?.ok_or_else(|| refusal.into());
     }
-    end_refused(desk, request, (desk.render.refusal)(&refusal)).await
+    end_refused(context, request, (context.render.refusal)(&refusal)).await
 }
 
 /// The same for a refusal that is rendered already.
 pub async fn end_refused(
-    desk: &Desk,
+    context: &Context,
     request: &KeyedRequest,
     response: StoredResponse,
 ) -> Result<Answer, BookingError> {
     let key = (request.user, &request.key, request.hash);
-    let is_first = desk
+    let is_first = context
         .storage
         .statement("refuse", async |mut connection| {
             idempotency::refuse(&mut connection, key, &response).await.map_err(BookingError::from)
@@ -70,16 +76,16 @@ pub async fn end_refused(
     if is_first {
         return Ok(Answer::new(response));
     }
-    Ok(recorded(desk, request).await?.ok_or(Refusal::InProgress)?)
+    Ok(recorded(context, request).await?.ok_or(Refusal::InProgress)?)
 }
 
 /// Keeps an answer close for the next time; `changed` is the event of which it left fewer or more seats.
 pub async fn remember(
-    desk: &Desk,
+    context: &Context,
     request: &KeyedRequest,
     answer: &Answer,
     changed: Option<EventId>,
 ) {
     let key = (request.user, &request.key);
-    desk.answers.put(key, request.hash, &answer.response, changed).await;
+    context.answers.put(key, request.hash, &answer.response, changed).await;
 }

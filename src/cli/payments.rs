@@ -9,8 +9,8 @@ use clap::builder::{PossibleValue, PossibleValuesParser};
 use super::BadInput;
 use super::shared::{http_url, positive_duration};
 use crate::api::render;
-use crate::booking::desk::WhenLocksUnreachable;
-use crate::booking::{Desk, DeskSettings, strategies};
+use crate::booking::context::WhenLocksUnreachable;
+use crate::booking::{Context, Settings, strategies};
 use crate::entropy::Entropy;
 use crate::locks::{AnswerCache, AvailabilityCache, Node, Redlock, RedlockSettings};
 use crate::payments::{PROVIDERS, PaymentProvider, ProviderSettings};
@@ -55,19 +55,19 @@ impl PaymentArgs {
     }
 
     /// What the use cases settle with.
-    pub fn settings(&self, when_locks_unreachable: WhenLocksUnreachable) -> DeskSettings {
-        DeskSettings {
+    pub fn settings(&self, when_locks_unreachable: WhenLocksUnreachable) -> Settings {
+        Settings {
             when_locks_unreachable,
             in_progress_ttl: self.recovery_idle * 2,
             recovery_idle: self.recovery_idle,
         }
     }
 
-    /// A desk for finishing payments, without locks or caches: what it does is decided by the database alone.
+    /// A context for finishing payments, without locks or caches: what it does is decided by the database alone.
     ///
     /// # Errors
     /// A provider whose ledger is in the servers' memory knows nothing of their payments here.
-    pub fn desk(&self, storage: Storage) -> anyhow::Result<Desk> {
+    pub fn context(&self, storage: Storage) -> anyhow::Result<Context> {
         if self.provider == "mock" {
             let message = "the mock's ledger is in the memory of the server that charged, name its real provider with --payments";
             return Err(BadInput(message.to_owned()).into());
@@ -79,7 +79,7 @@ impl PaymentArgs {
             retry_count: 0,
             retry_delay: Duration::from_millis(1),
         };
-        Ok(Desk {
+        Ok(Context {
             storage,
             locks: Redlock::new(Arc::clone(&nodes), locks),
             answers: AnswerCache::new(Arc::clone(&nodes)),

@@ -40,7 +40,7 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
     let json = args.repeat.json;
     repeat::run(&args.repeat, async |storage, round| {
         let Recovered { ended, open } = match round {
-            Round::Change(_) => recover::recover(&args.payments.desk(storage)?).await?,
+            Round::Change(_) => recover::recover(&args.payments.context(storage)?).await?,
             Round::Count => {
                 let open = recover::count_unfinished(&storage, args.payments.recovery_idle).await?;
                 Recovered { ended: 0, open }

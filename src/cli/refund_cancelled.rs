@@ -38,7 +38,7 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
     let json = args.repeat.json;
     repeat::run(&args.repeat, async |storage, round| {
         let GivenBack { bookings, holds } = match round {
-            Round::Change(_) => refund::called_off(&args.payments.desk(storage)?).await?,
+            Round::Change(_) => refund::called_off(&args.payments.context(storage)?).await?,
             Round::Count => refund::count_called_off(&storage).await?,
         };
         let dry_run = round == Round::Count;

@@ -23,13 +23,13 @@ use super::shared::{check_schema, masked, positive_duration};
 use super::telemetry::TelemetryArgs;
 use crate::accounts::{self, Accounts, Passwords, TokenTtls, password};
 use crate::api::{self, App, Shared, listen, render};
-use crate::booking::Desk;
-use crate::booking::desk::WhenLocksUnreachable;
+use crate::booking::Context;
+use crate::booking::context::WhenLocksUnreachable;
 use crate::booking::jobs::{self, Schedule};
 use crate::booking::strategies::{self, Strategy};
 use crate::domain::HoldTtl;
 use crate::entropy::Entropy;
-use crate::figures;
+
 use crate::locks::{AnswerCache, AvailabilityCache, Node, Redlock, RedlockSettings};
 use crate::storage::{Storage, StorageSettings, guard_index, migrations, throwaway};
 
@@ -190,11 +190,11 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
         Storage::open(&storage_settings(&args)).context("DATABASE_URL is not a PostgreSQL URL")?;
     check_database(&args, strategy, &storage).await?;
     let nodes = open_nodes(&args.redis_urls)?;
-    let desk = Arc::new(open_desk(&args, strategy, storage.clone(), &nodes)?);
+    let context = Arc::new(open_context(&args, strategy, storage.clone(), &nodes)?);
     let work = TaskTracker::new();
     let metrics = install_metrics()?;
     let app = App::new(Shared {
-        desk: Arc::clone(&desk),
+        context: Arc::clone(&context),
         accounts: open_accounts(&args, storage.clone())?,
         limits: args.limits.limits(&nodes)?,
         browsers: (&args.browsers).into(),
@@ -213,7 +213,7 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
     }
     tracing::info!(name = args.name, address = %listener.local_addr()?, strategy = strategy.name(), "serving");
     let stop = CancellationToken::new();
-    let mut background = jobs::start(&desk, &schedule(&args.jobs), render::left_behind(), &stop);
+    let mut background = jobs::start(&context, &schedule(&args.jobs), render::left_behind(), &stop);
     background.spawn(keep_metrics_small(metrics, stop.clone()));
     background.spawn(jobs::every(args.jobs.token_cleanup_every, stop.clone(), "cleanup-tokens", {
         let storage = storage.clone();
@@ -346,19 +346,19 @@ fn open_nodes(urls: &[String]) -> anyhow::Result<Arc<[Node]>> {
     urls.iter().enumerate().map(open).collect()
 }
 
-fn open_desk(
+fn open_context(
     args: &Args,
     strategy: &'static dyn Strategy,
     storage: Storage,
     nodes: &Arc<[Node]>,
-) -> anyhow::Result<Desk> {
+) -> anyhow::Result<Context> {
     let locks = RedlockSettings {
         ttl: Duration::from_millis(args.locks.lock_ttl_ms),
         drift_factor: args.locks.redlock_drift_factor,
         retry_count: args.locks.redlock_retry_count,
         retry_delay: Duration::from_millis(args.locks.redlock_retry_delay_ms),
     };
-    Ok(Desk {
+    Ok(Context {
         storage,
         locks: Redlock::new(Arc::clone(nodes), locks),
         answers: AnswerCache::new(Arc::clone(nodes)),
@@ -398,7 +398,7 @@ fn install_metrics() -> anyhow::Result<PrometheusHandle> {
     const SECONDS: [f64; 14] =
         [0.0001, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0];
     let metrics = PrometheusBuilder::new().set_buckets(&SECONDS)?.install_recorder()?;
-    figures::describe();
+    crate::metrics::describe();
     Ok(metrics)
 }
 

@@ -1,6 +1,12 @@
 //! Proves or disproves a booking server: scenario-driven load and faults, then a judgement from the clients' history,
 //! the database and the payment ledger. A black box to the server: it speaks HTTP and never names `api` or `booking`.
 
+/// What a run is decided by, once checked.
+pub mod plan;
+/// What became of a run.
+pub mod summary;
+/// Randomness by name.
+pub mod random;
 /// A scenario file and the plan made from it.
 pub mod scenario;
 /// What the clients saw, on disk before anything is judged.

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
+use super::plan::FaultPlan;
 use super::recorder::live::Counts;
-use super::scenario::plan::FaultPlan;
 
 /// How often the caller should report.
 pub const EVERY: Duration = Duration::from_millis(200);
@@ -118,7 +118,7 @@ mod tests {
     use std::sync::{Arc, Mutex};
 
     use super::*;
-    use crate::harness::scenario::plan::sample;
+    use crate::harness::plan::sample;
 
     fn reading(seconds: u64, ok: u64, dropped: u64) -> Reading {
         let counts = Counts { started: ok + 9, ok, fail: 5, info: 1 };

@@ -10,9 +10,9 @@ use serde::de::DeserializeOwned;
 use time::OffsetDateTime;
 use time::macros::format_description;
 
+use super::plan::Plan;
 use super::reports::REPORTS;
-use super::reports::summary::Summary;
-use super::scenario::Plan;
+use super::summary::Summary;
 use crate::storage::audit::Audit;
 use crate::wire::Charge;
 
@@ -206,8 +206,8 @@ fn create_at(path: &Path) -> anyhow::Result<PathBuf> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::harness::plan::sample;
     use crate::harness::reports::samples;
-    use crate::harness::scenario::plan::sample;
 
     const NOW: OffsetDateTime = time::macros::datetime!(2026-01-02 03:04:05 UTC);
 

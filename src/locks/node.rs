@@ -9,7 +9,7 @@ use redis::aio::{ConnectionManager, ConnectionManagerConfig};
 use redis::{FromRedisValue, RedisError};
 
 use crate::clock;
-use crate::figures::{self, Outcome};
+use crate::metrics::{Outcome, time_dependency};
 
 /// How long one command may take before the node counts as down.
 const COMMAND_TIMEOUT: Duration = Duration::from_millis(500);
@@ -76,7 +76,7 @@ impl Node {
             return Err(NodeError::Broken(self.name.clone()));
         }
         let answer = tokio::time::timeout(COMMAND_TIMEOUT, command(self.connection.clone()));
-        let end = figures::asking(self.name.clone(), answer, |end| {
+        let end = time_dependency(self.name.clone(), answer, |end| {
             Outcome::failed_if(!matches!(end, Ok(Ok(_))))
         })
         .await;

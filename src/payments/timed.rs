@@ -6,9 +6,9 @@ use async_trait::async_trait;
 
 use super::{ChargeOutcome, LookUpOutcome, PaymentProvider, RefundOutcome};
 use crate::domain::{Cents, PaymentId};
-use crate::figures::{self, Outcome};
+use crate::metrics::{Outcome, time_dependency};
 
-/// What the provider is called in figures.
+/// What the provider is called in metrics.
 const DEPENDENCY: &str = "payments";
 
 /// Whichever provider it is.
@@ -17,21 +17,21 @@ pub struct Timed(pub Arc<dyn PaymentProvider>);
 #[async_trait]
 impl PaymentProvider for Timed {
     async fn charge(&self, payment: PaymentId, amount: Cents, method: &str) -> ChargeOutcome {
-        figures::asking(DEPENDENCY, self.0.charge(payment, amount, method), |end| {
+        time_dependency(DEPENDENCY, self.0.charge(payment, amount, method), |end| {
             Outcome::failed_if(matches!(end, ChargeOutcome::Unknown(_)))
         })
         .await
     }
 
     async fn refund(&self, payment: PaymentId) -> RefundOutcome {
-        figures::asking(DEPENDENCY, self.0.refund(payment), |end| {
+        time_dependency(DEPENDENCY, self.0.refund(payment), |end| {
             Outcome::failed_if(matches!(end, RefundOutcome::Unknown(_)))
         })
         .await
     }
 
     async fn look_up(&self, payment: PaymentId) -> LookUpOutcome {
-        figures::asking(DEPENDENCY, self.0.look_up(payment), |end| {
+        time_dependency(DEPENDENCY, self.0.look_up(payment), |end| {
             Outcome::failed_if(matches!(end, LookUpOutcome::Unknown(_)))
         })
         .await

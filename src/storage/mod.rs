@@ -41,11 +41,11 @@ use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
 use sqlx::{ConnectOptions as _, Postgres};
 
 use crate::clock;
-use crate::figures::{self, Outcome};
+use crate::metrics::{Outcome, count_dependency_failure, time_dependency};
 pub use error::StorageError;
 pub use transaction::Tx;
 
-/// What the database is called in figures.
+/// What the database is called in metrics.
 const DEPENDENCY: &str = "postgresql";
 
 /// A pool of connections to one database. Cheap to clone.
@@ -131,7 +131,7 @@ impl Storage {
                 if matches!(error, sqlx::Error::PoolTimedOut) {
                     metrics::counter!("ticketctl_pool_acquire_timeouts_total").increment(1);
                 }
-                figures::failed(DEPENDENCY);
+                count_dependency_failure(DEPENDENCY);
             }
         }
         Ok(lent?)
@@ -141,11 +141,11 @@ impl Storage {
     pub async fn ping(&self) -> Result<(), StorageError> {
         let mut connection = self.connection().await?;
         let answer = sqlx::query!("select 1 as one").fetch_one(&mut *connection);
-        figures::asking(DEPENDENCY, answer, |answer| Outcome::failed_if(answer.is_err())).await?;
+        time_dependency(DEPENDENCY, answer, |answer| Outcome::failed_if(answer.is_err())).await?;
         Ok(())
     }
 
-    /// Says how full the pool is, for whoever reads the figures next.
+    /// Says how full the pool is, for whoever reads the metrics next.
     pub fn gauge_pool(&self) {
         let open = self.pool.size();
         let idle = u32::try_from(self.pool.num_idle()).unwrap_or(u32::MAX).min(open);

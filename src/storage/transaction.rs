@@ -6,7 +6,7 @@ use sqlx::Postgres;
 use sqlx::pool::PoolConnection;
 
 use super::{DEPENDENCY, Storage, StorageError};
-use crate::figures::{self, Outcome};
+use crate::metrics::{Outcome, time_dependency};
 
 /// A transaction under way. Dropped without a commit, it is rolled back.
 pub type Tx = sqlx::Transaction<'static, Postgres>;
@@ -57,7 +57,7 @@ impl Storage {
 
 /// Keeps how long the database took, and whether it gave an answer: a refused write is one.
 async fn timed<T, E: AsRetryable>(work: impl Future<Output = Result<T, E>>) -> Result<T, E> {
-    figures::asking(DEPENDENCY, work, |end| {
+    time_dependency(DEPENDENCY, work, |end| {
         Outcome::failed_if(end.as_ref().is_err_and(AsRetryable::is_failure))
     })
     .await

@@ -194,7 +194,7 @@ async fn a_new_role_counts_from_the_next_token() {
 async fn nothing_secret_is_stored_as_it_is() {
     let app = TestApp::start(Setup::default()).await;
     let tokens = logged_in(&app).await;
-    let mut connection = app.desk.storage.connection().await.unwrap();
+    let mut connection = app.context.storage.connection().await.unwrap();
     let row: (String, String) = sqlx::query_as(
         "select users::text, (select string_agg(refresh_tokens::text, '') from refresh_tokens) from users",
     )
@@ -212,8 +212,8 @@ async fn tokens_that_are_over_are_forgotten_with_their_families() {
     let old = logged_in(&app).await;
     app.sql("update refresh_tokens set expires_at = now() - interval '1 second'").await;
     let new: wire::Tokens = login(&app, EMAIL, PASSWORD).await.data();
-    assert_eq!(crate::accounts::forget_expired(&app.desk.storage, 500).await.unwrap(), 1);
-    let mut connection = app.desk.storage.connection().await.unwrap();
+    assert_eq!(crate::accounts::forget_expired(&app.context.storage, 500).await.unwrap(), 1);
+    let mut connection = app.context.storage.connection().await.unwrap();
     let families: i64 = sqlx::query_scalar("select count(*) from token_families")
         .fetch_one(&mut *connection)
         .await

@@ -24,9 +24,9 @@ use crate::api::layers::browsers::Browsers;
 use crate::api::limits::{Limits, WhenLimitsUnreachable};
 use crate::api::listen::{self, Bounds};
 use crate::api::{self, App, Shared, render};
-use crate::booking::desk::WhenLocksUnreachable;
+use crate::booking::context::WhenLocksUnreachable;
 use crate::booking::strategies;
-use crate::booking::{Desk, DeskSettings};
+use crate::booking::{Context, Settings};
 use crate::clock;
 use crate::domain::{Admission, EventId, EventStatus, HoldTtl, Role};
 use crate::entropy::Entropy;
@@ -50,7 +50,7 @@ pub const SECRET: &[u8] = b"a secret of more than thirty-two bytes";
 /// The server and everything under it; gone when dropped.
 pub struct TestApp {
     pub stack: Stack,
-    pub desk: Arc<Desk>,
+    pub context: Arc<Context>,
     pub url: String,
     pub event: Uuid,
     pub seats: Vec<i64>,
@@ -281,16 +281,16 @@ impl TestApp {
         .unwrap();
         migrations::migrate(&storage).await.unwrap();
         let (event, seats) = seed(&storage).await;
-        let desk = Arc::new(open_desk(&setup, &stack, storage).await);
+        let context = Arc::new(open_context(&setup, &stack, storage).await);
         let contract = Contract::default();
-        let (url, server) = serve(&desk, &setup, &stack, &contract).await;
+        let (url, server) = serve(&context, &setup, &stack, &contract).await;
         let http = reqwest::Client::new();
-        Self { stack, desk, url, event, seats, http, setup, servers: vec![server], contract }
+        Self { stack, context, url, event, seats, http, setup, servers: vec![server], contract }
     }
 
     /// Starts another server on the same stores, and says where it is.
     pub async fn another_server(&mut self) -> String {
-        let (url, server) = serve(&self.desk, &self.setup, &self.stack, &self.contract).await;
+        let (url, server) = serve(&self.context, &self.setup, &self.stack, &self.contract).await;
         self.servers.push(server);
         url
     }
@@ -403,7 +403,7 @@ impl TestApp {
 
     /// Runs a statement, such as one that makes time pass or damage happen.
     pub async fn sql(&self, statement: &'static str) {
-        let mut connection = self.desk.storage.connection().await.unwrap();
+        let mut connection = self.context.storage.connection().await.unwrap();
         sqlx::query(statement).execute(&mut *connection).await.unwrap();
     }
 }
@@ -501,7 +501,7 @@ async fn seed(storage: &Storage) -> (Uuid, Vec<i64>) {
     (id, seats.into_iter().map(|seat| seat.id).collect())
 }
 
-async fn open_desk(setup: &Setup, stack: &Stack, storage: Storage) -> Desk {
+async fn open_context(setup: &Setup, stack: &Stack, storage: Storage) -> Context {
     let strategy = strategies::find(setup.strategy).unwrap();
     if strategy.is_unsafe() {
         guard_index::drop(&mut storage.connection().await.unwrap()).await.unwrap();
@@ -518,7 +518,7 @@ async fn open_desk(setup: &Setup, stack: &Stack, storage: Storage) -> Desk {
         retry_count: 3,
         retry_delay: Duration::from_millis(20),
     };
-    Desk {
+    Context {
         storage,
         locks: Redlock::new(Arc::clone(&nodes), locks),
         answers: AnswerCache::new(Arc::clone(&nodes)),
@@ -527,7 +527,7 @@ async fn open_desk(setup: &Setup, stack: &Stack, storage: Storage) -> Desk {
         strategy,
         render: render::RENDER,
         entropy: Entropy::from_seed(1),
-        settings: DeskSettings {
+        settings: Settings {
             when_locks_unreachable: setup.when_locks_unreachable,
             in_progress_ttl: Duration::from_mins(1),
             recovery_idle: setup.recovery_idle,
@@ -570,14 +570,14 @@ fn open_limits(setup: &LimitSetup, stack: &Stack) -> Limits {
 }
 
 async fn serve(
-    desk: &Arc<Desk>,
+    context: &Arc<Context>,
     setup: &Setup,
     stack: &Stack,
     contract: &Contract,
 ) -> (String, JoinSet<()>) {
     let app = App::new(Shared {
-        desk: Arc::clone(desk),
-        accounts: open_accounts(desk.storage.clone()),
+        context: Arc::clone(context),
+        accounts: open_accounts(context.storage.clone()),
         limits: open_limits(&setup.limits, stack),
         browsers: setup.browsers.clone(),
         nodes: open_nodes(stack),

@@ -46,7 +46,7 @@ impl Busy {
 
 /// Waits until so many statements wait for a lock; false when they don't in time.
 async fn waiting(app: &TestApp, count: i64) -> bool {
-    let mut connection = app.desk.storage.connection().await.unwrap();
+    let mut connection = app.context.storage.connection().await.unwrap();
     let deadline = crate::clock::monotonic() + Duration::from_secs(1);
     let statement = "select count(*) from pg_stat_activity where wait_event_type = 'Lock'";
     while sqlx::query_scalar::<_, i64>(statement).fetch_one(&mut *connection).await.unwrap() < count
@@ -60,7 +60,7 @@ async fn waiting(app: &TestApp, count: i64) -> bool {
 
 /// Waits until the hold's time is over, by the database's clock.
 async fn over(app: &TestApp, hold: Uuid) {
-    let mut connection = app.desk.storage.connection().await.unwrap();
+    let mut connection = app.context.storage.connection().await.unwrap();
     let statement =
         "select pg_sleep(extract(epoch from expires_at - clock_timestamp()) + 0.01) is null
                      from reservations where id = $1";

@@ -327,10 +327,10 @@ async fn calling_an_event_off_gives_every_hold_and_booking_back() {
     assert_eq!(late.refusal(), (409, "not_on_sale".to_owned()));
     let paid = app.confirm(holder, &super::app::key(), held.id).await;
     assert_eq!(paid.refusal(), (409, "not_on_sale".to_owned()));
-    let done = crate::booking::refund::called_off(&app.desk).await.unwrap();
+    let done = crate::booking::refund::called_off(&app.context).await.unwrap();
     assert_eq!((done.bookings, done.holds), (3, 1));
     assert_eq!(
-        crate::booking::refund::called_off(&app.desk).await.unwrap(),
+        crate::booking::refund::called_off(&app.context).await.unwrap(),
         crate::booking::refund::GivenBack::default()
     );
     for (buyer, booking) in buyers {

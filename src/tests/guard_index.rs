@@ -9,7 +9,7 @@ use crate::storage::audit::FindingKind;
 const SECRET: &str = "0123456789abcdef0123456789abcdef";
 
 async fn stands(app: &TestApp) -> bool {
-    let mut connection = app.desk.storage.connection().await.unwrap();
+    let mut connection = app.context.storage.connection().await.unwrap();
     crate::storage::guard_index::stands(&mut connection).await.unwrap()
 }
 

@@ -210,14 +210,17 @@ async fn old_answers_are_forgotten_and_a_request_left_in_progress_is_failed_unle
     )
     .await;
     let expected = expire::Cleaned { forgotten: 1, failed: 1 };
-    assert_eq!(expire::count_cleanup(&app.desk.storage).await.unwrap(), expected);
+    assert_eq!(expire::count_cleanup(&app.context.storage).await.unwrap(), expected);
     let done =
-        expire::cleanup_idempotency(&app.desk.storage, 1, &crate::api::render::left_behind())
+        expire::cleanup_idempotency(&app.context.storage, 1, &crate::api::render::left_behind())
             .await
             .unwrap();
     assert_eq!(done, expected);
     let paying: wire::IdempotencyStatus =
         app.get("/api/v1/idempotency/paying", Some(held.user_id)).await.data();
     assert_eq!(paying.state, "IN_PROGRESS");
-    assert_eq!(expire::count_cleanup(&app.desk.storage).await.unwrap(), expire::Cleaned::default());
+    assert_eq!(
+        expire::count_cleanup(&app.context.storage).await.unwrap(),
+        expire::Cleaned::default()
+    );
 }

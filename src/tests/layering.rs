@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 const MAY_NAME: &[(&str, &[&str])] = &[
     ("clock", &[]),
     ("entropy", &[]),
-    ("figures", &[]),
+    ("metrics", &[]),
     ("wire", &[]),
     ("domain", &[]),
     ("storage", &["domain"]),
@@ -22,7 +22,7 @@ const MAY_NAME: &[(&str, &[&str])] = &[
     ("stack", &["toxiproxy", "storage::migrations", "wire"]),
     ("harness", &["domain", "wire", "stack", "toxiproxy", "storage::audit"]),
 ];
-const FOR_ALL: &[&str] = &["clock", "entropy", "figures"];
+const FOR_ALL: &[&str] = &["clock", "entropy", "metrics"];
 
 fn source() -> PathBuf {
     PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/src"))

@@ -187,7 +187,7 @@ impl Walk<'_> {
 
     async fn time_passes(&mut self) {
         self.app.sql("update reservations set expires_at = now() where state = 'held'").await;
-        expire::expire_holds(&self.app.desk.storage, 10).await.unwrap();
+        expire::expire_holds(&self.app.context.storage, 10).await.unwrap();
         for buyer in &mut self.buyers {
             if let Some((_, state @ Held::Live { .. })) = &mut buyer.reservation {
                 *state = Held::Expired;

@@ -36,8 +36,8 @@ mod limits;
 mod hardening;
 /// What probes are told.
 mod health;
-/// What a server counts, and what its figures mean.
-mod figures;
+/// What a server counts, and what its metrics mean.
+mod metrics;
 /// What `--help` says.
 mod help;
 /// What can be set is written down.

@@ -21,7 +21,7 @@ fn described() -> Vec<Value> {
 #[tokio::test]
 async fn every_described_query_has_its_columns_and_types_on_the_real_schema() {
     let app = TestApp::start(Setup::default()).await;
-    let mut connection = app.desk.storage.connection().await.unwrap();
+    let mut connection = app.context.storage.connection().await.unwrap();
     for query in described() {
         let text = query["query"].as_str().unwrap().to_owned();
         let real = (*connection).describe(sqlx::AssertSqlSafe(text.clone()).into_sql_str()).await;

@@ -33,12 +33,12 @@ async fn a_charge_whose_answer_was_lost_becomes_the_booking_it_was_meant_for() {
     confirm_without_answer(&app, user, &key, held.id).await;
     let asked = app.confirm(user, &key, held.id).await;
     assert_eq!((asked.status, asked.reason().as_str()), (StatusCode::CONFLICT, "idempotency_key"));
-    assert_eq!(recover::recover(&app.desk).await.unwrap(), Recovered { ended: 1, open: 0 });
+    assert_eq!(recover::recover(&app.context).await.unwrap(), Recovered { ended: 1, open: 0 });
     let told = app.confirm(user, &key, held.id).await;
     assert_eq!((told.status, told.replayed), (StatusCode::CREATED, true));
     assert_eq!(ledger(&app), [(PRICE_CENTS, ChargeState::Captured)]);
     assert_eq!(app.clean_audit().await.bookings.len(), 1);
-    assert_eq!(recover::recover(&app.desk).await.unwrap(), Recovered::default());
+    assert_eq!(recover::recover(&app.context).await.unwrap(), Recovered::default());
 }
 
 #[tokio::test]
@@ -48,7 +48,7 @@ async fn a_charge_whose_hold_ran_out_is_refunded_and_the_seat_is_free() {
     let held = app.held(user, &[app.seats[0]]).await;
     confirm_without_answer(&app, user, &key, held.id).await;
     assert_eq!(app.cancel(user, held.id).await.status, StatusCode::OK);
-    assert_eq!(recover::recover(&app.desk).await.unwrap(), Recovered { ended: 1, open: 0 });
+    assert_eq!(recover::recover(&app.context).await.unwrap(), Recovered { ended: 1, open: 0 });
     let told = app.confirm(user, &key, held.id).await;
     assert_eq!(
         (told.status, told.reason().as_str(), told.replayed),
@@ -70,7 +70,7 @@ async fn two_servers_that_recover_at_once_end_a_payment_once() {
         confirm_without_answer(&app, user, &key(), held.id).await;
         users.push(user);
     }
-    let (one, two) = tokio::join!(recover::recover(&app.desk), recover::recover(&app.desk));
+    let (one, two) = tokio::join!(recover::recover(&app.context), recover::recover(&app.context));
     assert_eq!(one.unwrap().ended + two.unwrap().ended, 3);
     assert_eq!(app.clean_audit().await.bookings.len(), 3);
     assert!(ledger(&app).iter().all(|charge| *charge == (PRICE_CENTS, ChargeState::Captured)));
@@ -91,7 +91,7 @@ async fn a_payment_that_was_recorded_and_never_sent_is_charged_while_the_hold_li
         let held = app.held(user, &[app.seats[0]]).await;
         // What step 1 writes; the process is taken to have died right after it.
         let begun = {
-            let mut connection = app.desk.storage.connection().await.unwrap();
+            let mut connection = app.context.storage.connection().await.unwrap();
             let new = crate::storage::payments::NewPayment {
                 id: crate::domain::PaymentId(Uuid::new_v4()),
                 reservation: crate::domain::ReservationId(held.id),
@@ -109,7 +109,7 @@ async fn a_payment_that_was_recorded_and_never_sent_is_charged_while_the_hold_li
         }
         app.sql("update payments set worked_at = now() - interval '1 minute'").await;
         assert_eq!(
-            recover::recover(&app.desk).await.unwrap(),
+            recover::recover(&app.context).await.unwrap(),
             Recovered { ended: 1, open: 0 },
             "the hold {hold}"
         );
@@ -117,7 +117,7 @@ async fn a_payment_that_was_recorded_and_never_sent_is_charged_while_the_hold_li
             app.get(&format!("/api/v1/idempotency/{key}"), Some(user)).await.data();
         assert_eq!(told.status_code, Some(status.as_u16()), "the hold {hold}");
         assert_eq!(ledger(&app).len(), charges, "the hold {hold}");
-        crate::booking::expire::expire_holds(&app.desk.storage, 10).await.unwrap();
+        crate::booking::expire::expire_holds(&app.context.storage, 10).await.unwrap();
         app.clean_audit().await;
     }
 }

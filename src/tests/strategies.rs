@@ -45,7 +45,7 @@ async fn of_fifty_buyers_of_one_seat_exactly_one_gets_it() {
 async fn the_naive_strategy_sells_one_seat_to_many_and_the_audit_says_so() {
     let app = TestApp::start(Setup { strategy: "naive", ..Setup::default() }).await;
     // With one connection open, whoever comes first is through before the others have theirs.
-    let open = join_all((0..8).map(|_| app.desk.storage.connection())).await;
+    let open = join_all((0..8).map(|_| app.context.storage.connection())).await;
     assert!(open.iter().all(Result::is_ok));
     drop(open);
     let buy = async |seat: i64| {
@@ -130,7 +130,7 @@ async fn a_seat_given_up_or_run_out_can_be_held_again_and_sold_once() {
             (again.status, again.reason().as_str()),
             (StatusCode::CONFLICT, "seat_unavailable")
         );
-        crate::booking::expire::expire_holds(&app.desk.storage, 10).await.unwrap();
+        crate::booking::expire::expire_holds(&app.context.storage, 10).await.unwrap();
         let audit = app.clean_audit().await;
         assert_eq!((audit.bookings.len(), audit.seats_sold), (1, 2));
     }

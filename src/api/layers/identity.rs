@@ -18,7 +18,7 @@ const LENGTH_MAX: usize = 64;
 
 /// Gives a request its id, and a span that says so. Neither holds a header's value, a query or a body: those may be secret.
 pub async fn identify(State(app): State<App>, request: Request, next: Next) -> Response {
-    let id = brought(request.headers()).unwrap_or_else(|| app.desk.entropy.uuid().to_string());
+    let id = brought(request.headers()).unwrap_or_else(|| app.context.entropy.uuid().to_string());
     let route = request.extensions().get::<MatchedPath>().map_or("none", MatchedPath::as_str);
     let method = request.method();
     let span = tracing::info_span!(

@@ -117,7 +117,7 @@ async fn counted(request: Request, next: Next) -> Response {
     response
 }
 
-/// The method as figures name it. Anybody may send a word of their own, and each would be a series of its own.
+/// The method as metrics name it. Anybody may send a word of their own, and each would be a series of its own.
 fn known(method: &Method) -> &'static str {
     const KNOWN: [&str; 7] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"];
     KNOWN.into_iter().find(|known| *known == method.as_str()).unwrap_or("other")

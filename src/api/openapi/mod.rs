@@ -47,7 +47,7 @@ pub const DOCUMENT: &str = "/api/openapi.json";
         (name = "bookings", description = "Sales"),
         (name = "tickets", description = "The door"),
         (name = "idempotency", description = "What became of a key"),
-        (name = "operations", description = "Probes and figures"),
+        (name = "operations", description = "Probes and metrics"),
     )
 )]
 struct Described;

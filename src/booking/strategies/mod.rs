@@ -13,7 +13,7 @@ pub mod redlock;
 use async_trait::async_trait;
 
 use super::hold::HoldOrder;
-use super::{BookingError, Desk};
+use super::{BookingError, Context};
 use crate::domain::StoredResponse;
 use crate::storage::StorageError;
 use crate::storage::bookings::{self, Sale};
@@ -33,12 +33,17 @@ pub trait Strategy: Send + Sync {
     }
 
     /// Claims the order's seats and records the reservation, in one transaction; returns the stored answer.
-    async fn hold(&self, desk: &Desk, order: &HoldOrder) -> Result<StoredResponse, BookingError>;
+    async fn hold(
+        &self,
+        context: &Context,
+        order: &HoldOrder,
+    ) -> Result<StoredResponse, BookingError>;
 
     /// Makes a sale of seats that were held; false, and nothing written, when the hold or the payment was lost to somebody
     /// else.
-    async fn sell(&self, desk: &Desk, sale: &Sale<'_>) -> Result<bool, StorageError> {
-        desk.storage
+    async fn sell(&self, context: &Context, sale: &Sale<'_>) -> Result<bool, StorageError> {
+        context
+            .storage
             .statement("sell", async |mut connection| bookings::sell(&mut connection, sale).await)
             .await
     }

@@ -7,7 +7,7 @@ use time::OffsetDateTime;
 
 use super::Strategy;
 use crate::booking::hold::{self, HoldOrder};
-use crate::booking::{BookingError, Desk};
+use crate::booking::{BookingError, Context};
 use crate::domain::StoredResponse;
 use crate::storage::bookings::{self, Sale};
 use crate::storage::{StorageError, Tx, idempotency, seats};
@@ -30,23 +30,29 @@ impl Strategy for Naive {
         true
     }
 
-    async fn hold(&self, desk: &Desk, order: &HoldOrder) -> Result<StoredResponse, BookingError> {
+    async fn hold(
+        &self,
+        context: &Context,
+        order: &HoldOrder,
+    ) -> Result<StoredResponse, BookingError> {
         let facts = {
-            let mut connection = desk.storage.connection().await?;
+            let mut connection = context.storage.connection().await?;
             seats::read(&mut connection, &order.seats).await?
         };
         let total = hold::price(order, &facts)?;
-        desk.storage
+        context
+            .storage
             .transaction("hold", async |mut tx: Tx| {
                 let expires_at = claim_unguarded(&mut tx, order).await?;
-                let response = hold::record(desk, &mut tx, order, total, expires_at).await?;
+                let response = hold::record(context, &mut tx, order, total, expires_at).await?;
                 Ok((tx, response))
             })
             .await
     }
 
-    async fn sell(&self, desk: &Desk, sale: &Sale<'_>) -> Result<bool, StorageError> {
-        desk.storage
+    async fn sell(&self, context: &Context, sale: &Sale<'_>) -> Result<bool, StorageError> {
+        context
+            .storage
             .statement("sell", async |mut connection| {
                 sell_unguarded(&mut connection, sale).await?;
                 Ok(true)

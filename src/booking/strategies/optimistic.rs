@@ -7,7 +7,7 @@ use time::OffsetDateTime;
 
 use super::Strategy;
 use crate::booking::hold::{self, HoldOrder};
-use crate::booking::{BookingError, Desk};
+use crate::booking::{BookingError, Context};
 use crate::domain::{Refusal, StoredResponse};
 use crate::storage::seats::{self, SeatFacts};
 use crate::storage::{StorageError, Tx};
@@ -29,13 +29,17 @@ impl Strategy for Optimistic {
         "reads versions, then writes only where they are unchanged: no lock between the two"
     }
 
-    async fn hold(&self, desk: &Desk, order: &HoldOrder) -> Result<StoredResponse, BookingError> {
+    async fn hold(
+        &self,
+        context: &Context,
+        order: &HoldOrder,
+    ) -> Result<StoredResponse, BookingError> {
         for _ in 0..LOOKS_MAX {
             let facts = {
-                let mut connection = desk.storage.connection().await?;
+                let mut connection = context.storage.connection().await?;
                 seats::read(&mut connection, &order.seats).await?
             };
-            match write(desk, order, &facts).await {
+            match write(context, order, &facts).await {
                 Err(BookingError::Refused(Refusal::Contended)) => {
                     metrics::counter!("ticketctl_optimistic_conflicts_total").increment(1);
                 }
@@ -47,17 +51,18 @@ impl Strategy for Optimistic {
 }
 
 async fn write(
-    desk: &Desk,
+    context: &Context,
     order: &HoldOrder,
     facts: &[SeatFacts],
 ) -> Result<StoredResponse, BookingError> {
     let total = hold::price(order, facts)?;
-    desk.storage
+    context
+        .storage
         .transaction("hold", async |mut tx: Tx| {
             let claimed = claim_at_version(&mut tx, order, facts).await?;
             match claimed.first() {
                 Some(&expires_at) if claimed.len() == order.seats.len() => {
-                    let response = hold::record(desk, &mut tx, order, total, expires_at).await?;
+                    let response = hold::record(context, &mut tx, order, total, expires_at).await?;
                     Ok((tx, response))
                 }
                 _ => Err(BookingError::Refused(Refusal::Contended)),

@@ -9,9 +9,9 @@ use sqlx::PgConnection;
 use time::OffsetDateTime;
 
 use super::Strategy;
-use crate::booking::desk::WhenLocksUnreachable;
+use crate::booking::context::WhenLocksUnreachable;
 use crate::booking::hold::{self, HoldOrder};
-use crate::booking::{BookingError, Desk};
+use crate::booking::{BookingError, Context};
 use crate::domain::{Refusal, StoredResponse};
 use crate::locks::{Acquired, Lease};
 use crate::storage::{StorageError, Tx, seats};
@@ -30,17 +30,21 @@ impl Strategy for LeasedSeats {
         "a lease over a majority of Redis nodes, with a fencing token checked in the write"
     }
 
-    async fn hold(&self, desk: &Desk, order: &HoldOrder) -> Result<StoredResponse, BookingError> {
+    async fn hold(
+        &self,
+        context: &Context,
+        order: &HoldOrder,
+    ) -> Result<StoredResponse, BookingError> {
         let names = order.seats.ids().iter().map(|seat| format!("seat:{}", seat.0)).collect();
-        match desk.locks.acquire(names, &desk.entropy).await {
+        match context.locks.acquire(names, &context.entropy).await {
             Acquired::Lease(mut lease) => {
-                let end = claim(desk, order, Some(&mut lease)).await;
-                desk.locks.release(lease).await;
+                let end = claim(context, order, Some(&mut lease)).await;
+                context.locks.release(lease).await;
                 end
             }
             Acquired::Contended => Err(Refusal::Contended.into()),
-            Acquired::Unreachable => match desk.settings.when_locks_unreachable {
-                WhenLocksUnreachable::Degrade => claim(desk, order, None).await,
+            Acquired::Unreachable => match context.settings.when_locks_unreachable {
+                WhenLocksUnreachable::Degrade => claim(context, order, None).await,
                 WhenLocksUnreachable::Refuse => Err(BookingError::LocksUnreachable),
             },
         }
@@ -48,12 +52,12 @@ impl Strategy for LeasedSeats {
 }
 
 async fn claim(
-    desk: &Desk,
+    context: &Context,
     order: &HoldOrder,
     lease: Option<&mut Lease>,
 ) -> Result<StoredResponse, BookingError> {
     let (fence, facts) = {
-        let mut connection = desk.storage.connection().await?;
+        let mut connection = context.storage.connection().await?;
         (
             next_fencing_token(&mut connection).await?,
             seats::read(&mut connection, &order.seats).await?,
@@ -61,17 +65,18 @@ async fn claim(
     };
     let total = hold::price(order, &facts)?;
     if let Some(lease) = lease
-        && lease.remaining() < desk.locks.extend_below()
-        && !desk.locks.extend(lease).await
+        && lease.remaining() < context.locks.extend_below()
+        && !context.locks.extend(lease).await
     {
         return Err(Refusal::Contended.into());
     }
-    desk.storage
+    context
+        .storage
         .transaction("hold", async |mut tx: Tx| {
             let claimed = claim_fenced(&mut tx, order, fence).await?;
             match claimed.first() {
                 Some(&expires_at) if claimed.len() == order.seats.len() => {
-                    let response = hold::record(desk, &mut tx, order, total, expires_at).await?;
+                    let response = hold::record(context, &mut tx, order, total, expires_at).await?;
                     Ok((tx, response))
                 }
                 _ => {

@@ -7,7 +7,7 @@ use time::OffsetDateTime;
 
 use super::Strategy;
 use crate::booking::hold::{self, HoldOrder};
-use crate::booking::{BookingError, Desk};
+use crate::booking::{BookingError, Context};
 use crate::domain::StoredResponse;
 use crate::storage::seats::SeatFacts;
 use crate::storage::{StorageError, Tx};
@@ -26,8 +26,13 @@ impl Strategy for RowLock {
         "SELECT FOR UPDATE in seat order, then the write: pessimistic, in the database"
     }
 
-    async fn hold(&self, desk: &Desk, order: &HoldOrder) -> Result<StoredResponse, BookingError> {
-        desk.storage
+    async fn hold(
+        &self,
+        context: &Context,
+        order: &HoldOrder,
+    ) -> Result<StoredResponse, BookingError> {
+        context
+            .storage
             .transaction("hold", async |mut tx: Tx| {
                 let seen = lock_and_claim(&mut tx, order).await?;
                 let facts: Vec<SeatFacts> = seen.iter().map(|(facts, _)| *facts).collect();
@@ -35,7 +40,7 @@ impl Strategy for RowLock {
                 let expires_at = seen.first().map(|(_, expires_at)| *expires_at);
                 let expires_at =
                     expires_at.ok_or(StorageError::Impossible("order without seats"))?;
-                let response = hold::record(desk, &mut tx, order, total, expires_at).await?;
+                let response = hold::record(context, &mut tx, order, total, expires_at).await?;
                 Ok((tx, response))
             })
             .await

@@ -15,14 +15,12 @@ use crate::cli::output;
 use crate::cli::shared::positive_duration;
 use crate::clock;
 use crate::harness::checkers::CHECKERS;
+use crate::harness::plan::{Executor, GeneratorLimits, Inventory, Load, Payments, Plan, Target};
 use crate::harness::progress::{Audience, Progress};
-use crate::harness::reports::Summary;
-use crate::harness::reports::summary::Verdict;
 use crate::harness::run::{self, Afterwards, Place};
 use crate::harness::run_dir::{self, RunDir};
-use crate::harness::scenario::plan::{
-    Executor, GeneratorLimits, Inventory, Load, Payments, Plan, Target,
-};
+use crate::harness::summary::Summary;
+use crate::harness::summary::Verdict;
 use crate::stack::{Stack, StackSpec, binaries};
 use crate::storage::{Storage, StorageSettings};
 use crate::wire::Admission;

@@ -12,11 +12,13 @@ use crate::booking::strategies::{self, Strategy};
 use crate::cli::toxiproxy::raise_open_files_limit;
 use crate::cli::{BadInput, output, serve};
 use crate::clock;
+use crate::harness::plan::Plan;
 use crate::harness::progress::{Audience, Progress};
-use crate::harness::reports::{REPORTS, Report as _, Summary, json, table, worst_exit_code};
+use crate::harness::reports::{REPORTS, Report as _, json, table, worst_exit_code};
 use crate::harness::run::{self, Afterwards, Place};
 use crate::harness::run_dir::{self, RunDir};
-use crate::harness::scenario::{self, Form, Known, Overrides, Plan};
+use crate::harness::scenario::{self, Form, Known, Overrides};
+use crate::harness::summary::Summary;
 
 /// Run scenarios and judge what happened.
 #[derive(Debug, clap::Args)]

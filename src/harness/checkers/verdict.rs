@@ -2,8 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::harness::plan::Plan;
 use crate::harness::recorder::Operation;
-use crate::harness::scenario::Plan;
 use crate::storage::audit::Audit;
 use crate::wire::Charge;
 

@@ -7,7 +7,7 @@ use sqlx::{Connection, PgConnection};
 use tokio::time::{Instant, sleep, timeout};
 
 use super::scene::Scene;
-use crate::harness::scenario::plan::Moment;
+use crate::harness::plan::Moment;
 
 /// How long a moment is waited for.
 const WITHIN: Duration = Duration::from_secs(5);

@@ -9,11 +9,11 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use super::{Bite, Fault, find};
+use crate::harness::plan::{FaultPlan, FaultTarget, Target};
 use crate::harness::proxy_control::ProxyControl;
 use crate::harness::recorder::{Epoch, Live};
-use crate::harness::reports::summary::FaultSummary;
-use crate::harness::scenario::plan::{FaultPlan, FaultTarget, Target};
 use crate::harness::scenario::proxies;
+use crate::harness::summary::FaultSummary;
 use crate::harness::workloads::{House, Site};
 use crate::stack::Stack;
 

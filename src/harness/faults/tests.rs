@@ -10,11 +10,11 @@ use tokio::time::{Instant, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
 use super::{World, run_all};
+use crate::harness::plan::{FaultPlan, FaultTarget, Moment, Target, sample};
 use crate::harness::proxy_control::{ProxyControl, ProxySpec, ToxicSpec};
 use crate::harness::recorder::{Epoch, Live, OpKind, Outcome};
-use crate::harness::reports::summary::FaultSummary;
-use crate::harness::scenario::plan::{FaultPlan, FaultTarget, Moment, Target, sample};
 use crate::harness::scenario::proxies::{Link, links};
+use crate::harness::summary::FaultSummary;
 use crate::stack::server::ServerSpec;
 use crate::stack::{Stack, StackSpec};
 use crate::storage::{Storage, StorageSettings, migrations};

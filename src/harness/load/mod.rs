@@ -3,8 +3,6 @@
 
 /// Start times of an open loop.
 pub mod schedule;
-/// Randomness by name.
-pub mod stream;
 /// Executors with a schedule.
 mod open;
 /// Executors without one.
@@ -20,9 +18,9 @@ use hdrhistogram::Histogram;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
+use super::plan::{Executor, Load, Plan};
 use super::recorder::latencies::{histogram, millis};
-use super::reports::summary::GeneratorSummary;
-use super::scenario::plan::{Executor, Load, Plan};
+use super::summary::GeneratorSummary;
 use super::workloads::{self, Site, Workload};
 use crew::Crew;
 use schedule::Schedule;

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use crate::harness::scenario::plan::{Executor, Stage};
+use crate::harness::plan::{Executor, Stage};
 
 /// The start times of an open loop.
 #[derive(Debug, Clone, PartialEq)]
@@ -104,7 +104,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::Schedule;
-    use crate::harness::scenario::plan::Stage;
+    use crate::harness::plan::Stage;
 
     fn stage(target: f64, seconds: f64) -> Stage {
         Stage { target, duration: Duration::from_secs_f64(seconds) }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use hdrhistogram::Histogram;
 
 use super::{OpKind, Operation, Outcome};
-use crate::harness::reports::summary::{OperationMetrics, Outcomes, Percentiles};
+use crate::harness::summary::{OperationMetrics, Outcomes, Percentiles};
 
 /// Longest time told apart from longer ones, microseconds: one hour.
 const MICROS_MAX: u64 = 3_600_000_000;

@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use quick_junit::{NonSuccessKind, Property, TestCase, TestCaseStatus, TestSuite};
 
-use super::summary::{FaultSummary, Summary, ThresholdSummary};
 use super::{Report, table};
 use crate::harness::checkers::{CheckResult, CheckVerdict};
+use crate::harness::summary::{FaultSummary, Summary, ThresholdSummary};
 
 /// JUnit XML.
 pub struct Junit;

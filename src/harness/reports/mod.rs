@@ -1,13 +1,12 @@
 //! What is told about runs. To add a format: a new file, its `mod` line, a line in `REPORTS`.
 
-pub mod summary;
 pub mod table;
 pub mod json;
 mod junit;
 
 use std::io::{self, Write};
 
-pub use summary::Summary;
+use super::summary::Summary;
 
 /// Every report format that `--out FORMAT=FILE` can write.
 pub const REPORTS: &[&dyn Report] = &[&json::Json, &junit::Junit, &table::Text];

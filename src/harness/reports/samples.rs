@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use super::summary::{
+use crate::harness::checkers::{CheckResult, CheckVerdict};
+use crate::harness::summary::{
     FaultSummary, GeneratorSummary, OperationMetrics, Outcomes, Percentiles, Summary,
     ThresholdSummary, Verdict,
 };
-use crate::harness::checkers::{CheckResult, CheckVerdict};
 
 /// Every invariant held; one threshold, one fault that bit.
 pub fn passed() -> Summary {

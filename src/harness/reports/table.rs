@@ -5,9 +5,9 @@ use std::io::{self, Write};
 
 use comfy_table::{Attribute, Cell, CellAlignment, Color, Table, presets};
 
-use super::summary::{OperationMetrics, Summary, ThresholdSummary, Verdict};
 use super::{Report, worst_exit_code};
 use crate::harness::checkers::CheckVerdict;
+use crate::harness::summary::{OperationMetrics, Summary, ThresholdSummary, Verdict};
 
 /// The table without colours, as a report format.
 pub struct Text;

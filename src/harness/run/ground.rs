@@ -9,10 +9,10 @@ use uuid::Uuid;
 
 use crate::harness::client::{Client, Server, TokenSigner};
 use crate::harness::exposition;
+use crate::harness::plan::Plan;
 use crate::harness::proxy_control::ProxyControl;
 use crate::harness::recorder::{Epoch, Recorder};
 use crate::harness::run_dir::RunDir;
-use crate::harness::scenario::Plan;
 use crate::harness::scenario::proxies::Link;
 use crate::harness::workloads::{House, Site};
 use crate::stack::Stack;

@@ -7,11 +7,11 @@ use uuid::Uuid;
 
 use super::Record;
 use crate::harness::checkers::{self, CheckResult, CheckVerdict};
+use crate::harness::plan::Plan;
 use crate::harness::recorder::{OpKind, Operation, Outcome};
-use crate::harness::reports::Summary;
-use crate::harness::reports::summary::{FaultSummary, GeneratorSummary, ThresholdSummary, Verdict};
 use crate::harness::run_dir::RunDir;
-use crate::harness::scenario::Plan;
+use crate::harness::summary::Summary;
+use crate::harness::summary::{FaultSummary, GeneratorSummary, ThresholdSummary, Verdict};
 use crate::harness::thresholds::{self, Measured};
 
 /// Names of the checkers whose violations are seats sold twice.

@@ -4,11 +4,11 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::plan::{FaultPlan, FaultTarget, Moment, Target};
 use super::problem::unknown;
 use super::proxies;
 use super::section::Section;
 use crate::harness::faults::{Attribute, FAULTS, Strikes};
+use crate::harness::plan::{FaultPlan, FaultTarget, Moment, Target};
 
 /// What the faults of a scenario can strike, and until when; each absent where its table was refused.
 pub struct Surroundings<'a> {

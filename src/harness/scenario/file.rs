@@ -5,10 +5,10 @@ use std::path::Path;
 
 use toml::de::DeTable;
 
-use super::plan::{Load, Plan};
 use super::problem::{Problems, ScenarioError};
 use super::section::Section;
 use super::{Form, Known, Overrides, fault, limits, load as loads, quick, setting};
+use crate::harness::plan::{Load, Plan};
 
 /// A scenario is a page of text; whatever is larger is some other file.
 const FILE_BYTES_MAX: u64 = 1 << 20;

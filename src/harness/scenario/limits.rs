@@ -1,9 +1,9 @@
 //! What a run is judged by: `checkers`, `[thresholds]`, `[[sometimes]]`. Knows nothing of the judging.
 
-use super::plan::{Sometimes, Threshold};
 use super::problem::unknown;
 use super::section::Section;
 use crate::harness::checkers::CHECKERS;
+use crate::harness::plan::{Sometimes, Threshold};
 use crate::harness::thresholds;
 
 /// `checkers`, in table order; all of them where the key is absent.

@@ -3,8 +3,8 @@
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
-use super::plan::{Executor, Inventory, Load, Stage};
 use super::section::Section;
+use crate::harness::plan::{Executor, Inventory, Load, Stage};
 use crate::harness::workloads::{self, WORKLOADS};
 
 /// An executor's name, and what it is for.

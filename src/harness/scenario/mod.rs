@@ -1,7 +1,5 @@
 //! A scenario file and the plan made from it. Everything that can be refused is refused here, before anything starts.
 
-/// What a run is decided by, once checked.
-pub mod plan;
 /// Names of proxies and what they select.
 pub mod proxies;
 /// What is wrong with a file, and where.
@@ -16,7 +14,6 @@ mod quick;
 
 pub use file::load;
 pub use load::EXECUTORS;
-pub use plan::Plan;
 pub use problem::ScenarioError;
 
 /// Names that the harness cannot know by itself.

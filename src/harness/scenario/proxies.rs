@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::plan::{FaultTarget, Plan};
+use crate::harness::plan::{FaultTarget, Plan};
 
 /// One proxied link. Displayed as the proxy's name: `server-1.postgres`, `server-1.redis-2`, `client.server-1`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::file::Reader;
-use super::plan::{GeneratorLimits, Inventory, Payments, Target};
 use super::problem::unknown;
 use super::section::Section;
+use crate::harness::plan::{GeneratorLimits, Inventory, Payments, Target};
 use crate::wire::Admission;
 
 /// Variables that the stack sets on every server; a scenario that set them would cut the server off from its own stack.

@@ -5,7 +5,7 @@ use hdrhistogram::Histogram;
 use super::measured::Measured;
 use crate::harness::recorder::latencies::OpLatencies;
 use crate::harness::recorder::{OpKind, Outcome};
-use crate::harness::reports::summary::Outcomes;
+use crate::harness::summary::Outcomes;
 
 /// A metric.
 #[derive(Debug)]

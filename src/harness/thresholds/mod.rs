@@ -16,9 +16,9 @@ use expression::{Condition, Selector, Statistic, parse_sometimes};
 use hdrhistogram::Histogram;
 use metrics::Kind;
 
+use crate::harness::plan::{Sometimes, Threshold};
 use crate::harness::recorder::latencies::histogram;
-use crate::harness::reports::summary::ThresholdSummary;
-use crate::harness::scenario::plan::{Sometimes, Threshold};
+use crate::harness::summary::ThresholdSummary;
 
 /// Refuses a threshold's metric or expression that means nothing.
 pub fn check_threshold(metric: &str, expr: &str) -> Result<(), ExpressionError> {

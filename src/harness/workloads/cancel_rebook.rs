@@ -10,7 +10,7 @@ use rand::Rng as _;
 use super::order::{Ended, Refused, Wanted};
 use super::{Iteration, Workload, misfit};
 use crate::harness::client::Booked;
-use crate::harness::scenario::plan::Inventory;
+use crate::harness::plan::Inventory;
 
 /// Share of buyers who hold first and pay then.
 const HOLD_FIRST: f64 = 0.3;

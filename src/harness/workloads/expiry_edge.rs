@@ -9,8 +9,8 @@ use rand::Rng as _;
 use super::order::{Ended, Refused, Wanted};
 use super::{Iteration, Workload, misfit};
 use crate::harness::client::Held;
+use crate::harness::plan::Inventory;
 use crate::harness::recorder::epoch::micros;
-use crate::harness::scenario::plan::Inventory;
 
 /// Seats that everybody is after at one time.
 const WANTED_SEATS: usize = 10;

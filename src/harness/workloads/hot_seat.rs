@@ -4,8 +4,8 @@ use async_trait::async_trait;
 
 use super::order::{Ended, Refused, Wanted};
 use super::{Iteration, Workload, misfit};
-use crate::harness::load::stream;
-use crate::harness::scenario::plan::Inventory;
+use crate::harness::plan::Inventory;
+use crate::harness::random;
 
 /// The workload.
 #[derive(Debug)]
@@ -39,7 +39,7 @@ impl Workload for HotSeat {
 /// The seat that the whole load is after: by seed and load, so that two loads have two.
 fn seat_of_load(iteration: &Iteration) -> (usize, i64) {
     use rand::Rng as _;
-    let mut rng = stream::of_load(iteration.site.seed, &iteration.load.name);
+    let mut rng = random::of_load(iteration.site.seed, &iteration.load.name);
     let house = rng.random_range(0..iteration.site.houses.len());
     (house, iteration.site.houses[house].any_seat(&mut rng))
 }

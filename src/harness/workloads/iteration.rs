@@ -13,10 +13,10 @@ use uuid::Uuid;
 use super::House;
 use super::order::{Answered, Ended, Order, Patience, Refused, Request, Wanted, booked, held};
 use crate::harness::client::{Booked, Buyer, Call, Client, Held, Reply, TokenSigner};
-use crate::harness::load::stream;
+use crate::harness::plan::Load;
+use crate::harness::random;
 use crate::harness::recorder::epoch::micros;
 use crate::harness::recorder::{OpKind, Outcome, Recorder};
-use crate::harness::scenario::plan::Load;
 use crate::wire::{Admission, ConfirmBooking, CreateBooking, CreateReservation};
 
 /// First wait before asking again; doubles with every try, give or take half.
@@ -73,7 +73,7 @@ impl Iteration {
         intended_us: u64,
         stop: CancellationToken,
     ) -> anyhow::Result<Self> {
-        let mut rng = stream::of_iteration(site.seed, &load.name, number);
+        let mut rng = random::of_iteration(site.seed, &load.name, number);
         let own = random_uuid(&mut rng);
         let buyer = match load.buyers {
             None => own,
@@ -334,7 +334,7 @@ pub async fn note(site: &Site, server: usize, reply: Reply) -> Answered {
 
 /// The buyer of this number, of the few that a load has.
 fn one_of(seed: u64, load: &Load, number: u32) -> Uuid {
-    let mut rng = stream::of_iteration(seed, &format!("{} buyers", load.name), u64::from(number));
+    let mut rng = random::of_iteration(seed, &format!("{} buyers", load.name), u64::from(number));
     random_uuid(&mut rng)
 }
 

@@ -5,7 +5,7 @@ use async_trait::async_trait;
 
 use super::order::{Ended, Refused, Wanted};
 use super::{Iteration, Workload, misfit};
-use crate::harness::scenario::plan::Inventory;
+use crate::harness::plan::Inventory;
 
 /// Share of buyers who hold first and pay then.
 const HOLD_FIRST: f64 = 0.5;

@@ -10,8 +10,8 @@ use rand::Rng as _;
 
 use super::order::{Answered, Ended, Order, Request, booked, held};
 use super::{Iteration, Workload, misfit};
+use crate::harness::plan::Inventory;
 use crate::harness::recorder::OpKind;
-use crate::harness::scenario::plan::Inventory;
 
 /// Orders sent at once.
 const ORDERS: usize = 4;

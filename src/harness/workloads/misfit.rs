@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::harness::scenario::plan::Inventory;
+use crate::harness::plan::Inventory;
 use crate::wire::Admission;
 
 /// Longest hold whose end a buyer waits for.

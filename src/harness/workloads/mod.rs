@@ -25,7 +25,7 @@ pub mod house;
 
 use async_trait::async_trait;
 
-use crate::harness::scenario::plan::Inventory;
+use crate::harness::plan::Inventory;
 
 pub use house::House;
 pub use iteration::{Iteration, Site};

@@ -8,8 +8,8 @@ use super::iteration::CARD;
 use super::order::{Answered, Ended, Order, Patience, Refused, Request, Wanted, booked, held};
 use super::{Iteration, Workload, misfit};
 use crate::harness::client::Held;
+use crate::harness::plan::Inventory;
 use crate::harness::recorder::Outcome;
-use crate::harness::scenario::plan::Inventory;
 use crate::wire::ConfirmBooking;
 
 /// Payment method of a copy with another body.

@@ -106,7 +106,7 @@ impl Things {
 
 /// What is stored, of every table.
 async fn fingerprint(app: &TestApp) -> Vec<(String, String)> {
-    let mut connection = app.desk.storage.connection().await.unwrap();
+    let mut connection = app.context.storage.connection().await.unwrap();
     let tables = "select tablename from pg_tables where schemaname = 'public' order by 1";
     let tables: Vec<String> = sqlx::query_scalar(tables).fetch_all(&mut *connection).await.unwrap();
     assert!(tables.len() > 5, "{tables:?}");

@@ -11,7 +11,7 @@ use crate::payments::PaymentProvider;
 use crate::storage::Storage;
 
 /// Everything a use case needs. Shared by all requests of a server.
-pub struct Desk {
+pub struct Context {
     /// The truth.
     pub storage: Storage,
     /// Leases, for strategies that take them.
@@ -29,12 +29,12 @@ pub struct Desk {
     /// Ids and jitter.
     pub entropy: Entropy,
     /// Settings.
-    pub settings: DeskSettings,
+    pub settings: Settings,
 }
 
 /// Settings of the use cases.
 #[derive(Debug, Clone)]
-pub struct DeskSettings {
+pub struct Settings {
     /// What happens to claims when no majority of lock nodes answers.
     pub when_locks_unreachable: WhenLocksUnreachable,
     /// After this long an `IN_PROGRESS` record counts as left behind; longer than a payment may take.

@@ -1,4 +1,4 @@
-//! What a server counts and times: each figure's name, unit and meaning, in one table; and how a dependency is timed.
+//! What a server counts and times: each metric's name, unit and meaning, in one table; and how a dependency is timed.
 //! Knows nothing of who counts, nor of who reads.
 
 use std::future::Future;
@@ -8,7 +8,7 @@ use metrics::{SharedString, Unit};
 
 use crate::clock;
 
-/// How a figure behaves.
+/// How a metric behaves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
     /// Only goes up while the process lives.
@@ -19,9 +19,9 @@ pub enum Kind {
     Histogram,
 }
 
-/// A figure of `/metrics`.
+/// A metric of `/metrics`.
 #[derive(Debug)]
-pub struct Figure {
+pub struct Metric {
     /// Its name, which ends with its unit.
     pub name: &'static str,
     kind: Kind,
@@ -29,20 +29,20 @@ pub struct Figure {
     help: &'static str,
 }
 
-const fn counter(name: &'static str, help: &'static str) -> Figure {
-    Figure { name, kind: Kind::Counter, unit: Unit::Count, help }
+const fn counter(name: &'static str, help: &'static str) -> Metric {
+    Metric { name, kind: Kind::Counter, unit: Unit::Count, help }
 }
 
-const fn gauge(name: &'static str, unit: Unit, help: &'static str) -> Figure {
-    Figure { name, kind: Kind::Gauge, unit, help }
+const fn gauge(name: &'static str, unit: Unit, help: &'static str) -> Metric {
+    Metric { name, kind: Kind::Gauge, unit, help }
 }
 
-const fn seconds(name: &'static str, help: &'static str) -> Figure {
-    Figure { name, kind: Kind::Histogram, unit: Unit::Seconds, help }
+const fn seconds(name: &'static str, help: &'static str) -> Metric {
+    Metric { name, kind: Kind::Histogram, unit: Unit::Seconds, help }
 }
 
-/// Every figure of a server. No label holds anything that a client can choose, so that series stay few.
-pub const FIGURES: &[Figure] = &[
+/// Every metric of a server. No label holds anything that a client can choose, so that series stay few.
+pub const METRICS: &[Metric] = &[
     counter("ticketctl_http_requests_total", "requests answered, by method, route and status"),
     seconds("ticketctl_http_request_seconds", "time to a request's answer, by method and route"),
     counter("ticketctl_rate_limited_total", "requests refused with 429, by policy"),
@@ -140,10 +140,10 @@ pub const FIGURES: &[Figure] = &[
     ),
 ];
 
-/// Tells the installed recorder what every figure means. What is told before a recorder is installed is lost.
+/// Tells the installed recorder what every metric means. What is told before a recorder is installed is lost.
 pub fn describe() {
-    for figure in FIGURES {
-        let Figure { name, kind, unit, help } = *figure;
+    for metric in METRICS {
+        let Metric { name, kind, unit, help } = *metric;
         match kind {
             Kind::Counter => metrics::describe_counter!(name, unit, help),
             Kind::Gauge => metrics::describe_gauge!(name, unit, help),
@@ -169,18 +169,18 @@ impl Outcome {
 }
 
 /// Asks a dependency something, and keeps how long it took and whether it answered.
-pub async fn asking<T>(
+pub async fn time_dependency<T>(
     dependency: impl Into<SharedString>,
     question: impl Future<Output = T>,
     outcome: impl FnOnce(&T) -> Outcome,
 ) -> T {
     let began = clock::monotonic();
     let answer = question.await;
-    asked(dependency.into(), began, outcome(&answer));
+    record(dependency.into(), began, outcome(&answer));
     answer
 }
 
-fn asked(dependency: SharedString, began: Instant, outcome: Outcome) {
+fn record(dependency: SharedString, began: Instant, outcome: Outcome) {
     let word = match outcome {
         Outcome::Answered => "ok",
         Outcome::Failed => "error",
@@ -188,12 +188,12 @@ fn asked(dependency: SharedString, began: Instant, outcome: Outcome) {
     metrics::histogram!("ticketctl_dependency_seconds", "dependency" => dependency.clone(), "outcome" => word)
         .record(began.elapsed().as_secs_f64());
     if outcome == Outcome::Failed {
-        failed(dependency);
+        count_dependency_failure(dependency);
     }
 }
 
 /// Counts a dependency's failure that took no time of its own.
-pub fn failed(dependency: impl Into<SharedString>) {
+pub fn count_dependency_failure(dependency: impl Into<SharedString>) {
     metrics::counter!("ticketctl_dependency_errors_total", "dependency" => dependency.into())
         .increment(1);
 }

@@ -1,4 +1,4 @@
-//! What a server counts: the figures that a process of its own exposes, and that each says what it means.
+//! What a server counts: the metrics that a process of its own exposes, and that each says what it means.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -12,8 +12,8 @@ use uuid::Uuid;
 use super::app::{Setup, TestApp, key};
 use super::layering::rust_files;
 use crate::clock;
-use crate::figures::FIGURES;
 use crate::harness::exposition::{self, Sample};
+use crate::metrics::METRICS;
 
 /// How long a condition may take to come true.
 const SOON: Duration = Duration::from_secs(20);
@@ -33,7 +33,7 @@ async fn exposed(app: &TestApp) -> String {
 }
 
 /// The sum of the samples with this name and these labels, whatever their other labels are.
-async fn figure(app: &TestApp, name: &str, labels: &[(&str, &str)]) -> f64 {
+async fn metric(app: &TestApp, name: &str, labels: &[(&str, &str)]) -> f64 {
     let samples = exposition::parse(&exposed(app).await).unwrap();
     let is_meant = |sample: &&Sample| {
         let has =
@@ -44,13 +44,13 @@ async fn figure(app: &TestApp, name: &str, labels: &[(&str, &str)]) -> f64 {
 }
 
 #[track_caller]
-fn assert_counts(figure: f64, count: u32, name: &str) {
-    assert!((figure - f64::from(count)).abs() < 0.5, "{name} is {figure}, not {count}");
+fn assert_counts(metric: f64, count: u32, name: &str) {
+    assert!((metric - f64::from(count)).abs() < 0.5, "{name} is {metric}, not {count}");
 }
 
 async fn until_at_least(app: &TestApp, name: &str, labels: &[(&str, &str)], count: f64) {
     let began = clock::monotonic();
-    while figure(app, name, labels).await < count {
+    while metric(app, name, labels).await < count {
         assert!(began.elapsed() < SOON, "{name} {labels:?} stays below {count}");
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
@@ -95,7 +95,7 @@ async fn words_that_clients_make_up_are_no_series_of_their_own() {
     }
     let labels = [("method", "other"), ("route", "none"), ("status", "404")];
     let name = "ticketctl_http_requests_total";
-    assert_counts(figure(&app, name, &labels).await, 3, name);
+    assert_counts(metric(&app, name, &labels).await, 3, name);
     let text = exposed(&app).await;
     assert!(!text.contains("MADE-UP") && !text.contains("nowhere"), "{text}");
 }
@@ -116,8 +116,8 @@ fn counted_in_the_source() -> BTreeSet<String> {
 
 #[test]
 fn whatever_is_counted_is_described_and_nothing_else_is() {
-    let described: BTreeSet<String> = FIGURES.iter().map(|figure| figure.name.to_owned()).collect();
-    assert_eq!(described.len(), FIGURES.len(), "a figure is described twice");
+    let described: BTreeSet<String> = METRICS.iter().map(|metric| metric.name.to_owned()).collect();
+    assert_eq!(described.len(), METRICS.len(), "a metric is described twice");
     assert_eq!(counted_in_the_source(), described);
     for name in &described {
         assert!(name.starts_with("ticketctl_"), "{name}");
@@ -134,9 +134,9 @@ async fn requests_are_counted_by_route_and_status() {
     let route = ("route", "/api/v1/events/{id}");
     let name = "ticketctl_http_requests_total";
     let labels = [("method", "GET"), route, ("status", "404")];
-    assert_counts(figure(&app, name, &labels).await, 3, name);
+    assert_counts(metric(&app, name, &labels).await, 3, name);
     let name = "ticketctl_http_request_seconds_count";
-    assert_counts(figure(&app, name, &[route]).await, 3, name);
+    assert_counts(metric(&app, name, &[route]).await, 3, name);
     assert!(!exposed(&app).await.contains(&missing), "a path became a label");
 }
 
@@ -176,7 +176,7 @@ async fn holds_bookings_and_refunds_are_counted_once_each() {
         ("ticketctl_dependency_seconds_count", &[("dependency", "payments"), ("outcome", "ok")], 2),
         ("ticketctl_dependency_errors_total", &[("dependency", "payments")], 0),
     ] {
-        assert_counts(figure(&app, name, labels).await, count, name);
+        assert_counts(metric(&app, name, labels).await, count, name);
     }
 }
 
@@ -184,9 +184,9 @@ async fn holds_bookings_and_refunds_are_counted_once_each() {
 async fn a_pool_used_up_shows_in_its_figures() {
     let app = start(Setup::default(), &[("POOL_SIZE", "1"), ("EXPIRE_EVERY", "1h")]).await;
     let name = "ticketctl_pool_connections_max";
-    assert_counts(figure(&app, name, &[]).await, 1, name);
-    assert!(figure(&app, "ticketctl_pool_acquire_seconds_count", &[]).await >= 1.0);
-    let mut blocker = app.desk.storage.connection().await.unwrap();
+    assert_counts(metric(&app, name, &[]).await, 1, name);
+    assert!(metric(&app, "ticketctl_pool_acquire_seconds_count", &[]).await >= 1.0);
+    let mut blocker = app.context.storage.connection().await.unwrap();
     for statement in ["begin", "lock table events in access exclusive mode"] {
         sqlx::query(statement).execute(&mut *blocker).await.unwrap();
     }
@@ -196,8 +196,8 @@ async fn a_pool_used_up_shows_in_its_figures() {
     let (answers, ()) = tokio::join!(asking, used);
     // The table is free again after five seconds, when PostgreSQL ends the idle transaction: the last of them may succeed.
     assert!(answers.iter().any(|got| got.status == StatusCode::SERVICE_UNAVAILABLE));
-    assert!(figure(&app, "ticketctl_pool_acquire_timeouts_total", &[]).await >= 1.0);
-    let failed = figure(&app, "ticketctl_dependency_errors_total", &[("dependency", "postgresql")]);
+    assert!(metric(&app, "ticketctl_pool_acquire_timeouts_total", &[]).await >= 1.0);
+    let failed = metric(&app, "ticketctl_dependency_errors_total", &[("dependency", "postgresql")]);
     assert!(failed.await >= 1.0);
 }
 
@@ -209,23 +209,23 @@ async fn leases_and_cache_reads_show_whether_redis_answered() {
     for result in ["miss", "hit"] {
         app.availability().await;
         let name = "ticketctl_cache_reads_total";
-        assert_counts(figure(&app, name, &[reads, ("result", result)]).await, 1, result);
+        assert_counts(metric(&app, name, &[reads, ("result", result)]).await, 1, result);
     }
     let leases = "ticketctl_lock_acquisitions_total";
     app.held(Uuid::new_v4(), &app.seats[..1]).await;
-    assert_counts(figure(&app, leases, &[("result", "acquired")]).await, 1, leases);
+    assert_counts(metric(&app, leases, &[("result", "acquired")]).await, 1, leases);
     let node = ("dependency", "redis-1");
     let name = "ticketctl_dependency_errors_total";
-    assert_counts(figure(&app, name, &[node]).await, 0, name);
+    assert_counts(metric(&app, name, &[node]).await, 0, name);
     app.stack.kill("redis-1").await.unwrap();
     app.availability().await;
     app.held(Uuid::new_v4(), &app.seats[1..2]).await;
     let gone = [reads, ("result", "unreachable")];
-    assert_counts(figure(&app, "ticketctl_cache_reads_total", &gone).await, 1, "unreachable reads");
-    assert_counts(figure(&app, leases, &[("result", "unreachable")]).await, 1, leases);
-    assert!(figure(&app, name, &[node]).await >= 1.0);
+    assert_counts(metric(&app, "ticketctl_cache_reads_total", &gone).await, 1, "unreachable reads");
+    assert_counts(metric(&app, leases, &[("result", "unreachable")]).await, 1, leases);
+    assert!(metric(&app, name, &[node]).await >= 1.0);
     let labels = [node, ("outcome", "ok")];
-    assert!(figure(&app, "ticketctl_dependency_seconds_count", &labels).await >= 3.0);
+    assert!(metric(&app, "ticketctl_dependency_seconds_count", &labels).await >= 3.0);
 }
 
 #[tokio::test]
@@ -234,17 +234,17 @@ async fn jobs_show_their_rounds_failures_and_last_success() {
     let job = ("job", "expire-holds");
     let rounds = "ticketctl_job_rounds_total";
     until_at_least(&app, rounds, &[job, ("result", "ok")], 2.0).await;
-    assert!(figure(&app, "ticketctl_job_seconds_count", &[job]).await >= 2.0);
+    assert!(metric(&app, "ticketctl_job_seconds_count", &[job]).await >= 2.0);
     let last = "ticketctl_job_last_success_timestamp_seconds";
-    let age = clock::since_epoch().as_secs_f64() - figure(&app, last, &[job]).await;
+    let age = clock::since_epoch().as_secs_f64() - metric(&app, last, &[job]).await;
     assert!((0.0..20.0).contains(&age), "the last success is {age} s ago");
     let labels = [("dependency", "postgresql"), ("outcome", "ok")];
-    assert!(figure(&app, "ticketctl_dependency_seconds_count", &labels).await >= 2.0);
-    assert_counts(figure(&app, rounds, &[job, ("result", "error")]).await, 0, rounds);
+    assert!(metric(&app, "ticketctl_dependency_seconds_count", &labels).await >= 2.0);
+    assert_counts(metric(&app, rounds, &[job, ("result", "error")]).await, 0, rounds);
     app.stack.kill("postgres").await.unwrap();
     until_at_least(&app, rounds, &[job, ("result", "error")], 1.0).await;
-    let then = figure(&app, last, &[job]).await;
+    let then = metric(&app, last, &[job]).await;
     until_at_least(&app, rounds, &[job, ("result", "error")], 2.0).await;
-    let since = figure(&app, last, &[job]).await - then;
+    let since = metric(&app, last, &[job]).await - then;
     assert!(since.abs() < 0.01, "a failed round passes for a success");
 }

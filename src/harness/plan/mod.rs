@@ -1,0 +1,128 @@
+//! The plan of a run: a scenario after every name, unit and value in it was checked. Nothing past this point checks
+//! them again. Ground floor of the harness: names no other part of it, and knows nothing of TOML positions.
+
+/// The loads.
+mod load;
+/// The faults.
+mod fault;
+/// How durations are stored.
+mod duration_ms;
+#[cfg(test)]
+mod sample;
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::wire::Admission;
+
+pub use fault::{FaultPlan, FaultTarget, Moment};
+pub use load::{Executor, Load, Stage};
+#[cfg(test)]
+pub use sample::sample;
+
+/// Everything a run is decided by; stored with it as `plan.toml`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Plan {
+    /// One line saying what the scenario is about.
+    pub title: String,
+    /// The scenario file's stem, such as `flash-sale`.
+    pub name: String,
+    /// Every random choice of the run derives from it.
+    pub seed: u64,
+    /// The servers under test.
+    pub target: Target,
+    /// What is for sale.
+    pub inventory: Inventory,
+    /// How the simulated payment provider behaves.
+    pub payments: Payments,
+    /// When the run counts as void because of the generator itself.
+    pub generator: GeneratorLimits,
+    /// Names of the checkers to run, in table order.
+    pub checkers: Vec<String>,
+    /// The loads, in file order; they run at the same time, each from its own `start`.
+    pub loads: Vec<Load>,
+    /// The faults, in file order.
+    pub faults: Vec<FaultPlan>,
+    /// Limits on what was measured; crossing one costs exit code 99.
+    pub thresholds: Vec<Threshold>,
+    /// What must have happened at least once, or the run is void.
+    pub sometimes: Vec<Sometimes>,
+}
+
+/// The servers that the run starts.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Target {
+    /// Name of a booking strategy.
+    pub strategy: String,
+    /// Server processes, 1 to 8.
+    pub instances: u32,
+    /// Redis nodes: 1, 3 or 5.
+    pub redis_nodes: u32,
+    /// Settings of the servers, as environment variables (`REDLOCK_RETRY_COUNT` …).
+    pub env: BTreeMap<String, String>,
+}
+
+impl Plan {
+    /// When the last load stops starting iterations, after the beginning of the run.
+    pub fn load_duration(&self) -> Duration {
+        self.loads.iter().map(Load::end).max().unwrap_or_default()
+    }
+}
+
+/// What is for sale.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Inventory {
+    /// Events, 1 to 100.
+    pub events: u32,
+    /// Whether its seats have places or are only counted.
+    pub admission: Admission,
+    /// Seats of each event, one a ticket where they have no place; 1 to 1,000,000.
+    pub seats: u32,
+    /// Tickets one user may have of an event; not limited where absent.
+    pub tickets_per_user: Option<u32>,
+    /// Price of each seat, in cents, at least 1.
+    pub price_cents: i64,
+    /// How long a reservation holds its seats; whole seconds, at least 1.
+    #[serde(with = "duration_ms")]
+    pub hold_ttl: Duration,
+}
+
+/// How the simulated payment provider behaves.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Payments {
+    /// Share of charges declined, 0 to 1.
+    pub decline: f64,
+    /// Time a charge takes.
+    #[serde(with = "duration_ms")]
+    pub latency: Duration,
+    /// Share of charges captured but never answered, 0 to 1.
+    pub drop_reply: f64,
+}
+
+/// When the run counts as void because of the generator itself.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct GeneratorLimits {
+    /// Iterations that may be dropped for want of a free VU.
+    pub max_dropped: u64,
+    /// p99 of how late iterations started, against their schedule.
+    #[serde(with = "duration_ms")]
+    pub max_lag_p99: Duration,
+}
+
+/// One threshold: `"http_req_duration{op:hold}" = ["p(99)<500"]`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Threshold {
+    /// The metric as written.
+    pub metric: String,
+    /// The expression as written.
+    pub expr: String,
+}
+
+/// `[[sometimes]] expr = "ops{outcome:info} > 0"`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Sometimes {
+    /// The expression as written.
+    pub expr: String,
+}

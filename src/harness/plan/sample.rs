@@ -1,0 +1,69 @@
+//! A plan for tests, with something of everything.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use super::{
+    Executor, FaultPlan, FaultTarget, GeneratorLimits, Inventory, Load, Moment, Payments, Plan,
+    Sometimes, Stage, Target, Threshold,
+};
+use crate::wire::Admission;
+
+/// A plan for tests, with something of everything.
+pub fn sample() -> Plan {
+    let second = Duration::from_secs(1);
+    Plan {
+        title: "A sale".to_owned(),
+        name: "sample".to_owned(),
+        seed: 42,
+        target: Target {
+            strategy: "redlock".to_owned(),
+            instances: 2,
+            redis_nodes: 3,
+            env: BTreeMap::from([("LOCK_TTL_MS".to_owned(), "1000".to_owned())]),
+        },
+        inventory: Inventory {
+            events: 1,
+            admission: Admission::Seated,
+            seats: 200,
+            tickets_per_user: Some(4),
+            price_cents: 5000,
+            hold_ttl: 30 * second,
+        },
+        payments: Payments { decline: 0.1, latency: second / 50, drop_reply: 0.0 },
+        generator: GeneratorLimits { max_dropped: 0, max_lag_p99: second / 10 },
+        checkers: vec!["ledger".to_owned()],
+        loads: vec![Load {
+            name: "rush".to_owned(),
+            exec: "checkout".to_owned(),
+            start: second,
+            seats_per_order: (1, 4),
+            abandon: 0.1,
+            buyers: None,
+            duplicates: 1,
+            other_body: 0.0,
+            request_timeout: 5 * second,
+            executor: Executor::RampingArrivalRate {
+                start_rate: 10.0,
+                stages: vec![Stage { target: 80.0, duration: 10 * second }],
+                max_vus: 64,
+            },
+        }],
+        faults: vec![FaultPlan {
+            name: "redis slow".to_owned(),
+            kind: "latency".to_owned(),
+            on: FaultTarget::Proxy("redis".to_owned()),
+            at: 5 * second,
+            duration: 5 * second,
+            when: Moment::Any,
+            stream: "downstream".to_owned(),
+            toxicity: 1.0,
+            attributes: BTreeMap::from([("latency".to_owned(), 200)]),
+        }],
+        thresholds: vec![Threshold {
+            metric: "seats_sold".to_owned(),
+            expr: "count==200".to_owned(),
+        }],
+        sometimes: vec![Sometimes { expr: "ops{outcome:info} > 0".to_owned() }],
+    }
+}
