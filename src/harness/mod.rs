@@ -7,6 +7,8 @@ pub mod plan;
 pub mod summary;
 /// Randomness by name.
 pub mod random;
+/// Reading tables key by key, and what is wrong with them.
+pub mod parsing;
 /// A scenario file and the plan made from it.
 pub mod scenario;
 /// What the clients saw, on disk before anything is judged.

@@ -7,8 +7,8 @@ use serde_json::{Value, json};
 
 use crate::booking::strategies;
 use crate::cli::output;
+use crate::harness::parsing::problem::Problem;
 use crate::harness::plan::Plan;
-use crate::harness::scenario::problem::Problem;
 use crate::harness::scenario::{self, Form, Known, Overrides, ScenarioError};
 
 /// Check scenario files without starting anything.

@@ -4,10 +4,9 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::problem::unknown;
 use super::proxies;
-use super::section::Section;
 use crate::harness::faults::{Attribute, FAULTS, Strikes};
+use crate::harness::parsing::{Section, unknown};
 use crate::harness::plan::{FaultPlan, FaultTarget, Moment, Target};
 
 /// What the faults of a scenario can strike, and until when; each absent where its table was refused.

@@ -5,9 +5,9 @@ use std::path::Path;
 
 use toml::de::DeTable;
 
-use super::problem::{Problems, ScenarioError};
-use super::section::Section;
 use super::{Form, Known, Overrides, fault, limits, load as loads, quick, setting};
+use crate::harness::parsing::Section;
+use crate::harness::parsing::problem::{Problems, ScenarioError};
 use crate::harness::plan::{Load, Plan};
 
 /// A scenario is a page of text; whatever is larger is some other file.

@@ -1,8 +1,7 @@
 //! What a run is judged by: `checkers`, `[thresholds]`, `[[sometimes]]`. Knows nothing of the judging.
 
-use super::problem::unknown;
-use super::section::Section;
 use crate::harness::checkers::CHECKERS;
+use crate::harness::parsing::{Section, unknown};
 use crate::harness::plan::{Sometimes, Threshold};
 use crate::harness::thresholds;
 

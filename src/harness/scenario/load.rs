@@ -3,7 +3,7 @@
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
-use super::section::Section;
+use crate::harness::parsing::Section;
 use crate::harness::plan::{Executor, Inventory, Load, Stage};
 use crate::harness::workloads::{self, WORKLOADS};
 

@@ -2,9 +2,6 @@
 
 /// Names of proxies and what they select.
 pub mod proxies;
-/// What is wrong with a file, and where.
-pub mod problem;
-mod section;
 mod file;
 mod setting;
 mod load;
@@ -12,9 +9,9 @@ mod fault;
 mod limits;
 mod quick;
 
+pub use crate::harness::parsing::problem::ScenarioError;
 pub use file::load;
 pub use load::EXECUTORS;
-pub use problem::ScenarioError;
 
 /// Names that the harness cannot know by itself.
 #[derive(Debug, Clone, Copy)]

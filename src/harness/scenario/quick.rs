@@ -3,7 +3,7 @@
 use serde_spanned::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::problem::Problems;
+use crate::harness::parsing::problem::Problems;
 
 /// Takes `[quick]` out of the document and answers the short form, where there is one.
 ///

@@ -4,8 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::file::Reader;
-use super::problem::unknown;
-use super::section::Section;
+use crate::harness::parsing::{Section, unknown};
 use crate::harness::plan::{GeneratorLimits, Inventory, Payments, Target};
 use crate::wire::Admission;
 

@@ -1,8 +1,8 @@
 //! The language of thresholds: `http_req_duration{op:hold}`, `p(99)<500`, `ops{outcome:info} > 0`. Knows nothing of values.
 
 use super::metrics::{Filter, METRICS, Metric};
+use crate::harness::parsing::unknown;
 use crate::harness::recorder::{OpKind, Outcome, REASONS};
-use crate::harness::scenario::problem::unknown;
 
 /// Why an expression means nothing; displayed with what to write instead.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
