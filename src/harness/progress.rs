@@ -6,6 +6,7 @@ use std::time::Duration;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::plan::FaultPlan;
+use super::recorder::Live;
 use super::recorder::live::Counts;
 
 /// How often the caller should report.
@@ -41,6 +42,13 @@ pub struct Reading {
     pub counts: Counts,
     /// Iterations dropped for want of a free VU.
     pub dropped: u64,
+}
+
+impl Reading {
+    /// What the counters say now.
+    pub fn of(live: &Live, elapsed: Duration) -> Self {
+        Self { elapsed, counts: live.total(), dropped: live.dropped_iterations() }
+    }
 }
 
 impl Progress {
@@ -139,6 +147,15 @@ mod tests {
             "6.0/11.0 s  100 requests/s  ok 294  refused 5  unknown 1  DROPPED 3  [redis slow]"
         );
         assert!(!line(None, reading(10, 0, 0), total, &faults).contains("redis slow"));
+    }
+
+    #[test]
+    fn a_reading_of_the_counters_has_what_was_dropped() {
+        let live = Live::new(["server-1".to_owned()]);
+        live.drop_iteration();
+        live.drop_iteration();
+        let now = Reading::of(&live, Duration::from_secs(1));
+        assert!(line(None, now, Duration::from_secs(9), &[]).contains("DROPPED 2"));
     }
 
     #[test]

@@ -5,9 +5,10 @@ use std::process::ExitCode;
 
 use super::EXIT_CODES;
 use crate::cli::output;
-use crate::harness::checkers::{self, CheckVerdict};
+use crate::harness::checkers;
 use crate::harness::run;
 use crate::harness::run_dir::RunDir;
+use crate::harness::summary::CheckVerdict;
 
 /// Judge a recorded run again, by its history, audit and ledger.
 #[derive(Debug, clap::Args)]
@@ -46,6 +47,6 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::from(match checkers::verdict(&results) {
         CheckVerdict::Pass => 0,
         CheckVerdict::Fail => 1,
-        CheckVerdict::Unknown => 3,
+        CheckVerdict::Unknown | CheckVerdict::NotJudged => 3,
     }))
 }

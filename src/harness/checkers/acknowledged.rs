@@ -7,9 +7,11 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use uuid::Uuid;
 
 use super::violations::{Violations, counted};
-use super::{CheckResult, Checker, Evidence};
+use super::{Checker, Evidence, Undeclared};
+use crate::harness::plan::EvidenceKind;
 use crate::harness::recorder::{OpKind, Operation, Outcome};
-use crate::storage::audit::BookingRow;
+use crate::harness::summary::CheckResult;
+use crate::storage::audit::{Audit, BookingRow};
 
 /// The checker.
 #[derive(Debug)]
@@ -24,12 +26,17 @@ impl Checker for AcknowledgedBookings {
         "every booking told to a client is in the database, and none that was refused"
     }
 
+    fn needs(&self) -> &'static [EvidenceKind] {
+        &[EvidenceKind::History, EvidenceKind::Audit]
+    }
+
     /// A violation is a booking.
-    fn check(&self, evidence: &Evidence<'_>) -> CheckResult {
+    fn check(&self, evidence: &Evidence<'_>) -> Result<CheckResult, Undeclared> {
+        let (history, audit) = (evidence.history()?, evidence.audit()?);
         let rows: HashMap<Uuid, &BookingRow> =
-            evidence.audit.bookings.iter().map(|row| (row.id, row)).collect();
-        let sales = || evidence.history.iter().filter(|op| op.op.sells());
-        let returns = Returns::read(evidence.history);
+            audit.bookings.iter().map(|row| (row.id, row)).collect();
+        let sales = || history.iter().filter(|op| op.op.sells());
+        let returns = Returns::read(history);
         let mut violations = Violations::default();
         // Copies and retries acknowledge the same booking; all of what they say is checked, each lie once.
         let mut acknowledged: BTreeMap<Uuid, Option<String>> = BTreeMap::new();
@@ -48,10 +55,10 @@ impl Checker for AcknowledgedBookings {
         for lie in acknowledged.into_values().flatten() {
             violations.add(2, lie);
         }
-        for what in refused_yet_booked(sales(), evidence) {
+        for what in refused_yet_booked(sales(), audit) {
             violations.add(1, what);
         }
-        violations.result(self.name(), || {
+        Ok(violations.result(self.name(), || {
             if count == 0 {
                 return CheckResult::unknown(self.name(), "no booking was acknowledged");
             }
@@ -61,7 +68,7 @@ impl Checker for AcknowledgedBookings {
                 counted(rows.len(), "booking")
             );
             CheckResult::pass(self.name(), format!("{detail} in the database"))
-        })
+        }))
     }
 }
 
@@ -140,7 +147,7 @@ fn what_is_wrong(
 /// Bookings whose every payment request was refused for certain: the client walked away from seats that it was sold.
 fn refused_yet_booked<'a>(
     sales: impl Iterator<Item = &'a Operation>,
-    evidence: &'a Evidence<'_>,
+    audit: &'a Audit,
 ) -> impl Iterator<Item = String> + 'a {
     let mut all_refused: HashMap<(Uuid, &str), bool> = HashMap::new();
     for op in sales {
@@ -149,7 +156,7 @@ fn refused_yet_booked<'a>(
             *refused &= op.end() == Outcome::Fail;
         }
     }
-    let confirmed = evidence.audit.bookings.iter().filter(|row| row.state == "confirmed");
+    let confirmed = audit.bookings.iter().filter(|row| row.state == "confirmed");
     let contradicted = confirmed.filter(move |row| {
         all_refused.get(&(row.user_id, row.idempotency_key.as_str())).copied().unwrap_or(false)
     });
@@ -161,14 +168,15 @@ fn refused_yet_booked<'a>(
 mod tests {
     use super::AcknowledgedBookings;
     use crate::harness::checkers::crafted::Case;
-    use crate::harness::checkers::{CheckResult, CheckVerdict, Checker as _};
+    use crate::harness::checkers::judge;
     use crate::harness::recorder::crafted::{
         book, booking, cancel_booking, cancel_event, ended, reservation, user,
     };
     use crate::harness::recorder::{OpKind, Operation, Outcome};
+    use crate::harness::summary::{CheckResult, CheckVerdict};
 
     fn check(case: &Case) -> CheckResult {
-        AcknowledgedBookings.check(&case.evidence())
+        judge(&AcknowledgedBookings, case.collected())
     }
 
     fn unknown(operation: Operation) -> Operation {

@@ -6,7 +6,7 @@ use std::time::Duration;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use super::Evidence;
+use super::Collected;
 use crate::harness::plan::Plan;
 use crate::harness::plan::{GeneratorLimits, Inventory, Payments, Target};
 use crate::harness::recorder::Operation;
@@ -126,13 +126,13 @@ impl Case {
         self.audit.seats_sold += i64::try_from(seats.len()).unwrap();
     }
 
-    /// The evidence.
-    pub fn evidence(&self) -> Evidence<'_> {
-        Evidence {
+    /// All of it, as a run collects it.
+    pub fn collected(&self) -> Collected<'_> {
+        Collected {
             plan: &self.plan,
             history: &self.history,
-            audit: &self.audit,
-            ledger: &self.ledger,
+            audit: Some(&self.audit),
+            ledger: Some(&self.ledger),
         }
     }
 }

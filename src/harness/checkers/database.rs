@@ -4,7 +4,9 @@
 use std::collections::BTreeMap;
 
 use super::violations::{Violations, counted};
-use super::{CheckResult, Checker, Evidence};
+use super::{Checker, Evidence, Undeclared};
+use crate::harness::plan::EvidenceKind;
+use crate::harness::summary::CheckResult;
 use crate::storage::audit::{Audit, BookingRow, FindingKind};
 
 /// The checker.
@@ -20,9 +22,13 @@ impl Checker for NoDoubleSellDatabase {
         "no seat has two confirmed bookings in the database"
     }
 
+    fn needs(&self) -> &'static [EvidenceKind] {
+        &[EvidenceKind::Audit]
+    }
+
     /// A violation is a seat.
-    fn check(&self, evidence: &Evidence<'_>) -> CheckResult {
-        let audit = evidence.audit;
+    fn check(&self, evidence: &Evidence<'_>) -> Result<CheckResult, Undeclared> {
+        let audit = evidence.audit()?;
         let sales = sales_by_seat(audit);
         let mut violations = Violations::default();
         for (seat, bookings) in &sales {
@@ -41,7 +47,7 @@ impl Checker for NoDoubleSellDatabase {
                 (counted(audit.seats_sold, "seat"), counted(audit.seats_count, "seat"));
             violations.add(u64::MAX, format!("{sold} sold of {seats} for sale"));
         }
-        violations.result(self.name(), || {
+        Ok(violations.result(self.name(), || {
             let bookings = audit.bookings.iter().filter(|booking| is_sale(booking)).count();
             if bookings == 0 {
                 return CheckResult::unknown(self.name(), "no booking was confirmed");
@@ -53,7 +59,7 @@ impl Checker for NoDoubleSellDatabase {
                 sales.len()
             );
             CheckResult::pass(self.name(), detail)
-        })
+        }))
     }
 }
 
@@ -87,12 +93,13 @@ fn describe(seat: i64, first: &BookingRow, last: &BookingRow, count: usize) -> S
 mod tests {
     use super::NoDoubleSellDatabase;
     use crate::harness::checkers::crafted::Case;
-    use crate::harness::checkers::{CheckResult, CheckVerdict, Checker as _};
+    use crate::harness::checkers::judge;
     use crate::harness::recorder::crafted::{booking, user};
+    use crate::harness::summary::{CheckResult, CheckVerdict};
     use crate::storage::audit::{Finding, FindingKind};
 
     fn check(case: &Case) -> CheckResult {
-        NoDoubleSellDatabase.check(&case.evidence())
+        judge(&NoDoubleSellDatabase, case.collected())
     }
 
     #[test]

@@ -7,8 +7,10 @@ use uuid::Uuid;
 
 use super::told::{Claim, Told};
 use super::violations::{Violations, at, counted};
-use super::{CheckResult, Checker, Evidence};
+use super::{Checker, Evidence, Undeclared};
+use crate::harness::plan::EvidenceKind;
 use crate::harness::recorder::{OpKind, Operation, Outcome};
+use crate::harness::summary::CheckResult;
 use crate::storage::audit::{Audit, FindingKind};
 
 /// The checker.
@@ -24,27 +26,33 @@ impl Checker for EventRules {
         "no buyer has more tickets than an event allows, and nothing is sold of one called off"
     }
 
+    fn needs(&self) -> &'static [EvidenceKind] {
+        &[EvidenceKind::History, EvidenceKind::Audit]
+    }
+
     /// A violation is a buyer of an event, a request, or what the audit found.
-    fn check(&self, evidence: &Evidence<'_>) -> CheckResult {
-        let claims = Told::read(evidence.history).claims;
+    fn check(&self, evidence: &Evidence<'_>) -> Result<CheckResult, Undeclared> {
+        let (history, audit) = (evidence.history()?, evidence.audit()?);
+        let limit = evidence.plan().inventory.tickets_per_user;
+        let claims = Told::read(history).claims;
         let mut violations = Violations::default();
-        if let Some(limit) = evidence.plan.inventory.tickets_per_user {
+        if let Some(limit) = limit {
             check_limit(&claims, limit, &mut violations);
         }
-        let called_off = called_off(evidence.history);
-        check_called_off(evidence.history, &called_off, &mut violations);
-        for finding in evidence.audit.findings.iter().filter(|finding| {
+        let called_off = called_off(history);
+        check_called_off(history, &called_off, &mut violations);
+        for finding in audit.findings.iter().filter(|finding| {
             matches!(finding.kind, FindingKind::TicketLimit | FindingKind::SoldAfterCancel)
         }) {
             violations.add(1, format!("the audit found: {}", finding.detail));
         }
-        check_events(evidence.audit, &called_off, &mut violations);
-        violations.result(self.name(), || {
+        check_events(audit, &called_off, &mut violations);
+        Ok(violations.result(self.name(), || {
             if claims.is_empty() {
                 return CheckResult::unknown(self.name(), "nobody was told that a seat is theirs");
             }
-            CheckResult::pass(self.name(), tally(evidence, &claims, called_off.len()))
-        })
+            CheckResult::pass(self.name(), tally(limit, &claims, called_off.len()))
+        }))
     }
 }
 
@@ -133,14 +141,10 @@ fn check_events(audit: &Audit, called_off: &HashMap<Uuid, u64>, violations: &mut
     }
 }
 
-fn tally(evidence: &Evidence<'_>, claims: &[Claim], called_off: usize) -> String {
+fn tally(limit: Option<u32>, claims: &[Claim], called_off: usize) -> String {
     let buyers: HashSet<Uuid> = claims.iter().map(|claim| claim.user).collect();
     let most = peaks(claims).into_values().map(|(tickets, _)| tickets).max().unwrap_or_default();
-    let limit = evidence
-        .plan
-        .inventory
-        .tickets_per_user
-        .map_or("no limit".to_owned(), |limit| format!("a limit of {limit}"));
+    let limit = limit.map_or("no limit".to_owned(), |limit| format!("a limit of {limit}"));
     format!(
         "{} with {} each at most, under {limit}; {} called off",
         counted(buyers.len(), "buyer"),
@@ -153,15 +157,16 @@ fn tally(evidence: &Evidence<'_>, claims: &[Claim], called_off: usize) -> String
 mod tests {
     use super::EventRules;
     use crate::harness::checkers::crafted::Case;
-    use crate::harness::checkers::{CheckResult, CheckVerdict, Checker as _};
+    use crate::harness::checkers::judge;
     use crate::harness::recorder::crafted::{
         TTL_US, book, booking, cancel_booking, cancel_event, ended, hold, user,
     };
     use crate::harness::recorder::{Operation, Outcome};
+    use crate::harness::summary::{CheckResult, CheckVerdict};
     use crate::storage::audit::{Finding, FindingKind};
 
     fn check(case: &Case) -> CheckResult {
-        EventRules.check(&case.evidence())
+        judge(&EventRules, case.collected())
     }
 
     fn limited(history: Vec<Operation>) -> CheckResult {

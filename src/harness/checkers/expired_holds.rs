@@ -4,7 +4,9 @@
 use std::time::Duration;
 
 use super::violations::{Violations, counted};
-use super::{CheckResult, Checker, Evidence};
+use super::{Checker, Evidence, Undeclared};
+use crate::harness::plan::EvidenceKind;
+use crate::harness::summary::CheckResult;
 use crate::storage::audit::FindingKind;
 
 /// How long after its end a hold may still stand as held: the expiry job's time to come round.
@@ -23,9 +25,13 @@ impl Checker for ExpiredHolds {
         "no hold outlives its end, no seat is blocked by a hold that is not live"
     }
 
+    fn needs(&self) -> &'static [EvidenceKind] {
+        &[EvidenceKind::Audit]
+    }
+
     /// A violation is a seat or a reservation.
-    fn check(&self, evidence: &Evidence<'_>) -> CheckResult {
-        let audit = evidence.audit;
+    fn check(&self, evidence: &Evidence<'_>) -> Result<CheckResult, Undeclared> {
+        let audit = evidence.audit()?;
         let mut violations = Violations::default();
         for row in audit.reservations.iter().filter(|row| row.state == "held") {
             let over = audit.taken_at - row.expires_at;
@@ -43,7 +49,7 @@ impl Checker for ExpiredHolds {
         {
             violations.add(1, format!("the audit found: {}", finding.detail));
         }
-        violations.result(self.name(), || {
+        Ok(violations.result(self.name(), || {
             if audit.reservations.is_empty() {
                 return CheckResult::unknown(self.name(), "nothing was ever held");
             }
@@ -56,7 +62,7 @@ impl Checker for ExpiredHolds {
                 in_state("held")
             );
             CheckResult::pass(self.name(), detail)
-        })
+        }))
     }
 }
 
@@ -66,11 +72,12 @@ mod tests {
 
     use super::ExpiredHolds;
     use crate::harness::checkers::crafted::Case;
-    use crate::harness::checkers::{CheckResult, CheckVerdict, Checker as _};
+    use crate::harness::checkers::judge;
+    use crate::harness::summary::{CheckResult, CheckVerdict};
     use crate::storage::audit::{Finding, FindingKind};
 
     fn check(case: &Case) -> CheckResult {
-        ExpiredHolds.check(&case.evidence())
+        judge(&ExpiredHolds, case.collected())
     }
 
     fn with_a_hold_that_ended(ago: Duration) -> Case {

@@ -7,8 +7,10 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use uuid::Uuid;
 
 use super::violations::{Violations, counted};
-use super::{CheckResult, Checker, Evidence};
+use super::{Checker, Evidence, Undeclared};
+use crate::harness::plan::EvidenceKind;
 use crate::harness::recorder::{Operation, Outcome};
+use crate::harness::summary::CheckResult;
 use crate::storage::audit::Audit;
 
 /// The checker.
@@ -27,22 +29,26 @@ impl Checker for Idempotency {
         "one idempotency key has one effect and one answer"
     }
 
+    fn needs(&self) -> &'static [EvidenceKind] {
+        &[EvidenceKind::History, EvidenceKind::Audit]
+    }
+
     /// A violation is a key and a way in which it broke.
-    fn check(&self, evidence: &Evidence<'_>) -> CheckResult {
-        let requests = by_key(evidence.history);
+    fn check(&self, evidence: &Evidence<'_>) -> Result<CheckResult, Undeclared> {
+        let requests = by_key(evidence.history()?);
         let mut violations = Violations::default();
         for (key, requests) in &requests {
             check_answers(key, requests, &mut violations);
         }
-        check_effects(evidence.audit, &mut violations);
-        violations.result(self.name(), || {
+        check_effects(evidence.audit()?, &mut violations);
+        Ok(violations.result(self.name(), || {
             let granted =
                 |requests: &&Vec<&Operation>| requests.iter().any(|op| op.end() == Outcome::Ok);
             if requests.values().filter(granted).count() == 0 {
                 return CheckResult::unknown(self.name(), "no request with a key was granted");
             }
             CheckResult::pass(self.name(), tally(&requests))
-        })
+        }))
     }
 }
 
@@ -138,12 +144,13 @@ fn tally(requests: &BTreeMap<Key<'_>, Vec<&Operation>>) -> String {
 mod tests {
     use super::Idempotency;
     use crate::harness::checkers::crafted::{Case, payment};
-    use crate::harness::checkers::{CheckResult, CheckVerdict, Checker as _};
+    use crate::harness::checkers::judge;
     use crate::harness::recorder::crafted::{ended, hold, reservation, user};
     use crate::harness::recorder::{Operation, Outcome};
+    use crate::harness::summary::{CheckResult, CheckVerdict};
 
     fn check(case: &Case) -> CheckResult {
-        Idempotency.check(&case.evidence())
+        judge(&Idempotency, case.collected())
     }
 
     fn fails(case: &Case, word: &str) {

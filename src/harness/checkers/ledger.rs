@@ -6,7 +6,9 @@ use std::collections::{BTreeMap, HashMap};
 use uuid::Uuid;
 
 use super::violations::{Violations, counted};
-use super::{CheckResult, Checker, Evidence};
+use super::{Checker, Evidence, Undeclared};
+use crate::harness::plan::EvidenceKind;
+use crate::harness::summary::CheckResult;
 use crate::storage::audit::{Audit, BookingRow, FindingKind, PaymentRow};
 use crate::wire::{Charge, ChargeState};
 
@@ -23,9 +25,13 @@ impl Checker for Ledger {
         "what was captured and not refunded is what was booked, charge by charge"
     }
 
+    fn needs(&self) -> &'static [EvidenceKind] {
+        &[EvidenceKind::Audit, EvidenceKind::Ledger]
+    }
+
     /// A violation is a charge, a payment or a booking.
-    fn check(&self, evidence: &Evidence<'_>) -> CheckResult {
-        let (audit, ledger) = (evidence.audit, evidence.ledger);
+    fn check(&self, evidence: &Evidence<'_>) -> Result<CheckResult, Undeclared> {
+        let (audit, ledger) = (evidence.audit()?, evidence.ledger()?);
         let story = Story::read(audit, ledger);
         let mut violations = Violations::default();
         story.check_totals(&mut violations);
@@ -37,7 +43,7 @@ impl Checker for Ledger {
                 violations.add(1, format!("the audit found: {finding}"));
             }
         }
-        violations.result(self.name(), || {
+        Ok(violations.result(self.name(), || {
             if ledger.is_empty() && audit.bookings.is_empty() {
                 return CheckResult::unknown(
                     self.name(),
@@ -47,13 +53,13 @@ impl Checker for Ledger {
             let refunded =
                 ledger.iter().filter(|charge| charge.state == ChargeState::Refunded).count();
             let detail = format!(
-                "{} kept for {}, {} given back",
+                "{} kept for {}, {} refunded",
                 cents(story.kept_cents()),
                 counted(story.sales.len(), "booking"),
                 counted(refunded, "charge")
             );
             CheckResult::pass(self.name(), detail)
-        })
+        }))
     }
 }
 
@@ -228,12 +234,13 @@ fn cents(amount: i64) -> String {
 mod tests {
     use super::Ledger;
     use crate::harness::checkers::crafted::{Case, payment};
-    use crate::harness::checkers::{CheckResult, CheckVerdict, Checker as _};
+    use crate::harness::checkers::judge;
+    use crate::harness::summary::{CheckResult, CheckVerdict};
     use crate::storage::audit::{Finding, FindingKind};
     use crate::wire::{Charge, ChargeState};
 
     fn check(case: &Case) -> CheckResult {
-        Ledger.check(&case.evidence())
+        judge(&Ledger, case.collected())
     }
 
     fn fails(break_it: impl FnOnce(&mut Case), word: &str) {
@@ -320,7 +327,7 @@ mod tests {
         }
         let result = check(&case);
         assert_eq!(result.verdict, CheckVerdict::Pass, "{}", result.detail);
-        assert_eq!(result.detail, "200,000 cents kept for 20 bookings, 1 charge given back");
+        assert_eq!(result.detail, "200,000 cents kept for 20 bookings, 1 charge refunded");
     }
 
     #[test]

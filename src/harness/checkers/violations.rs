@@ -1,7 +1,7 @@
 //! Counting what broke: all of it is counted; the first, the worst and the last are named. Knows nothing of any
 //! invariant.
 
-use super::{CheckResult, CheckVerdict};
+use crate::harness::summary::{CheckResult, CheckVerdict};
 
 /// What broke so far.
 #[derive(Debug, Default)]
@@ -51,28 +51,6 @@ impl Violations {
     }
 }
 
-impl CheckResult {
-    /// The invariant held against what `detail` counts.
-    pub fn pass(name: &str, detail: impl Into<String>) -> Self {
-        Self {
-            name: name.to_owned(),
-            verdict: CheckVerdict::Pass,
-            detail: detail.into(),
-            violations: 0,
-        }
-    }
-
-    /// Nothing can be said, for this reason.
-    pub fn unknown(name: &str, detail: impl Into<String>) -> Self {
-        Self {
-            name: name.to_owned(),
-            verdict: CheckVerdict::Unknown,
-            detail: detail.into(),
-            violations: 0,
-        }
-    }
-}
-
 /// `1 seat`, `12,345 seats`.
 pub fn counted(count: impl TryInto<u64>, noun: &str) -> String {
     let count = count.try_into().unwrap_or(u64::MAX);
@@ -95,7 +73,8 @@ pub fn at(us: u64) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{CheckResult, Violations, at, counted};
+    use super::{Violations, at, counted};
+    use crate::harness::summary::CheckResult;
 
     #[test]
     fn all_are_counted_and_three_are_named() {

@@ -30,6 +30,7 @@ pub async fn run(
         crew.collect()?;
         let Ok(vu) = Arc::clone(&vus).try_acquire_owned() else {
             crew.drop_one();
+            post.site.recorder.live().drop_iteration();
             continue;
         };
         let (post, stop) = (Arc::clone(&shared), crew.down_tools().clone());

@@ -5,6 +5,8 @@
 mod load;
 /// The faults.
 mod fault;
+/// What a run can be judged from.
+mod evidence;
 /// How durations are stored.
 mod duration_ms;
 #[cfg(test)]
@@ -17,6 +19,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::wire::Admission;
 
+pub use evidence::EvidenceKind;
 pub use fault::{FaultPlan, FaultTarget, Moment};
 pub use load::{Executor, Load, Stage};
 #[cfg(test)]

@@ -5,11 +5,12 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::{OpKind, Outcome, REASONS};
 
-/// Requests by server and operation, and refusals by reason.
+/// Requests by server and operation, refusals by reason, and iterations dropped.
 #[derive(Debug)]
 pub struct Live {
     servers: Vec<(String, [Counters; OpKind::ALL.len()])>,
     refusals: [AtomicU64; REASONS.len()],
+    dropped: AtomicU64,
 }
 
 #[derive(Debug, Default)]
@@ -53,7 +54,7 @@ impl Live {
     /// Zeros for these servers.
     pub fn new(servers: impl IntoIterator<Item = String>) -> Self {
         let servers = servers.into_iter().map(|name| (name, Default::default())).collect();
-        Self { servers, refusals: Default::default() }
+        Self { servers, refusals: Default::default(), dropped: AtomicU64::new(0) }
     }
 
     /// Counts a request that is about to be sent to the server of this index.
@@ -86,6 +87,16 @@ impl Live {
     pub fn refusals(&self, reason: &str) -> u64 {
         let index = REASONS.iter().position(|known| *known == reason);
         index.map_or(0, |index| self.refusals[index].load(Ordering::Relaxed))
+    }
+
+    /// Counts an iteration dropped for want of a free VU.
+    pub fn drop_iteration(&self) {
+        self.dropped.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Iterations dropped for want of a free VU.
+    pub fn dropped_iterations(&self) -> u64 {
+        self.dropped.load(Ordering::Relaxed)
     }
 
     /// One operation on one server; zeros for a server that is not there.

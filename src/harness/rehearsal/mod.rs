@@ -13,13 +13,14 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use self::fake::{Fake, Manners, SECRET};
-use super::checkers::{self, CHECKERS, CheckResult, CheckVerdict, Evidence};
+use super::checkers::{self, CHECKERS, Collected};
 use super::client::{Client, Server, TokenSigner};
 use super::load::{self, LoadOutcome};
 use super::plan::{Executor, GeneratorLimits, Inventory, Load, Payments, Plan, Target};
 use super::recorder::recording::Files;
 use super::recorder::{Epoch, OpKind, Outcome, Recorded, Recording};
 use super::settle::{self, Patience, Settled};
+use super::summary::{CheckResult, CheckVerdict};
 use super::workloads::{House, Site};
 use crate::wire::Admission;
 
@@ -92,9 +93,12 @@ async fn judge(fake: &Fake, plan: Plan) -> Judged {
         Patience { request_timeout: Duration::from_millis(100), deadline: Duration::from_secs(3) };
     let settled = settle::settle(&rehearsal.site, &mut recorded.history, patience).await;
     let (audit, ledger) = (fake.audit(plan.inventory.seats.into()), fake.ledger());
-    let evidence =
-        Evidence { plan: &plan, history: &recorded.history, audit: &audit, ledger: &ledger };
-    let results = checkers::run(&evidence);
+    let results = checkers::run(Collected {
+        plan: &plan,
+        history: &recorded.history,
+        audit: Some(&audit),
+        ledger: Some(&ledger),
+    });
     Judged { results, settled, recorded }
 }
 
@@ -167,9 +171,11 @@ async fn an_iteration_without_a_free_vu_is_dropped_and_counted() {
     let executor =
         Executor::ConstantArrivalRate { rate: 500.0, duration: Duration::from_secs(1), max_vus: 1 };
     let rehearsal = Rehearsal::new(&fake, plan("checkout", 1000, executor)).await;
-    let (outcome, _, _) = rehearsal.load().await;
+    let (outcome, _, site) = rehearsal.load().await;
     assert!(outcome.dropped > 0);
     assert_eq!(outcome.iterations + outcome.dropped, 500);
+    let live = site.recorder.live().dropped_iterations();
+    assert_eq!(live, outcome.dropped, "whoever watches sees them, too");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

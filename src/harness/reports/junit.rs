@@ -7,8 +7,7 @@ use std::time::Duration;
 use quick_junit::{NonSuccessKind, Property, TestCase, TestCaseStatus, TestSuite};
 
 use super::{Report, table};
-use crate::harness::checkers::{CheckResult, CheckVerdict};
-use crate::harness::summary::{FaultSummary, Summary, ThresholdSummary};
+use crate::harness::summary::{CheckResult, CheckVerdict, FaultSummary, Summary, ThresholdSummary};
 
 /// JUnit XML.
 pub struct Junit;
@@ -68,6 +67,14 @@ fn case(class: &str, name: &str, problem: Option<(NonSuccessKind, String)>) -> T
     case
 }
 
+fn skipped(class: &str, name: &str, why: &str) -> TestCase {
+    let mut status = TestCaseStatus::skipped();
+    status.set_message(why);
+    let mut case = TestCase::new(name, status);
+    case.set_classname(class);
+    case
+}
+
 fn validity(run: &Summary) -> TestCase {
     let problem = (!run.void_reasons.is_empty())
         .then(|| (NonSuccessKind::Error, run.void_reasons.join("; ")));
@@ -75,12 +82,13 @@ fn validity(run: &Summary) -> TestCase {
 }
 
 fn checker(result: &CheckResult) -> TestCase {
-    let kind = match result.verdict {
-        CheckVerdict::Pass => None,
-        CheckVerdict::Unknown => Some(NonSuccessKind::Error),
-        CheckVerdict::Fail => Some(NonSuccessKind::Failure),
+    let problem = |kind| Some((kind, result.detail.clone()));
+    let mut case = match result.verdict {
+        CheckVerdict::Pass => case("checker", &result.name, None),
+        CheckVerdict::NotJudged => skipped("checker", &result.name, &result.detail),
+        CheckVerdict::Unknown => case("checker", &result.name, problem(NonSuccessKind::Error)),
+        CheckVerdict::Fail => case("checker", &result.name, problem(NonSuccessKind::Failure)),
     };
-    let mut case = case("checker", &result.name, kind.map(|kind| (kind, result.detail.clone())));
     case.set_system_out(result.detail.as_str());
     case
 }

@@ -2,10 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use crate::harness::checkers::{CheckResult, CheckVerdict};
 use crate::harness::summary::{
-    FaultSummary, GeneratorSummary, OperationMetrics, Outcomes, Percentiles, Summary,
-    ThresholdSummary, Verdict,
+    CheckResult, CheckVerdict, FaultSummary, GeneratorSummary, OperationMetrics, Outcomes,
+    Percentiles, Summary, ThresholdSummary, Verdict,
 };
 
 /// Every invariant held; one threshold, one fault that bit.

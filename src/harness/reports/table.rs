@@ -6,8 +6,7 @@ use std::io::{self, Write};
 use comfy_table::{Attribute, Cell, CellAlignment, Color, Table, presets};
 
 use super::{Report, worst_exit_code};
-use crate::harness::checkers::CheckVerdict;
-use crate::harness::summary::{OperationMetrics, Summary, ThresholdSummary, Verdict};
+use crate::harness::summary::{CheckVerdict, OperationMetrics, Summary, ThresholdSummary, Verdict};
 
 /// The table without colours, as a report format.
 pub struct Text;
@@ -174,6 +173,7 @@ fn checks(run: &Summary, style: Style) -> Option<Table> {
     for checker in &run.checkers {
         let word = match checker.verdict {
             CheckVerdict::Pass => held("held"),
+            CheckVerdict::NotJudged => Cell::new("not judged"),
             CheckVerdict::Unknown => doubtful("unknown"),
             CheckVerdict::Fail => broken("broke"),
         };

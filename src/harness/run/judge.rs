@@ -6,12 +6,13 @@ use std::collections::{HashMap, HashSet};
 use uuid::Uuid;
 
 use super::Record;
-use crate::harness::checkers::{self, CheckResult, CheckVerdict};
+use crate::harness::checkers;
 use crate::harness::plan::Plan;
 use crate::harness::recorder::{OpKind, Operation, Outcome};
 use crate::harness::run_dir::RunDir;
-use crate::harness::summary::Summary;
-use crate::harness::summary::{FaultSummary, GeneratorSummary, ThresholdSummary, Verdict};
+use crate::harness::summary::{
+    CheckResult, CheckVerdict, FaultSummary, GeneratorSummary, Summary, ThresholdSummary, Verdict,
+};
 use crate::harness::thresholds::{self, Measured};
 
 /// Names of the checkers whose violations are seats sold twice.
@@ -42,6 +43,9 @@ pub fn summarise(
             .filter(|result| result.verdict == CheckVerdict::Unknown)
             .map(|result| format!("{} can't say: {}", result.name, result.detail)),
     );
+    if results.iter().all(|result| result.verdict == CheckVerdict::NotJudged) {
+        void_reasons.push("no checker could judge it: the target gives too little".to_owned());
+    }
     let (verdict, exit_code) = word_on(&results, &void_reasons, &thresholds);
     let double_sells =
         results.iter().filter(|result| DOUBLE_SELL_CHECKERS.contains(&result.name.as_str()));

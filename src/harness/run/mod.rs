@@ -17,7 +17,7 @@ use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
-use super::checkers::{self, CheckResult, Evidence};
+use super::checkers::{self, Collected};
 use super::faults::{self, World};
 use super::load::{self, LoadOutcome};
 use super::plan::Plan;
@@ -26,8 +26,7 @@ use super::recorder::recording::Files;
 use super::recorder::{Epoch, Recorded, Recording, history};
 use super::run_dir::{self, RunDir};
 use super::settle::{self, Patience};
-use super::summary::FaultSummary;
-use super::summary::Summary;
+use super::summary::{CheckResult, FaultSummary, Summary};
 use super::workloads::Site;
 use crate::storage::audit::Audit;
 use crate::wire::Charge;
@@ -105,13 +104,12 @@ pub async fn run(
     };
     let record = made?;
     progress.phase("judging");
-    let evidence = Evidence {
+    let results = checkers::run(Collected {
         plan,
         history: &record.recorded.history,
-        audit: &record.audit,
-        ledger: &record.ledger,
-    };
-    let results = checkers::run(&evidence);
+        audit: Some(&record.audit),
+        ledger: Some(&record.ledger),
+    });
     let summary = judge::summarise(plan, &record, results, run_dir, repeat);
     run_dir.write_summary(&summary)?;
     Ok(Ran { summary, kept })
@@ -125,8 +123,12 @@ pub fn analyze(run_dir: &RunDir) -> anyhow::Result<Vec<CheckResult>> {
     let plan = run_dir.read_plan()?;
     let history = history::read(&run_dir.history())?;
     let (audit, ledger) = (run_dir.read_audit()?, run_dir.read_ledger()?);
-    let evidence = Evidence { plan: &plan, history: &history, audit: &audit, ledger: &ledger };
-    Ok(checkers::run(&evidence))
+    Ok(checkers::run(Collected {
+        plan: &plan,
+        history: &history,
+        audit: Some(&audit),
+        ledger: Some(&ledger),
+    }))
 }
 
 /// From the load to everything that judging needs, all of it on disk.
@@ -183,7 +185,7 @@ async fn load_with_faults(
             (outcome, faults) = &mut load_and_faults => return Ok((outcome?, faults)),
             _ = ticks.tick() => {
                 let elapsed = Duration::from_micros(epoch.now_us());
-                progress.report(Reading { elapsed, counts: live.total(), dropped: 0 }, &plan.faults);
+                progress.report(Reading::of(&live, elapsed), &plan.faults);
             }
         }
     }

@@ -8,8 +8,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::told::{Claim, Sale, Told};
 use super::violations::{Violations, at, counted};
-use super::{CheckResult, Checker, Evidence};
+use super::{Checker, Evidence, Undeclared};
+use crate::harness::plan::EvidenceKind;
 use crate::harness::recorder::{Operation, Outcome};
+use crate::harness::summary::CheckResult;
 
 /// The checker.
 #[derive(Debug)]
@@ -24,9 +26,14 @@ impl Checker for NoDoubleSellClients {
         "no two clients were told that the same seat is theirs at the same time"
     }
 
+    fn needs(&self) -> &'static [EvidenceKind] {
+        &[EvidenceKind::History]
+    }
+
     /// A violation is a seat.
-    fn check(&self, evidence: &Evidence<'_>) -> CheckResult {
-        let told = Told::read(evidence.history);
+    fn check(&self, evidence: &Evidence<'_>) -> Result<CheckResult, Undeclared> {
+        let history = evidence.history()?;
+        let told = Told::read(history);
         let mut broken = told.sold_twice();
         for conflict in told.promised_twice() {
             broken.entry(conflict.seat).or_insert(conflict);
@@ -37,7 +44,7 @@ impl Checker for NoDoubleSellClients {
         for conflict in broken {
             violations.add(conflict.times, conflict.what);
         }
-        violations.result(self.name(), || self.without_violations(evidence.history, &told))
+        Ok(violations.result(self.name(), || self.without_violations(history, &told)))
     }
 }
 

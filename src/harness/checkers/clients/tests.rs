@@ -4,15 +4,16 @@ use proptest::prelude::*;
 
 use super::NoDoubleSellClients;
 use crate::harness::checkers::crafted::Case;
-use crate::harness::checkers::{CheckResult, CheckVerdict, Checker as _};
+use crate::harness::checkers::judge;
 use crate::harness::recorder::crafted::{
     TTL_US, book, booking, cancel, cancel_booking, confirm, ended, hold, user,
 };
 use crate::harness::recorder::{Operation, Outcome};
+use crate::harness::summary::{CheckResult, CheckVerdict};
 
 fn check(history: Vec<Operation>) -> CheckResult {
     let case = Case { history, ..Case::new() };
-    NoDoubleSellClients.check(&case.evidence())
+    judge(&NoDoubleSellClients, case.collected())
 }
 
 fn fails(history: Vec<Operation>) {

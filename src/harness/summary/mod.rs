@@ -1,10 +1,14 @@
-//! The summary of a run: the one structure that every report is written from.
+//! The summary of a run, as it is written to `summary.json`. Ground floor of the
+//! harness: names no other part of it.
+
+/// What checkers said.
+mod checks;
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::harness::checkers::CheckResult;
+pub use checks::{CheckResult, CheckVerdict};
 
 /// What became of a run. Written as `summary.json`; the interface that other programs read.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -1,0 +1,75 @@
+//! What was collected of a run, and the part of it that a checker gets: what it declared, and nothing else.
+
+use crate::harness::plan::{EvidenceKind, Plan};
+use crate::harness::recorder::Operation;
+use crate::storage::audit::Audit;
+use crate::wire::Charge;
+
+/// Everything that a run can be judged from. Judging needs no stack and can be repeated on an old run.
+#[derive(Debug, Clone, Copy)]
+pub struct Collected<'a> {
+    /// What was planned.
+    pub plan: &'a Plan,
+    /// Every operation, in order of completion.
+    pub history: &'a [Operation],
+    /// The database, read after settling, where the target lets it be read.
+    pub audit: Option<&'a Audit>,
+    /// The payment provider's own ledger, read after settling, where the target has one.
+    pub ledger: Option<&'a [Charge]>,
+}
+
+impl<'a> Collected<'a> {
+    /// The part of it that a checker with these needs gets.
+    ///
+    /// # Errors
+    /// One of them was not collected: the first.
+    pub fn evidence(self, needs: &'static [EvidenceKind]) -> Result<Evidence<'a>, EvidenceKind> {
+        let is_there = |kind: &EvidenceKind| match kind {
+            EvidenceKind::History => true,
+            EvidenceKind::Audit => self.audit.is_some(),
+            EvidenceKind::Ledger => self.ledger.is_some(),
+        };
+        match needs.iter().find(|kind| !is_there(kind)) {
+            Some(missing) => Err(*missing),
+            None => Ok(Evidence { collected: self, needs }),
+        }
+    }
+}
+
+/// What one checker gets.
+#[derive(Debug, Clone, Copy)]
+pub struct Evidence<'a> {
+    collected: Collected<'a>,
+    needs: &'static [EvidenceKind],
+}
+
+/// A checker read what it had not declared: on a target without it, its word would be worth nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("it reads the {} without declaring that it needs it", .0.name())]
+pub struct Undeclared(pub EvidenceKind);
+
+impl<'a> Evidence<'a> {
+    /// What was planned.
+    pub fn plan(&self) -> &'a Plan {
+        self.collected.plan
+    }
+
+    /// Every operation, in order of completion.
+    pub fn history(&self) -> Result<&'a [Operation], Undeclared> {
+        self.declared(EvidenceKind::History, Some(self.collected.history))
+    }
+
+    /// The database, read after settling.
+    pub fn audit(&self) -> Result<&'a Audit, Undeclared> {
+        self.declared(EvidenceKind::Audit, self.collected.audit)
+    }
+
+    /// The payment provider's own ledger, read after settling.
+    pub fn ledger(&self) -> Result<&'a [Charge], Undeclared> {
+        self.declared(EvidenceKind::Ledger, self.collected.ledger)
+    }
+
+    fn declared<T>(&self, kind: EvidenceKind, part: Option<T>) -> Result<T, Undeclared> {
+        part.filter(|_| self.needs.contains(&kind)).ok_or(Undeclared(kind))
+    }
+}
