@@ -13,7 +13,7 @@ use crate::accounts::AccountError;
 use crate::booking::BookingError;
 use crate::domain::Refusal;
 use crate::storage::StorageError;
-use crate::wire::FieldError;
+use crate::wire::{FieldError, Reason};
 
 /// What a client is told to wait before it asks again, in seconds.
 const RETRY_AFTER_SECONDS: &str = "1";
@@ -39,7 +39,7 @@ pub enum ApiError {
     PreconditionRequired,
     /// 422: a body that can be read and makes no sense, in one field or in several.
     Invalid(Vec<FieldError>),
-    /// As [`status_of`] says: a definite refusal.
+    /// As [`refusals::status_of`](super::refusals::status_of) says: a definite refusal.
     Refused(Refusal),
     /// 429 with Retry-After: too many requests within the window.
     LimitReached {
@@ -97,66 +97,6 @@ impl From<Faults> for ApiError {
     }
 }
 
-/// The status of a refusal.
-pub fn status_of(refusal: &Refusal) -> StatusCode {
-    match refusal {
-        Refusal::SeatsUnavailable(_)
-        | Refusal::Contended
-        | Refusal::NotEnoughLeft(_)
-        | Refusal::NotOnSale(_)
-        | Refusal::TicketLimit(_)
-        | Refusal::NoSuchStep(..)
-        | Refusal::NotDraft(_)
-        | Refusal::OnSale
-        | Refusal::NoSeats
-        | Refusal::AlreadyExtended
-        | Refusal::BookingEnded(_)
-        | Refusal::EventOver
-        | Refusal::TicketUsed(_)
-        | Refusal::TicketCancelled
-        | Refusal::AlreadyPaying
-        | Refusal::InProgress => StatusCode::CONFLICT,
-        Refusal::UnknownSeats(_) | Refusal::SeatsHavePlaces | Refusal::KeyReused => {
-            StatusCode::UNPROCESSABLE_ENTITY
-        }
-        Refusal::NotFound(_) => StatusCode::NOT_FOUND,
-        Refusal::NotOwner(_) | Refusal::RoleNotAllowed(_) => StatusCode::FORBIDDEN,
-        Refusal::ReservationEnded(_) | Refusal::RefundedAfterLoss => StatusCode::GONE,
-        Refusal::Changed => StatusCode::PRECONDITION_FAILED,
-        Refusal::PaymentDeclined => StatusCode::PAYMENT_REQUIRED,
-    }
-}
-
-/// The machine-readable reason of a refusal: the `field` of its one error.
-pub fn reason_of(refusal: &Refusal) -> &'static str {
-    match refusal {
-        Refusal::SeatsUnavailable(_) => "seat_unavailable",
-        Refusal::Contended => "seat_contended",
-        Refusal::UnknownSeats(_) => "seat_ids",
-        Refusal::NotEnoughLeft(_) => "sold_out",
-        Refusal::SeatsHavePlaces => "quantity",
-        Refusal::NotOnSale(_) => "not_on_sale",
-        Refusal::TicketLimit(_) => "ticket_limit",
-        Refusal::Changed => "if_match",
-        Refusal::NoSuchStep(..) | Refusal::OnSale => "status",
-        Refusal::NotDraft(_) => "not_draft",
-        Refusal::NoSeats => "no_seats",
-        Refusal::NotFound(_) => "not_found",
-        Refusal::NotOwner(_) => "not_owner",
-        Refusal::RoleNotAllowed(_) => "role",
-        Refusal::ReservationEnded(_) => "reservation_ended",
-        Refusal::AlreadyExtended => "already_extended",
-        Refusal::BookingEnded(_) => "booking_ended",
-        Refusal::EventOver => "event_over",
-        Refusal::TicketUsed(_) => "ticket_used",
-        Refusal::TicketCancelled => "ticket_cancelled",
-        Refusal::AlreadyPaying => "already_paying",
-        Refusal::PaymentDeclined => "payment_declined",
-        Refusal::RefundedAfterLoss => "refunded",
-        Refusal::KeyReused | Refusal::InProgress => "idempotency_key",
-    }
-}
-
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
         let (status, message, errors) = match self {
@@ -186,7 +126,7 @@ impl IntoResponse for ApiError {
             Self::PreconditionRequired => (
                 StatusCode::PRECONDITION_REQUIRED,
                 "say which version you change: send its ETag as If-Match".to_owned(),
-                vec![fault("if_match", "this is missing")],
+                vec![fault(Reason::IfMatch.name(), "this is missing")],
             ),
             Self::Invalid(faults) => {
                 let message = match faults.as_slice() {
@@ -202,7 +142,7 @@ impl IntoResponse for ApiError {
             Self::Refused(refusal) => return render::refusal_response(&refusal),
             Self::LimitReached { retry_after_seconds, counted } => {
                 let message = format!("too many requests, come back in {retry_after_seconds} s");
-                let errors = vec![fault("rate_limit", &message)];
+                let errors = vec![fault(Reason::RateLimit.name(), &message)];
                 let failure = render::failure(StatusCode::TOO_MANY_REQUESTS, &message, errors);
                 let wait = [(header::RETRY_AFTER, retry_after_seconds.to_string())];
                 let mut response = (wait, failure).into_response();

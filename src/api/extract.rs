@@ -44,7 +44,8 @@ impl<T: DeserializeOwned> FromRequest<App> for Keyed<T> {
 }
 
 fn key_of(headers: &HeaderMap) -> Result<IdempotencyKey, ApiError> {
-    let malformed = |message: &str| ApiError::malformed("idempotency_key", message);
+    let malformed =
+        |message: &str| ApiError::malformed(wire::Reason::IdempotencyKey.name(), message);
     let mut values = headers.get_all(wire::IDEMPOTENCY_KEY).iter();
     let value = values
         .next()

@@ -6,6 +6,8 @@ pub mod routes;
 pub mod guard;
 /// How often somebody may call.
 pub mod limits;
+/// How refusals look from outside.
+pub mod refusals;
 /// Errors and their status codes.
 pub mod error;
 /// What parsers complain of, in plain words.

@@ -7,14 +7,15 @@ use time::OffsetDateTime;
 use uuid::Uuid;
 
 use super::cursor;
-use super::error::{ApiError, reason_of, status_of};
+use super::error::ApiError;
+use super::refusals::{reason_of, status_of};
 use crate::booking::{Answer, Render};
 use crate::domain::{
     Admission, Booking, EventStatus, Refusal, Reservation, StoredResponse, TicketLimit,
 };
 use crate::storage::events::Event;
 use crate::storage::seats::SeatRow;
-use crate::wire::{self, FieldError, Meta, SeatStatus, Success};
+use crate::wire::{self, FieldError, Meta, Reason, SeatStatus, Success};
 
 /// How the use cases write the answers they store.
 pub const RENDER: Render = Render { reservation: held, booking: booked, refusal: refused };
@@ -29,7 +30,7 @@ fn booked(booking: &Booking) -> StoredResponse {
 
 fn refused(refusal: &Refusal) -> StoredResponse {
     let message = refusal.to_string();
-    let field = reason_of(refusal).to_owned();
+    let field = reason_of(refusal).name().to_owned();
     let errors = match refusal {
         // One error a seat, so that a client can tell which of them to leave out.
         Refusal::SeatsUnavailable(seats) => {
@@ -45,8 +46,8 @@ fn refused(refusal: &Refusal) -> StoredResponse {
 /// The answer to a request that was left in progress and had no effect.
 pub fn left_behind() -> StoredResponse {
     let message = "the request was left unfinished and had no effect, send it again with a new idempotency key";
-    let errors =
-        vec![FieldError { field: "idempotency_key".to_owned(), message: message.to_owned() }];
+    let field = Reason::IdempotencyKey.name().to_owned();
+    let errors = vec![FieldError { field, message: message.to_owned() }];
     stored(StatusCode::GONE, &wire::Failure { success: false, message: message.to_owned(), errors })
 }
 

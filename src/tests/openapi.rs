@@ -146,6 +146,10 @@ fn words_that_are_few_are_listed() {
     for state in words("IdempotencyStatus", "state") {
         assert!(RecordState::parse(&state).is_some(), "{state}");
     }
+    let field = &described["components"]["schemas"]["FieldError"]["properties"]["field"];
+    for reason in wire::Reason::ALL.map(wire::Reason::name) {
+        assert!(field["description"].as_str().unwrap().contains(reason), "{reason}: {field}");
+    }
 }
 
 #[test]

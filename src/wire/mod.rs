@@ -9,6 +9,8 @@ pub mod events;
 pub mod reservations;
 /// Sales.
 pub mod bookings;
+/// Why a request is refused.
+pub mod reason;
 /// The payment simulator's side.
 pub mod payments;
 
@@ -28,6 +30,7 @@ pub use events::{
     SeatMap, SeatStatus,
 };
 pub use payments::{Charge, ChargeRequest, ChargeState};
+pub use reason::Reason;
 pub use reservations::{CreateReservation, Reservation};
 
 /// Request header that names one logical operation; a retry carries the same value.
@@ -75,10 +78,17 @@ pub struct Failure {
 /// One refused field.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct FieldError {
-    /// Path of the field, or a machine-readable reason such as `seat_unavailable`.
+    /// Path of the field, or the name of a [`Reason`].
+    #[schema(schema_with = field_or_reason)]
     pub field: String,
     /// Why it was refused.
     pub message: String,
+}
+
+fn field_or_reason() -> Object {
+    let reasons = Reason::ALL.map(Reason::name).join(", ");
+    let description = format!("Path of the field, or the reason: one of {reasons}.");
+    ObjectBuilder::new().schema_type(Type::String).description(Some(description)).build()
 }
 
 /// `GET /api/v1/idempotency/{key}`: what became of the caller's operation with this key.

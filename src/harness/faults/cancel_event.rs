@@ -13,13 +13,12 @@ use super::{Bite, Fault, Strikes};
 use crate::harness::client::Call;
 use crate::harness::recorder::Outcome;
 use crate::harness::workloads::iteration::note;
+use crate::wire::Reason;
 
 /// The admin who does it: nobody else in a run has this id.
 const ADMIN: Uuid = Uuid::from_u128(0xad_u128);
 /// How long the server may take to answer.
 const ANSWER_WITHIN: Duration = Duration::from_secs(5);
-/// The reason of refusals that only an event that is not on sale gives.
-const NOT_ON_SALE: &str = "not_on_sale";
 
 /// What an event has: live holds and confirmed bookings.
 const ON_THE_BOOKS: &str = "select \
@@ -48,7 +47,7 @@ impl Fault for CancelEvent {
         let (site, event) = scene.event()?;
         let live = scene.world.live;
         let (holds, bookings) = on_the_books(scene, event).await?;
-        let before = live.refusals(NOT_ON_SALE);
+        let before = live.refusals(Reason::NotOnSale);
         let admin = site.tokens.admin(ADMIN)?;
         let call = Call {
             buyer: &admin,
@@ -71,11 +70,12 @@ impl Fault for CancelEvent {
             )));
         }
         scene.hold().await;
-        let refused = live.refusals(NOT_ON_SALE).saturating_sub(before);
+        let refused = live.refusals(Reason::NotOnSale).saturating_sub(before);
         let (holds_left, bookings_left) = on_the_books(scene, event).await?;
         let words = format!(
             "the event was called off with {holds} holds and {bookings} bookings; {refused} requests were refused as \
-             {NOT_ON_SALE} since, {holds_left} holds and {bookings_left} bookings were left"
+             {} since, {holds_left} holds and {bookings_left} bookings were left",
+            Reason::NotOnSale.name()
         );
         let is_mid_sale = holds + bookings > 0 && refused > 0;
         Ok(if is_mid_sale { Bite::Bit(words) } else { Bite::Missed(words) })

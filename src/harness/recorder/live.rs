@@ -3,13 +3,14 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use super::{OpKind, Outcome, REASONS};
+use super::{OpKind, Outcome};
+use crate::wire::Reason;
 
 /// Requests by server and operation, refusals by reason, and iterations dropped.
 #[derive(Debug)]
 pub struct Live {
     servers: Vec<(String, [Counters; OpKind::ALL.len()])>,
-    refusals: [AtomicU64; REASONS.len()],
+    refusals: [AtomicU64; Reason::ALL.len()],
     dropped: AtomicU64,
 }
 
@@ -76,17 +77,14 @@ impl Live {
         counter.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// Counts a refusal for this reason, if it is one of [`REASONS`].
-    pub fn refused(&self, reason: &str) {
-        if let Some(index) = REASONS.iter().position(|known| *known == reason) {
-            self.refusals[index].fetch_add(1, Ordering::Relaxed);
-        }
+    /// Counts a refusal for this reason.
+    pub fn refused(&self, reason: Reason) {
+        self.refusals[reason as usize].fetch_add(1, Ordering::Relaxed);
     }
 
-    /// Refusals for this reason, whoever was refused; 0 for a reason that is not one of [`REASONS`].
-    pub fn refusals(&self, reason: &str) -> u64 {
-        let index = REASONS.iter().position(|known| *known == reason);
-        index.map_or(0, |index| self.refusals[index].load(Ordering::Relaxed))
+    /// Refusals for this reason, whoever was refused.
+    pub fn refusals(&self, reason: Reason) -> u64 {
+        self.refusals[reason as usize].load(Ordering::Relaxed)
     }
 
     /// Counts an iteration dropped for want of a free VU.

@@ -14,8 +14,6 @@ pub mod interval_log;
 pub mod history;
 /// The task that writes it all down.
 pub mod recording;
-/// Why servers refuse.
-pub mod reasons;
 /// Operations for tests.
 #[cfg(test)]
 pub mod crafted;
@@ -24,5 +22,4 @@ pub use epoch::Epoch;
 pub use latencies::Latencies;
 pub use live::Live;
 pub use operation::{OpKind, Operation, Outcome};
-pub use reasons::REASONS;
 pub use recording::{Recorded, Recorder, Recording};

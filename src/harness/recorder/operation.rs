@@ -3,6 +3,8 @@
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use crate::wire::Reason;
+
 /// One request and its outcome. Times are microseconds since the start of the load, on the generator's monotonic clock.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Operation {
@@ -47,7 +49,7 @@ pub struct Operation {
     pub replayed: bool,
     /// SHA-256 (hex) of the answer's body, where there was an answer.
     pub response_sha256: Option<String>,
-    /// Machine-readable reason of a refusal, such as `seat_unavailable`.
+    /// Machine-readable reason of a refusal, such as `seat_unavailable`, or a word of another server's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
     /// Why, where it is not ok: the server's message, or the transport's error.
@@ -61,6 +63,11 @@ impl Operation {
     /// The operation's true end as far as it is known: what settling found, else what the client saw.
     pub fn end(&self) -> Outcome {
         self.settled.unwrap_or(self.outcome)
+    }
+
+    /// The reason of a refusal, where it is one that we know.
+    pub fn known_reason(&self) -> Option<Reason> {
+        self.reason.as_deref().and_then(Reason::parse)
     }
 
     /// Whether these seats, sorted, are what was asked for: the same ones, or as many.

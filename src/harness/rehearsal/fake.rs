@@ -22,7 +22,7 @@ use crate::harness::client::sha256_hex;
 use crate::storage::audit::{Audit, BookingRow, PaymentRow, ReservationRow};
 use crate::wire::{
     self, Charge, ChargeState, Claims, ConfirmBooking, CreateBooking, CreateReservation,
-    IDEMPOTENCY_KEY,
+    IDEMPOTENCY_KEY, Reason,
 };
 
 pub const SECRET: &[u8] = b"a secret for tests";
@@ -63,7 +63,7 @@ impl Books {
         if stored == sha256 {
             Some((*status, body.clone()))
         } else {
-            Some(refusal(422, "idempotency_key"))
+            Some(refusal(422, Reason::IdempotencyKey))
         }
     }
 
@@ -153,7 +153,8 @@ fn success<T: Serialize>(data: T) -> Answer {
     (201, serde_json::to_string(&body).unwrap())
 }
 
-fn refusal(status: u16, reason: &str) -> Answer {
+fn refusal(status: u16, reason: Reason) -> Answer {
+    let reason = reason.name();
     let errors = vec![wire::FieldError { field: reason.to_owned(), message: reason.to_owned() }];
     let body = wire::Failure { success: false, message: reason.to_owned(), errors };
     (status, serde_json::to_string(&body).unwrap())
@@ -237,7 +238,7 @@ async fn claim(
         match known {
             Some(answer) => answer,
             None if !(if honest { are_free(&books) } else { looked }) => {
-                refusal(409, "seat_unavailable")
+                refusal(409, Reason::SeatUnavailable)
             }
             None => {
                 let answer = grant(&mut books, reservation);
@@ -279,7 +280,7 @@ async fn confirm(State(fake): State<Fake>, headers: HeaderMap, body: Bytes) -> R
         .find(|row| row.id == order.reservation_id && row.user_id == user);
     let Some(row) = found.filter(|row| !honest || row.state == "held") else {
         drop(books);
-        return fake.respond(refusal(410, "reservation_ended"));
+        return fake.respond(refusal(410, Reason::ReservationEnded));
     };
     "confirmed".clone_into(&mut row.state);
     let row = row.clone();
@@ -351,7 +352,7 @@ async fn cancel_booking(
                 give_back(&mut books, row.reservation_id);
                 success(booking_as_wire(&row))
             }
-            None => refusal(404, "not_found"),
+            None => refusal(404, Reason::NotFound),
         }
     };
     fake.respond(answer)
@@ -380,7 +381,7 @@ async fn cancel(State(fake): State<Fake>, headers: HeaderMap, Path(id): Path<Uui
                 "cancelled".clone_into(&mut row.state);
                 success(as_wire(row))
             }
-            None => refusal(410, "reservation_ended"),
+            None => refusal(410, Reason::ReservationEnded),
         }
     };
     fake.respond(answer)
@@ -394,7 +395,7 @@ async fn key_status(
     let user = caller(&headers);
     let stored = fake.books().keys.get(&(user, key.clone())).cloned();
     let (status, body) = match stored {
-        None => refusal(404, "not_found"),
+        None => refusal(404, Reason::NotFound),
         Some((_, status, body)) => success(wire::IdempotencyStatus {
             key,
             state: if status < 300 { "SUCCESS" } else { "FAILED" }.to_owned(),

@@ -2,7 +2,8 @@
 
 use super::metrics::{Filter, METRICS, Metric};
 use crate::harness::parsing::unknown;
-use crate::harness::recorder::{OpKind, Outcome, REASONS};
+use crate::harness::recorder::{OpKind, Outcome};
+use crate::wire::Reason;
 
 /// Why an expression means nothing; displayed with what to write instead.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -199,9 +200,10 @@ fn apply_tag(metric: &Metric, tag: &str, filter: &mut Filter) -> Result<(), Expr
         filter.op =
             Some(found.ok_or_else(|| ExpressionError(unknown("operation", value, &names)))?);
     } else if key == "reason" {
-        let found = REASONS.iter().find(|reason| **reason == value);
+        let names = Reason::ALL.map(Reason::name);
+        let found = Reason::parse(value);
         filter.reason =
-            Some(found.ok_or_else(|| ExpressionError(unknown("reason", value, &REASONS)))?);
+            Some(found.ok_or_else(|| ExpressionError(unknown("reason", value, &names)))?);
     } else {
         let names = OUTCOMES.map(|(name, _)| name);
         let found = OUTCOMES.iter().find(|(name, _)| *name == value).map(|(_, outcome)| *outcome);

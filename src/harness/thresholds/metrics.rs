@@ -6,6 +6,7 @@ use super::measured::Measured;
 use crate::harness::recorder::latencies::OpLatencies;
 use crate::harness::recorder::{OpKind, Outcome};
 use crate::harness::summary::Outcomes;
+use crate::wire::Reason;
 
 /// A metric.
 #[derive(Debug)]
@@ -53,7 +54,7 @@ pub struct Filter {
     /// `{outcome:info}`.
     pub outcome: Option<Outcome>,
     /// `{reason:sold_out}`.
-    pub reason: Option<&'static str>,
+    pub reason: Option<Reason>,
 }
 
 impl Filter {
@@ -181,7 +182,7 @@ pub const METRICS: &[Metric] = &[
 fn refusals(measured: &Measured, filter: Filter) -> u64 {
     let admitted = measured.refusals.iter().filter(|((op, reason), _)| {
         filter.op.is_none_or(|wanted| wanted == *op)
-            && filter.reason.is_none_or(|wanted| wanted == reason)
+            && filter.reason.is_none_or(|wanted| wanted.name() == reason)
     });
     admitted.map(|(_, count)| count).sum()
 }

@@ -17,7 +17,7 @@ use crate::harness::plan::Load;
 use crate::harness::random;
 use crate::harness::recorder::epoch::micros;
 use crate::harness::recorder::{OpKind, Outcome, Recorder};
-use crate::wire::{Admission, ConfirmBooking, CreateBooking, CreateReservation};
+use crate::wire::{Admission, ConfirmBooking, CreateBooking, CreateReservation, Reason};
 
 /// First wait before asking again; doubles with every try, give or take half.
 const BACKOFF: Duration = Duration::from_millis(25);
@@ -306,9 +306,9 @@ impl Iteration {
 /// Puts a reply on record and keeps what the buyer needs.
 pub async fn note(site: &Site, server: usize, reply: Reply) -> Answered {
     let Reply { operation, retry_after } = reply;
-    let refused = match (operation.reason.as_deref(), operation.status) {
-        (Some("seat_unavailable"), _) => Refused::SeatsTaken,
-        (Some("sold_out"), _) => Refused::SoldOut,
+    let refused = match (operation.known_reason(), operation.status) {
+        (Some(Reason::SeatUnavailable), _) => Refused::SeatsTaken,
+        (Some(Reason::SoldOut), _) => Refused::SoldOut,
         (_, Some(402)) => Refused::Declined,
         _ => Refused::Otherwise,
     };
@@ -322,8 +322,7 @@ pub async fn note(site: &Site, server: usize, reply: Reply) -> Answered {
         booking: operation.booking,
     };
     site.recorder.live().ended(server, operation.op, operation.outcome);
-    if let Some(reason) = operation.reason.as_deref().filter(|_| operation.outcome == Outcome::Fail)
-    {
+    if let Some(reason) = operation.known_reason().filter(|_| operation.outcome == Outcome::Fail) {
         site.recorder.live().refused(reason);
     }
     if !site.recorder.record(operation).await {
