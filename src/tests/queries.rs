@@ -7,6 +7,32 @@ use serde_json::Value;
 use sqlx::{Column as _, Executor as _, SqlSafeStr as _, TypeInfo as _};
 
 use super::app::{Setup, TestApp};
+use super::layering::rust_files;
+
+/// How a query looks that nobody checks before it runs.
+const UNCHECKED: &[&str] = &[
+    "query(",
+    "query::<",
+    "query_as(",
+    "query_as::<",
+    "query_scalar(",
+    "query_scalar::<",
+    "query_with(",
+    "raw_sql(",
+    "AssertSqlSafe",
+    "QueryBuilder",
+    ".execute(\"",
+    ".fetch_one(\"",
+    ".fetch_all(\"",
+    ".fetch_optional(\"",
+];
+
+/// Where such queries may stand, and why. Tests may have any: they make states that no program would.
+const MAY_BE_UNCHECKED: &[(&str, &str)] = &[
+    ("stack/postgres.rs", "makes the database itself, before there is a schema to check against"),
+    ("storage/seeding.rs", "works with a temporary table that only it has"),
+    ("cli/bench/booking.rs", "makes the schema that it measures in"),
+];
 
 fn described() -> Vec<Value> {
     let folder = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/.sqlx"));
@@ -71,4 +97,45 @@ fn no_description_is_left_of_a_query_that_is_gone() {
             query["query"].as_str().unwrap().split_whitespace().collect::<Vec<_>>().join(" ");
         assert!(squeezed.contains(&text), "{text} is nowhere, run script/sqlx-prepare");
     }
+}
+
+/// The lines of a file that run a query which was never described.
+fn unchecked(text: &str) -> Vec<&str> {
+    text.lines()
+        .map(str::trim)
+        .filter(|line| !line.starts_with("//"))
+        .filter(|line| UNCHECKED.iter().any(|pattern| has_word(line, pattern)))
+        .collect()
+}
+
+/// Whether the pattern stands in the line and is not the end of a longer name.
+fn has_word(line: &str, pattern: &str) -> bool {
+    let is_name = |before: char| before.is_alphanumeric() || before == '_';
+    line.match_indices(pattern)
+        .any(|(at, _)| pattern.starts_with('.') || !line[..at].ends_with(is_name))
+}
+
+#[test]
+fn no_query_runs_that_was_not_checked_against_the_schema() {
+    let source = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/src"));
+    let mut wrong = Vec::new();
+    let mut unused: Vec<&str> = MAY_BE_UNCHECKED.iter().map(|(file, _)| *file).collect();
+    for path in rust_files(source) {
+        let file = path.strip_prefix(source).unwrap().to_str().unwrap();
+        if file.starts_with("tests/") || file.ends_with("/tests.rs") {
+            continue;
+        }
+        let text = fs::read_to_string(&path).unwrap();
+        let found = unchecked(&text);
+        if found.is_empty() {
+            continue;
+        }
+        let allowed = unused.len();
+        unused.retain(|each| *each != file);
+        if unused.len() == allowed {
+            wrong.extend(found.iter().map(|line| format!("{file}: {line}")));
+        }
+    }
+    assert!(wrong.is_empty(), "use sqlx's checked macros, in storage:\n{}", wrong.join("\n"));
+    assert!(unused.is_empty(), "these have no unchecked query any more: {unused:?}");
 }

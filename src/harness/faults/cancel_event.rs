@@ -1,4 +1,4 @@
-//! Calls an event off in the middle of its sale, as its organizer would. Knows nothing of how a server does that.
+//! Cancels an event in the middle of its sale, as its organizer would. Knows nothing of how a server does that.
 
 use std::time::Duration;
 
@@ -13,17 +13,13 @@ use super::{Bite, Fault, Strikes};
 use crate::harness::client::Call;
 use crate::harness::recorder::Outcome;
 use crate::harness::workloads::iteration::note;
+use crate::storage::audit::{self, EventSales};
 use crate::wire::Reason;
 
 /// The admin who does it: nobody else in a run has this id.
 const ADMIN: Uuid = Uuid::from_u128(0xad_u128);
 /// How long the server may take to answer.
 const ANSWER_WITHIN: Duration = Duration::from_secs(5);
-
-/// What an event has: live holds and confirmed bookings.
-const ON_THE_BOOKS: &str = "select \
-    (select count(*) from reservations where event_id = $1 and state = 'held' and expires_at > now()), \
-    (select count(*) from bookings where event_id = $1 and state = 'confirmed')";
 
 /// PATCH to `cancelled`, once and for good.
 pub struct CancelEvent;
@@ -35,18 +31,18 @@ impl Fault for CancelEvent {
     }
 
     fn summary(&self) -> &'static str {
-        "calls an event off for good, in the middle of its sale"
+        "cancels an event for good, in the middle of its sale"
     }
 
     fn strikes(&self) -> Strikes {
         Strikes::Events
     }
 
-    /// It bit when there was something to give back and somebody came too late for more.
+    /// It bit when there was something to refund and somebody came too late for more.
     async fn strike(&self, scene: &Scene<'_>) -> anyhow::Result<Bite> {
         let (site, event) = scene.event()?;
         let live = scene.world.live;
-        let (holds, bookings) = on_the_books(scene, event).await?;
+        let sold = sales(scene, event).await?;
         let before = live.refusals(Reason::NotOnSale);
         let admin = site.tokens.admin(ADMIN)?;
         let call = Call {
@@ -65,32 +61,37 @@ impl Fault for CancelEvent {
         note(site, call.server, reply).await;
         if outcome != Outcome::Ok {
             return Ok(Bite::Missed(format!(
-                "the event could not be called off, the answer was {}",
+                "the event could not be cancelled, the answer was {}",
                 status.map_or("none".to_owned(), |status| status.to_string())
             )));
         }
         scene.hold().await;
         let refused = live.refusals(Reason::NotOnSale).saturating_sub(before);
-        let (holds_left, bookings_left) = on_the_books(scene, event).await?;
+        let left = sales(scene, event).await?;
         let words = format!(
-            "the event was called off with {holds} holds and {bookings} bookings; {refused} requests were refused as \
-             {} since, {holds_left} holds and {bookings_left} bookings were left",
-            Reason::NotOnSale.name()
+            "the event was cancelled with {} holds and {} bookings; {refused} requests were refused as {} since, {} \
+             holds and {} bookings were left",
+            sold.holds,
+            sold.bookings,
+            Reason::NotOnSale.name(),
+            left.holds,
+            left.bookings
         );
-        let is_mid_sale = holds + bookings > 0 && refused > 0;
+        let is_mid_sale = sold.holds + sold.bookings > 0 && refused > 0;
         Ok(if is_mid_sale { Bite::Bit(words) } else { Bite::Missed(words) })
     }
 
-    /// An event that was called off stays so.
+    /// A cancelled event stays so.
     async fn heal(&self, _scene: &Scene<'_>) -> anyhow::Result<()> {
         Ok(())
     }
 }
 
-async fn on_the_books(scene: &Scene<'_>, event: Uuid) -> anyhow::Result<(i64, i64)> {
+/// What the event has at this moment.
+async fn sales(scene: &Scene<'_>, event: Uuid) -> anyhow::Result<EventSales> {
     let look = async {
         let mut connection = PgConnection::connect(scene.world.stack.database_url()).await?;
-        sqlx::query_as(ON_THE_BOOKS).bind(event).fetch_one(&mut connection).await
+        anyhow::Ok(audit::event_sales(&mut connection, event).await?)
     };
     let found = timeout(ANSWER_WITHIN, look).await.context("PostgreSQL did not answer")?;
     found.context("what the event has can't be read")

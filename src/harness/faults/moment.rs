@@ -8,6 +8,7 @@ use tokio::time::{Instant, sleep, timeout};
 
 use super::scene::Scene;
 use crate::harness::plan::Moment;
+use crate::storage::audit;
 
 /// How long a moment is waited for.
 const WITHIN: Duration = Duration::from_secs(5);
@@ -15,10 +16,6 @@ const WITHIN: Duration = Duration::from_secs(5);
 const TRIES_MAX: u32 = 500;
 /// What was under way when the server was stopped reaches PostgreSQL within this.
 const SETTLE: Duration = Duration::from_millis(3);
-
-/// Transactions that a server holds open. One that is merely being ended is seen as `active` for a moment only.
-const OPEN_TRANSACTIONS: &str = "select count(*) from pg_stat_activity \
-    where application_name = $1 and xact_start is not null and state in ('idle in transaction', 'active')";
 
 /// The moment has come; says how it was known.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -84,9 +81,7 @@ async fn in_transaction(scene: &Scene<'_>, server: &str) -> anyhow::Result<Caugh
         tries += 1;
         stack.pause(server).await?;
         sleep(SETTLE).await;
-        let looked: Result<i64, _> =
-            sqlx::query_scalar(OPEN_TRANSACTIONS).bind(server).fetch_one(&mut connection).await;
-        match looked {
+        match audit::open_transactions(&mut connection, server).await {
             Ok(open) if open > 0 => return Ok(Caught::InTransaction(open)),
             looked => {
                 stack.resume(server).await?;

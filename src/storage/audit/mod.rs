@@ -2,6 +2,8 @@
 
 /// What must not be.
 mod findings;
+/// What is under way.
+mod present;
 
 use serde::{Deserialize, Serialize};
 use sqlx::PgConnection;
@@ -9,6 +11,7 @@ use time::OffsetDateTime;
 use uuid::Uuid;
 
 pub use findings::{Finding, FindingKind};
+pub use present::{EventSales, event_sales, open_transactions};
 
 use super::{Storage, StorageError, StorageSettings, Tx};
 
