@@ -75,7 +75,7 @@ fn a_fault_that_nobody_noticed_makes_the_run_void() {
 
 const CALLED_OFF_BEFORE_THE_SALE: &str = r#"
 schema_version = 1
-title = "An event called off before anybody wanted it"
+title = "An event cancelled before anybody wanted it"
 
 [target]
 strategy = "row_lock"
@@ -93,7 +93,7 @@ duration = "1500ms"
 max_vus = 100
 
 [[faults]]
-name = "called off too soon"
+name = "cancelled too soon"
 type = "cancel-event"
 event = 2
 at = "100ms"
@@ -107,7 +107,7 @@ fn an_event_called_off_when_nothing_of_it_was_sold_makes_the_run_void() {
     let run = place.chaos(&file, &[]);
     run.expect(3);
     let evidence = run.summary["faults"][0]["evidence"].as_str().unwrap();
-    assert!(evidence.contains("called off with 0 holds and 0 bookings"), "{evidence}");
+    assert!(evidence.contains("cancelled with 0 holds and 0 bookings"), "{evidence}");
     assert_eq!(run.summary["faults"][0]["bit"], false);
 }
 
