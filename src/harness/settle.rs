@@ -17,7 +17,7 @@ use uuid::Uuid;
 use super::client::Call;
 use super::recorder::epoch::micros;
 use super::recorder::{OpKind, Operation, Outcome};
-use super::workloads::Site;
+use super::workloads::LoadContext;
 use crate::wire::{self, IdempotencyStatus, Success};
 
 /// Keys read back at the same time.
@@ -30,7 +30,7 @@ const ANSWER_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// How long settling may take.
 #[derive(Debug, Clone, Copy)]
-pub struct Patience {
+pub struct SettleLimits {
     /// The longest request timeout of the run's loads.
     pub request_timeout: Duration,
     /// What is unknown after this long, counted from the first question, stays unknown.
@@ -68,20 +68,24 @@ struct Effect {
 type Key = (Uuid, String);
 
 /// Fills in `settled` of every unknown operation that carried a key, where it can be found out.
-pub async fn settle(site: &Arc<Site>, history: &mut [Operation], patience: Patience) -> Settled {
+pub async fn settle(
+    context: &Arc<LoadContext>,
+    history: &mut [Operation],
+    limits: SettleLimits,
+) -> Settled {
     let groups = unknown_by_key(history);
     if groups.is_empty() {
         return Settled::default();
     }
-    let epoch = *site.client.epoch();
+    let epoch = *context.client.epoch();
     let last_sent = Duration::from_micros(last_unknown_sent_us(history));
-    tokio::time::sleep_until(epoch.at(last_sent + patience.request_timeout)).await;
-    let deadline_us = epoch.now_us() + micros(patience.deadline);
+    tokio::time::sleep_until(epoch.at(last_sent + limits.request_timeout)).await;
+    let deadline_us = epoch.now_us() + micros(limits.deadline);
     let questions = groups.iter().map(|(key, members)| {
         let first = &history[members[0]];
-        let (site, key, kind, event) = (Arc::clone(site), key.clone(), first.op, first.event);
+        let (context, key, kind, event) = (Arc::clone(context), key.clone(), first.op, first.event);
         async move {
-            let fate = ask(&site, &key, (kind, event), deadline_us).await;
+            let fate = ask(&context, &key, (kind, event), deadline_us).await;
             (key, fate)
         }
     });
@@ -131,13 +135,13 @@ fn last_unknown_sent_us(history: &[Operation]) -> u64 {
 
 /// Asks about one key, any server, until the answer is final or the deadline has passed.
 async fn ask(
-    site: &Site,
+    context: &LoadContext,
     (user, key): &Key,
     (kind, event): (OpKind, Uuid),
     deadline_us: u64,
 ) -> Fate {
-    let Ok(buyer) = site.tokens.buyer(*user) else { return Fate::Unknown };
-    let servers = site.client.servers().len();
+    let Ok(buyer) = context.tokens.buyer(*user) else { return Fate::Unknown };
+    let servers = context.client.servers().len();
     let mut pause = PAUSE;
     for attempt in 0.. {
         let call = Call {
@@ -150,7 +154,7 @@ async fn ask(
             intended_us: None,
             timeout: ANSWER_TIMEOUT,
         };
-        match site.client.key_status(&call, key).await {
+        match context.client.key_status(&call, key).await {
             Ok(None) => return Fate::None,
             Ok(Some(status)) => match read(kind, status) {
                 Fate::Unknown => {}
@@ -158,7 +162,7 @@ async fn ask(
             },
             Err(error) => tracing::debug!(%error, "a key could not be read back yet"),
         }
-        if site.client.epoch().now_us() + micros(pause) > deadline_us {
+        if context.client.epoch().now_us() + micros(pause) > deadline_us {
             break;
         }
         tokio::time::sleep(pause).await;
@@ -264,7 +268,7 @@ fn tally(history: &[Operation]) -> Settled {
 #[cfg(test)]
 mod tests {
     use super::{Effect, Fate, apply, read, tally};
-    use crate::harness::recorder::crafted::{
+    use crate::harness::recorder::fixtures::{
         book, booking, confirm, ended, hold, reservation, user,
     };
     use crate::harness::recorder::{OpKind, Operation, Outcome};

@@ -169,7 +169,7 @@ mod tests {
     use super::AcknowledgedBookings;
     use crate::harness::checkers::crafted::Case;
     use crate::harness::checkers::judge;
-    use crate::harness::recorder::crafted::{
+    use crate::harness::recorder::fixtures::{
         book, booking, cancel_booking, cancel_event, ended, reservation, user,
     };
     use crate::harness::recorder::{OpKind, Operation, Outcome};

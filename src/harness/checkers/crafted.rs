@@ -10,7 +10,7 @@ use super::Collected;
 use crate::harness::plan::Plan;
 use crate::harness::plan::{GeneratorLimits, Inventory, Payments, Target};
 use crate::harness::recorder::Operation;
-use crate::harness::recorder::crafted::{booking, confirm, event, hold, reservation, user};
+use crate::harness::recorder::fixtures::{booking, confirm, event, hold, reservation, user};
 use crate::storage::audit::{Audit, BookingRow, EventRow, PaymentRow, ReservationRow};
 use crate::wire::{Admission, Charge, ChargeState};
 

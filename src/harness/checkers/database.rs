@@ -94,7 +94,7 @@ mod tests {
     use super::NoDoubleSellDatabase;
     use crate::harness::checkers::crafted::Case;
     use crate::harness::checkers::judge;
-    use crate::harness::recorder::crafted::{booking, user};
+    use crate::harness::recorder::fixtures::{booking, user};
     use crate::harness::summary::{CheckResult, CheckVerdict};
     use crate::storage::audit::{Finding, FindingKind};
 

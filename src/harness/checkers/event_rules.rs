@@ -158,7 +158,7 @@ mod tests {
     use super::EventRules;
     use crate::harness::checkers::crafted::Case;
     use crate::harness::checkers::judge;
-    use crate::harness::recorder::crafted::{
+    use crate::harness::recorder::fixtures::{
         TTL_US, book, booking, cancel_booking, cancel_event, ended, hold, user,
     };
     use crate::harness::recorder::{Operation, Outcome};

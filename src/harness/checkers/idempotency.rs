@@ -145,7 +145,7 @@ mod tests {
     use super::Idempotency;
     use crate::harness::checkers::crafted::{Case, payment};
     use crate::harness::checkers::judge;
-    use crate::harness::recorder::crafted::{ended, hold, reservation, user};
+    use crate::harness::recorder::fixtures::{ended, hold, reservation, user};
     use crate::harness::recorder::{Operation, Outcome};
     use crate::harness::summary::{CheckResult, CheckVerdict};
 

@@ -157,7 +157,7 @@ impl Client {
         reply
     }
 
-    /// Gives a reservation up. Carries no key: repeating it changes nothing.
+    /// Cancels a reservation. Carries no key: repeating it changes nothing.
     pub async fn cancel(&self, call: &Call<'_>, held: &Held) -> Reply {
         let call = Call { key: None, ..*call };
         let mut operation = self.begin(&call, OpKind::Cancel, &[]);
@@ -168,7 +168,7 @@ impl Client {
         self.send::<wire::Reservation>(&call, request, operation).await.0
     }
 
-    /// Gives a booking back. Carries no key: repeating it changes nothing.
+    /// Cancels a booking. Carries no key: repeating it changes nothing.
     pub async fn cancel_booking(&self, call: &Call<'_>, booked: &Booked) -> Reply {
         let call = Call { key: None, ..*call };
         let mut operation = self.begin(&call, OpKind::CancelBooking, &[]);
@@ -180,7 +180,7 @@ impl Client {
         self.send::<wire::Booking>(&call, request, operation).await.0
     }
 
-    /// Calls an event off, whatever version it has. The buyer of this call has to be an admin.
+    /// Cancels an event, whatever version it has. The buyer of this call has to be an admin.
     ///
     /// # Errors
     /// The event could not be read, and nothing was changed.

@@ -14,7 +14,7 @@ use crate::harness::proxy_control::ProxyControl;
 use crate::harness::recorder::{Epoch, Live};
 use crate::harness::scenario::proxies;
 use crate::harness::summary::FaultSummary;
-use crate::harness::workloads::{House, Site};
+use crate::harness::workloads::{LoadContext, SeatMap};
 use crate::stack::Stack;
 
 /// What a strike may take beyond the fault's duration: catching the moment, restarting a server, reading counters.
@@ -31,7 +31,7 @@ pub struct World<'a> {
     /// The processes.
     pub stack: &'a Stack,
     /// What the load works with, where there is one.
-    pub site: Option<&'a Site>,
+    pub site: Option<&'a LoadContext>,
     /// What the clients see, as it happens.
     pub live: &'a Live,
     /// When the load began.
@@ -120,14 +120,17 @@ impl<'a> Scene<'a> {
     }
 
     /// The event that the fault strikes, and the load's site.
-    pub fn event(&self) -> anyhow::Result<(&'a Site, Uuid)> {
+    pub fn event(&self) -> anyhow::Result<(&'a LoadContext, Uuid)> {
         let FaultTarget::Event(number) = self.fault.on else {
             bail!("a {} strikes an event", self.fault.kind)
         };
         let site = self.world.site.context("the run has no events")?;
         let house =
-            usize::try_from(number)?.checked_sub(1).and_then(|index| site.houses.get(index));
-        Ok((site, house.map(House::event).with_context(|| format!("there is no event {number}"))?))
+            usize::try_from(number)?.checked_sub(1).and_then(|index| site.seat_maps.get(index));
+        Ok((
+            site,
+            house.map(SeatMap::event).with_context(|| format!("there is no event {number}"))?,
+        ))
     }
 
     /// Name of the process that the fault strikes.

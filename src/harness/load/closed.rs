@@ -34,7 +34,7 @@ pub async fn run(post: &Post, mut crew: Crew, bounds: Bounds) -> anyhow::Result<
     tokio::select! {
         () = post.stop.cancelled() => {}
         all = crew.collect_all() => all?,
-        () = tokio::time::sleep_until(post.site.client.epoch().at(post.load.start + bounds.duration)) => {}
+        () = tokio::time::sleep_until(post.context.client.epoch().at(post.load.start + bounds.duration)) => {}
     }
     crew.finish(post).await
 }
@@ -49,7 +49,7 @@ async fn vu(
     let ends_us = micros(post.load.start + bounds.duration);
     let mut iterations = 0;
     loop {
-        let now_us = post.site.client.epoch().now_us();
+        let now_us = post.context.client.epoch().now_us();
         if now_us >= ends_us || post.stop.is_cancelled() {
             break;
         }

@@ -103,7 +103,8 @@ pub async fn iterate(
     intended_us: u64,
     stop: &CancellationToken,
 ) -> anyhow::Result<()> {
-    let mut iteration = Iteration::new(&post.site, &post.load, number, intended_us, stop.clone())?;
+    let mut iteration =
+        Iteration::new(&post.context, &post.load, number, intended_us, stop.clone())?;
     post.workload.iterate(&mut iteration).await;
     Ok(())
 }

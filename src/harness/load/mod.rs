@@ -21,7 +21,7 @@ use tokio_util::sync::CancellationToken;
 use super::plan::{Executor, Load, Plan};
 use super::recorder::latencies::{histogram, millis};
 use super::summary::GeneratorSummary;
-use super::workloads::{self, Site, Workload};
+use super::workloads::{self, LoadContext, Workload};
 use crew::Crew;
 use schedule::Schedule;
 
@@ -68,7 +68,7 @@ impl LoadOutcome {
 /// What one load is run with.
 #[derive(Clone)]
 struct Post {
-    site: Arc<Site>,
+    context: Arc<LoadContext>,
     load: Arc<Load>,
     workload: &'static dyn Workload,
     /// Ends the starting of iterations.
@@ -79,7 +79,7 @@ struct Post {
 /// ends the run early: nothing new is sent, and what is under way is waited for and recorded.
 pub async fn run(
     plan: &Plan,
-    site: &Arc<Site>,
+    context: &Arc<LoadContext>,
     stop: &CancellationToken,
 ) -> anyhow::Result<LoadOutcome> {
     let mut loads = JoinSet::new();
@@ -88,7 +88,7 @@ pub async fn run(
             format!("load {:?} executes {:?}, which is no workload", load.name, load.exec)
         })?;
         let post = Post {
-            site: Arc::clone(site),
+            context: Arc::clone(context),
             load: Arc::new(load.clone()),
             workload,
             stop: stop.clone(),
@@ -101,13 +101,13 @@ pub async fn run(
         total.add(&outcome)?;
     }
     #[expect(clippy::cast_precision_loss, reason = "runs end within years")]
-    let seconds = site.client.epoch().now_us() as f64 / 1e6;
+    let seconds = context.client.epoch().now_us() as f64 / 1e6;
     total.seconds = seconds;
     Ok(total)
 }
 
 async fn run_one(post: Post) -> anyhow::Result<LoadOutcome> {
-    let begins = post.site.client.epoch().at(post.load.start);
+    let begins = post.context.client.epoch().at(post.load.start);
     tokio::select! {
         biased;
         () = post.stop.cancelled() => return Ok(LoadOutcome::nothing()),

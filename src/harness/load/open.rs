@@ -25,18 +25,18 @@ pub async fn run(
         tokio::select! {
             biased;
             () = post.stop.cancelled() => break,
-            () = tokio::time::sleep_until(post.site.client.epoch().at(intended)) => {}
+            () = tokio::time::sleep_until(post.context.client.epoch().at(intended)) => {}
         }
         crew.collect()?;
         let Ok(vu) = Arc::clone(&vus).try_acquire_owned() else {
             crew.drop_one();
-            post.site.recorder.live().drop_iteration();
+            post.context.recorder.live().drop_iteration();
             continue;
         };
         let (post, stop) = (Arc::clone(&shared), crew.down_tools().clone());
         crew.spawn(async move {
             let intended_us = micros(intended);
-            let lag_us = post.site.client.epoch().now_us().saturating_sub(intended_us);
+            let lag_us = post.context.client.epoch().now_us().saturating_sub(intended_us);
             crew::iterate(&post, number, intended_us, &stop).await?;
             drop(vu);
             Ok(Shift { lag_us: Some(lag_us), iterations: 1 })

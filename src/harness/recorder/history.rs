@@ -65,7 +65,7 @@ pub fn read(path: &Path) -> anyhow::Result<Vec<Operation>> {
 #[cfg(test)]
 mod tests {
     use super::{read, replace};
-    use crate::harness::recorder::crafted::{hold, user};
+    use crate::harness::recorder::fixtures::{hold, user};
 
     #[test]
     fn a_history_is_read_back_as_it_was_written() {

@@ -135,7 +135,7 @@ pub fn millis(micros: u64) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::Latencies;
-    use crate::harness::recorder::crafted::{hold, user};
+    use crate::harness::recorder::fixtures::{hold, user};
     use crate::harness::recorder::{OpKind, Operation, Outcome};
 
     #[test]

@@ -16,7 +16,7 @@ pub mod history;
 pub mod recording;
 /// Operations for tests.
 #[cfg(test)]
-pub mod crafted;
+pub mod fixtures;
 
 pub use epoch::Epoch;
 pub use latencies::Latencies;

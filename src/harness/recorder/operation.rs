@@ -31,7 +31,7 @@ pub struct Operation {
     pub quantity: Option<u32>,
     /// Reservation used (confirm, both cancels) or obtained (hold, book, when ok).
     pub reservation: Option<Uuid>,
-    /// Booking given back (cancel of a booking) or obtained (confirm, book, when ok).
+    /// Booking cancelled (cancel of a booking) or obtained (confirm, book, when ok).
     pub booking: Option<Uuid>,
     /// TTL asked for, milliseconds (hold).
     pub ttl_ms: Option<u64>,
@@ -95,7 +95,7 @@ pub enum OpKind {
     Cancel,
     /// `PATCH /api/v1/bookings/{id}/cancel`.
     CancelBooking,
-    /// `PATCH /api/v1/events/{id}`, by an admin: the event is called off.
+    /// `PATCH /api/v1/events/{id}`, by an admin: the event is cancelled.
     CancelEvent,
     /// Any read.
     Read,

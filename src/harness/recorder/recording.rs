@@ -148,7 +148,7 @@ mod tests {
     use hdrhistogram::serialization::interval_log::{IntervalLogIterator, LogEntry};
 
     use super::{Files, Recorder, Recording};
-    use crate::harness::recorder::crafted::{hold, user};
+    use crate::harness::recorder::fixtures::{hold, user};
     use crate::harness::recorder::{Epoch, OpKind, Operation, history};
 
     #[tokio::test]

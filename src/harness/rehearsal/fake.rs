@@ -349,7 +349,7 @@ async fn cancel_booking(
             Some(row) => {
                 "cancelled".clone_into(&mut row.state);
                 let row = row.clone();
-                give_back(&mut books, row.reservation_id);
+                refund(&mut books, row.reservation_id);
                 success(booking_as_wire(&row))
             }
             None => refusal(404, Reason::NotFound),
@@ -358,7 +358,7 @@ async fn cancel_booking(
     fake.respond(answer)
 }
 
-fn give_back(books: &mut Books, reservation: Uuid) {
+fn refund(books: &mut Books, reservation: Uuid) {
     for row in books.reservations.iter_mut().filter(|row| row.id == reservation) {
         "cancelled".clone_into(&mut row.state);
     }

@@ -19,9 +19,9 @@ use super::load::{self, LoadOutcome};
 use super::plan::{Executor, GeneratorLimits, Inventory, Load, Payments, Plan, Target};
 use super::recorder::recording::Files;
 use super::recorder::{Epoch, OpKind, Outcome, Recorded, Recording};
-use super::settle::{self, Patience, Settled};
+use super::settle::{self, SettleLimits, Settled};
 use super::summary::{CheckResult, CheckVerdict};
-use super::workloads::{House, Site};
+use super::workloads::{LoadContext, SeatMap};
 use crate::wire::Admission;
 
 /// A run's pieces.
@@ -29,7 +29,7 @@ struct Rehearsal {
     fakes: JoinSet<()>,
     folder: TempDir,
     plan: Plan,
-    site: Arc<Site>,
+    context: Arc<LoadContext>,
     recording: Recording,
     stop: CancellationToken,
 }
@@ -50,23 +50,23 @@ impl Rehearsal {
         let names = servers.iter().map(|server| server.name.clone()).collect();
         let recording = Recording::start(&files, names, epoch).unwrap();
         let seats = (1..=i64::from(plan.inventory.seats)).collect();
-        let site = Arc::new(Site {
+        let context = Arc::new(LoadContext {
             client: Client::new(servers, epoch).unwrap(),
             tokens: TokenSigner::new(SECRET),
             recorder: recording.recorder(),
-            houses: vec![House::new(Uuid::from_u128(9), seats).unwrap()],
+            seat_maps: vec![SeatMap::new(Uuid::from_u128(9), seats).unwrap()],
             admission: plan.inventory.admission,
             hold_ttl: plan.inventory.hold_ttl,
             seed: plan.seed,
         });
-        Self { fakes, folder, plan, site, recording, stop: CancellationToken::new() }
+        Self { fakes, folder, plan, context, recording, stop: CancellationToken::new() }
     }
 
-    async fn load(self) -> (LoadOutcome, Recorded, Arc<Site>) {
-        let outcome = load::run(&self.plan, &self.site, &self.stop).await.unwrap();
+    async fn load(self) -> (LoadOutcome, Recorded, Arc<LoadContext>) {
+        let outcome = load::run(&self.plan, &self.context, &self.stop).await.unwrap();
         let recorded = self.recording.finish().await.unwrap();
         drop((self.fakes, self.folder));
-        (outcome, recorded, self.site)
+        (outcome, recorded, self.context)
     }
 }
 
@@ -86,12 +86,14 @@ impl Judged {
 /// Runs a plan against the fake, settles, and lets every checker judge it.
 async fn judge(fake: &Fake, plan: Plan) -> Judged {
     let rehearsal = Rehearsal::new(fake, plan.clone()).await;
-    let outcome = load::run(&rehearsal.plan, &rehearsal.site, &rehearsal.stop).await.unwrap();
+    let outcome = load::run(&rehearsal.plan, &rehearsal.context, &rehearsal.stop).await.unwrap();
     assert_eq!(outcome.aborted, 0);
     let mut recorded = rehearsal.recording.finish().await.unwrap();
-    let patience =
-        Patience { request_timeout: Duration::from_millis(100), deadline: Duration::from_secs(3) };
-    let settled = settle::settle(&rehearsal.site, &mut recorded.history, patience).await;
+    let limits = SettleLimits {
+        request_timeout: Duration::from_millis(100),
+        deadline: Duration::from_secs(3),
+    };
+    let settled = settle::settle(&rehearsal.context, &mut recorded.history, limits).await;
     let (audit, ledger) = (fake.audit(plan.inventory.seats.into()), fake.ledger());
     let results = checkers::run(Collected {
         plan: &plan,
@@ -147,13 +149,13 @@ fn arrivals(rate: f64, seconds: u64) -> Executor {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn an_open_loop_sells_a_house_out_and_records_every_request() {
+async fn an_open_loop_sells_an_event_out_and_records_every_request() {
     let fake = Fake::new(Manners::Honest, 0);
     let rehearsal = Rehearsal::new(&fake, plan("checkout", 120, arrivals(100.0, 2))).await;
-    let (outcome, recorded, site) = rehearsal.load().await;
+    let (outcome, recorded, context) = rehearsal.load().await;
     assert_eq!((outcome.iterations, outcome.dropped, outcome.aborted), (200, 0, 0));
-    assert_eq!(fake.audit(120).seats_sold, 120, "the house is sold out");
-    let live = site.recorder.live().total();
+    assert_eq!(fake.audit(120).seats_sold, 120, "every seat is sold");
+    let live = context.recorder.live().total();
     assert_eq!((live.started, live.under_way()), (recorded.history.len() as u64, 0));
     assert!(
         outcome.lag_us.len() == 200 && outcome.lag_us.value_at_quantile(0.99) < 500_000,
@@ -195,7 +197,7 @@ async fn a_closed_loop_stops_after_its_iterations() {
 async fn a_cancelled_run_ends_soon_with_everything_recorded() {
     let fake = Fake::new(Manners::Naive, 0);
     let rehearsal = Rehearsal::new(&fake, plan("checkout", 5000, arrivals(50.0, 60))).await;
-    let (stop, live) = (rehearsal.stop.clone(), Arc::clone(rehearsal.site.recorder.live()));
+    let (stop, live) = (rehearsal.stop.clone(), Arc::clone(rehearsal.context.recorder.live()));
     let mut canceller = JoinSet::new();
     canceller.spawn(async move {
         while live.total().ok < 10 {
@@ -203,9 +205,9 @@ async fn a_cancelled_run_ends_soon_with_everything_recorded() {
         }
         stop.cancel();
     });
-    let (outcome, recorded, site) = rehearsal.load().await;
+    let (outcome, recorded, context) = rehearsal.load().await;
     assert!(outcome.seconds < 10.0 && outcome.iterations < 3_000);
-    assert_eq!(site.recorder.live().total().started, recorded.history.len() as u64);
+    assert_eq!(context.recorder.live().total().started, recorded.history.len() as u64);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -260,7 +262,7 @@ async fn answers_lost_on_the_way_are_settled_and_judged_as_what_they_were() {
     );
 }
 
-/// Seats bought and given back again and again.
+/// Seats bought and cancelled again and again.
 fn rebook_plan(seats: u32) -> Plan {
     let executor =
         Executor::ConstantVus { vus: 16, duration: Duration::from_secs(20), iterations: Some(160) };
@@ -270,8 +272,8 @@ fn rebook_plan(seats: u32) -> Plan {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn seats_given_back_and_sold_again_are_no_double_sell_even_if_answers_are_lost() {
-    // What is lost on the way to its buyer is never given back: with few seats, soon there would be none.
+async fn seats_cancelled_and_sold_again_are_no_double_sell_even_if_answers_are_lost() {
+    // What is lost on the way to its buyer is never cancelled: with few seats, soon there would be none.
     for (seats, lose_every) in [(8, 0), (40, 5)] {
         let judged = judge(&Fake::new(Manners::Honest, lose_every), rebook_plan(seats)).await;
         for checker in ["no-double-sell-clients", "idempotency", "ledger", "acknowledged-bookings"]
@@ -287,7 +289,7 @@ async fn seats_given_back_and_sold_again_are_no_double_sell_even_if_answers_are_
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn seats_sold_again_before_they_were_given_back_are_seen_by_the_clients_alone() {
+async fn seats_sold_again_before_they_were_cancelled_are_seen_by_the_clients_alone() {
     let judged = judge(&Fake::new(Manners::Naive, 0), rebook_plan(8)).await;
     let result = judged.of("no-double-sell-clients");
     assert_eq!(result.verdict, CheckVerdict::Fail, "{:#?}", judged.results);
@@ -327,11 +329,11 @@ async fn who_cannot_connect_is_sent_to_another_server_and_knows_that_nothing_hap
     let fake = Fake::new(Manners::Honest, 0);
     let mut rehearsal = Rehearsal::new(&fake, plan("checkout", 400, arrivals(60.0, 1))).await;
     let gone = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
-    let site = Arc::get_mut(&mut rehearsal.site).unwrap();
-    let mut servers = site.client.servers().to_vec();
+    let context = Arc::get_mut(&mut rehearsal.context).unwrap();
+    let mut servers = context.client.servers().to_vec();
     servers[0].base_url = format!("http://{gone}");
-    site.client = Client::new(servers, *site.client.epoch()).unwrap();
-    let (_, recorded, site) = rehearsal.load().await;
+    context.client = Client::new(servers, *context.client.epoch()).unwrap();
+    let (_, recorded, context) = rehearsal.load().await;
     let to_the_gone: Vec<_> =
         recorded.history.iter().filter(|op| op.server == "server-1").collect();
     assert!(to_the_gone.len() > 20);
@@ -340,7 +342,7 @@ async fn who_cannot_connect_is_sent_to_another_server_and_knows_that_nothing_hap
         "{:?}",
         to_the_gone[0]
     );
-    assert_eq!(site.recorder.live().of_server("server-1").fail, to_the_gone.len() as u64);
+    assert_eq!(context.recorder.live().of_server("server-1").fail, to_the_gone.len() as u64);
     // Nobody gave up before the other one had answered.
     let answered: BTreeSet<u64> =
         recorded.history.iter().filter(|op| op.status.is_some()).map(|op| op.iteration).collect();
@@ -355,14 +357,14 @@ async fn a_request_without_an_answer_in_time_is_unknown_and_never_lost_from_the_
     // Connections are taken in by the kernel and answered by nobody.
     let silent = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let base_url = format!("http://{}", silent.local_addr().unwrap());
-    let site = Arc::get_mut(&mut rehearsal.site).unwrap();
-    let servers = site
+    let context = Arc::get_mut(&mut rehearsal.context).unwrap();
+    let servers = context
         .client
         .servers()
         .iter()
         .map(|server| Server { base_url: base_url.clone(), ..server.clone() });
-    site.client = Client::new(servers.collect(), *site.client.epoch()).unwrap();
-    let (outcome, mut recorded, site) = rehearsal.load().await;
+    context.client = Client::new(servers.collect(), *context.client.epoch()).unwrap();
+    let (outcome, mut recorded, context) = rehearsal.load().await;
     assert_eq!((outcome.iterations, outcome.aborted, recorded.history.len()), (20, 0, 20));
     assert!(
         recorded
@@ -370,11 +372,11 @@ async fn a_request_without_an_answer_in_time_is_unknown_and_never_lost_from_the_
             .iter()
             .all(|op| op.outcome == Outcome::Info && op.detail == "no answer in time")
     );
-    let patience = Patience {
+    let limits = SettleLimits {
         request_timeout: Duration::from_millis(10),
         deadline: Duration::from_millis(10),
     };
     drop(silent);
-    let settled = settle::settle(&site, &mut recorded.history, patience).await;
+    let settled = settle::settle(&context, &mut recorded.history, limits).await;
     assert_eq!(settled.unknown, 20, "nobody could be asked");
 }

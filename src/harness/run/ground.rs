@@ -14,7 +14,7 @@ use crate::harness::proxy_control::ProxyControl;
 use crate::harness::recorder::{Epoch, Recorder};
 use crate::harness::run_dir::RunDir;
 use crate::harness::scenario::proxies::Link;
-use crate::harness::workloads::{House, Site};
+use crate::harness::workloads::{LoadContext, SeatMap};
 use crate::stack::Stack;
 use crate::storage::audit::Audit;
 use crate::toxiproxy;
@@ -35,7 +35,7 @@ pub struct Ground {
     /// The same without proxies: what the judge asks.
     pub(super) direct: Vec<Server>,
     /// Every event with its seats.
-    pub(super) houses: Vec<(Uuid, Vec<i64>)>,
+    pub(super) events: Vec<(Uuid, Vec<i64>)>,
     /// What the harness itself asks with.
     pub(super) http: reqwest::Client,
     /// The fault proxy, where it is ours.
@@ -46,33 +46,39 @@ pub struct Ground {
 
 impl Ground {
     /// What the load's iterations share.
-    pub fn site(&self, plan: &Plan, recorder: Recorder, epoch: Epoch) -> anyhow::Result<Site> {
-        self.site_over(&self.servers, plan, recorder, epoch)
-    }
-
-    /// The same, with the servers reached directly: a fault must not blind the judge.
-    pub fn direct_site(
+    pub fn context(
         &self,
         plan: &Plan,
         recorder: Recorder,
         epoch: Epoch,
-    ) -> anyhow::Result<Site> {
-        self.site_over(&self.direct, plan, recorder, epoch)
+    ) -> anyhow::Result<LoadContext> {
+        self.load_context_over(&self.servers, plan, recorder, epoch)
     }
 
-    fn site_over(
+    /// The same, with the servers reached directly: a fault must not blind the judge.
+    pub fn direct_load_context(
+        &self,
+        plan: &Plan,
+        recorder: Recorder,
+        epoch: Epoch,
+    ) -> anyhow::Result<LoadContext> {
+        self.load_context_over(&self.direct, plan, recorder, epoch)
+    }
+
+    fn load_context_over(
         &self,
         servers: &[Server],
         plan: &Plan,
         recorder: Recorder,
         epoch: Epoch,
-    ) -> anyhow::Result<Site> {
-        let houses = self.houses.iter().map(|(event, seats)| House::new(*event, seats.clone()));
-        Ok(Site {
+    ) -> anyhow::Result<LoadContext> {
+        let seat_maps =
+            self.events.iter().map(|(event, seats)| SeatMap::new(*event, seats.clone()));
+        Ok(LoadContext {
             client: Client::new(servers.to_vec(), epoch)?,
             tokens: TokenSigner::new(self.stack.jwt_secret().as_bytes()),
             recorder,
-            houses: houses.collect::<anyhow::Result<_>>()?,
+            seat_maps: seat_maps.collect::<anyhow::Result<_>>()?,
             admission: plan.inventory.admission,
             hold_ttl: plan.inventory.hold_ttl,
             seed: plan.seed,
@@ -103,7 +109,7 @@ impl Ground {
 
     /// The part of the audit that belongs to this run's events: a database that was given may hold others.
     pub fn only_ours(&self, mut audit: Audit) -> Audit {
-        let events: HashSet<Uuid> = self.houses.iter().map(|(event, _)| *event).collect();
+        let events: HashSet<Uuid> = self.events.iter().map(|(event, _)| *event).collect();
         audit.bookings.retain(|booking| events.contains(&booking.event_id));
         audit.reservations.retain(|reservation| events.contains(&reservation.event_id));
         audit.events.retain(|event| events.contains(&event.id));

@@ -201,7 +201,7 @@ mod tests {
     use std::collections::HashMap;
 
     use super::{distinct, refusals, seats_resold};
-    use crate::harness::recorder::crafted::{book, booking, confirm, ended, hold, user};
+    use crate::harness::recorder::fixtures::{book, booking, confirm, ended, hold, user};
     use crate::harness::recorder::{OpKind, Operation, Outcome};
 
     #[test]

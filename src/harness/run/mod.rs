@@ -25,9 +25,9 @@ use super::progress::{self, Progress, Reading};
 use super::recorder::recording::Files;
 use super::recorder::{Epoch, Recorded, Recording, history};
 use super::run_dir::{self, RunDir};
-use super::settle::{self, Patience};
+use super::settle::{self, SettleLimits};
 use super::summary::{CheckResult, FaultSummary, Summary};
-use super::workloads::Site;
+use super::workloads::LoadContext;
 use crate::storage::audit::Audit;
 use crate::wire::Charge;
 use ground::Ground;
@@ -142,12 +142,12 @@ async fn make(
     let files = Files { history: run_dir.history(), latency: run_dir.latency() };
     let names = ground.servers.iter().map(|server| server.name.clone()).collect();
     let recording = Recording::start(&files, names, epoch)?;
-    let site = Arc::new(ground.site(plan, recording.recorder(), epoch)?);
-    let (outcome, fault_summaries) = load_with_faults(plan, ground, &site, progress).await?;
+    let context = Arc::new(ground.context(plan, recording.recorder(), epoch)?);
+    let (outcome, fault_summaries) = load_with_faults(plan, ground, &context, progress).await?;
     let mut recorded = recording.finish().await?;
     progress.phase("settling");
     ground.wait_until_ready().await?;
-    settle(plan, ground, &site, &mut recorded).await?;
+    settle(plan, ground, &context, &mut recorded).await?;
     history::replace(&run_dir.history(), &recorded.history)?;
     let audit = quiet::audit(ground).await?;
     let ledger = ground.stack.payments().ledger();
@@ -161,23 +161,24 @@ async fn make(
 async fn load_with_faults(
     plan: &Plan,
     ground: &Ground,
-    site: &Arc<Site>,
+    context: &Arc<LoadContext>,
     progress: &mut Progress,
 ) -> anyhow::Result<(LoadOutcome, Vec<FaultSummary>)> {
-    let epoch = *site.client.epoch();
-    let live = Arc::clone(site.recorder.live());
+    let epoch = *context.client.epoch();
+    let live = Arc::clone(context.recorder.live());
     let world = World {
         target: &plan.target,
         proxies: ground.proxies.as_ref(),
         stack: &ground.stack,
-        site: Some(site),
+        site: Some(context),
         live: &live,
         epoch,
         cancel: CancellationToken::new(),
     };
     let stop = CancellationToken::new();
-    let load_and_faults =
-        async { tokio::join!(load::run(plan, site, &stop), faults::run_all(&plan.faults, &world)) };
+    let load_and_faults = async {
+        tokio::join!(load::run(plan, context, &stop), faults::run_all(&plan.faults, &world))
+    };
     tokio::pin!(load_and_faults);
     let mut ticks = tokio::time::interval(progress::EVERY);
     loop {
@@ -195,15 +196,15 @@ async fn load_with_faults(
 async fn settle(
     plan: &Plan,
     ground: &Ground,
-    site: &Arc<Site>,
+    context: &Arc<LoadContext>,
     recorded: &mut Recorded,
 ) -> anyhow::Result<()> {
     let request_timeout =
         plan.loads.iter().map(|load| load.request_timeout).max().unwrap_or_default();
-    let patience = Patience { request_timeout, deadline: SETTLE_WITHIN };
-    let epoch = *site.client.epoch();
-    let direct = Arc::new(ground.direct_site(plan, site.recorder.clone(), epoch)?);
-    let settled = settle::settle(&direct, &mut recorded.history, patience).await;
+    let limits = SettleLimits { request_timeout, deadline: SETTLE_WITHIN };
+    let epoch = *context.client.epoch();
+    let direct = Arc::new(ground.direct_load_context(plan, context.recorder.clone(), epoch)?);
+    let settled = settle::settle(&direct, &mut recorded.history, limits).await;
     tracing::debug!(?settled, "settled");
     Ok(())
 }

@@ -71,8 +71,8 @@ pub async fn provision(plan: &Plan, place: &Place, progress: &Progress) -> anyho
         None => direct.clone(),
     };
     let http = reqwest::Client::builder().no_proxy().timeout(REQUEST_TIMEOUT).build()?;
-    let houses = read_houses(&http, &direct, &events).await?;
-    Ok(Ground { stack, proxies, servers, direct, houses, http, built_in_proxies, links })
+    let events = read_seats(&http, &direct, &events).await?;
+    Ok(Ground { stack, proxies, servers, direct, events, http, built_in_proxies, links })
 }
 
 /// Runs a command of our own program on the stack's database and returns what it printed.
@@ -113,12 +113,12 @@ async fn seed(plan: &Plan, place: &Place, stack: &Stack) -> anyhow::Result<Vec<U
     let inventory = &plan.inventory;
     let (events, seats) = (inventory.events.to_string(), inventory.seats.to_string());
     let price = inventory.price_cents.to_string();
-    let house = match inventory.admission {
+    let kind = match inventory.admission {
         Admission::Seated => "--seats",
         Admission::General => "--general-admission",
     };
     let limit = inventory.tickets_per_user.map(|limit| limit.to_string());
-    let mut args = vec!["seed", "--json", "--events", &events, house, &seats];
+    let mut args = vec!["seed", "--json", "--events", &events, kind, &seats];
     args.extend(["--price-cents", &price, "--label", &label]);
     if let Some(limit) = &limit {
         args.extend(["--tickets-per-user", limit]);
@@ -260,13 +260,13 @@ fn redirected(url: &str, listen: &str) -> anyhow::Result<String> {
 }
 
 /// Every event's seats, as the servers show them.
-async fn read_houses(
+async fn read_seats(
     http: &reqwest::Client,
     servers: &[Server],
     events: &[Uuid],
 ) -> anyhow::Result<Vec<(Uuid, Vec<i64>)>> {
     let server = servers.first().context("there is no server to ask")?;
-    let mut houses = Vec::new();
+    let mut read = Vec::new();
     for event in events {
         let mut seats = Vec::new();
         let mut cursor = String::from("0");
@@ -286,7 +286,7 @@ async fn read_houses(
                 None => break,
             }
         }
-        houses.push((*event, seats));
+        read.push((*event, seats));
     }
-    Ok(houses)
+    Ok(read)
 }

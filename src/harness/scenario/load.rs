@@ -55,8 +55,9 @@ fn read(name: &str, mut section: Section<'_>, inventory: Option<&Inventory>) -> 
     let workloads: Vec<&str> = WORKLOADS.iter().map(|workload| workload.name()).collect();
     let executor = section.choice("executor", "executor", &executors);
     let exec = section.choice("exec", "workload", &workloads).unwrap_or_default();
-    let misfit = workloads::find(exec).zip(inventory).and_then(|(exec, sold)| exec.misfit(sold));
-    if let Some(advice) = misfit {
+    let unmet =
+        workloads::find(exec).zip(inventory).and_then(|(exec, sold)| exec.unmet_requirement(sold));
+    if let Some(advice) = unmet {
         section.refuse("exec", format!("\"{exec}\" {advice}"));
     }
     let load = Load {

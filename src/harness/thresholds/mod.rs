@@ -114,7 +114,7 @@ fn trend(distribution: &Histogram<u64>, statistic: Statistic) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::harness::recorder::{Latencies, OpKind, Operation, Outcome, crafted};
+    use crate::harness::recorder::{Latencies, OpKind, Operation, Outcome, fixtures};
 
     /// 100 holds of 1 to 100 ms: 90 ok, 8 fail, 2 info; no other operation.
     fn measured() -> Measured {
@@ -127,7 +127,7 @@ mod tests {
             };
             requests.record(&Operation {
                 outcome,
-                ..crafted::hold(crafted::user(ms), &[1], 0..ms * 1000)
+                ..fixtures::hold(fixtures::user(ms), &[1], 0..ms * 1000)
             });
         }
         Measured {

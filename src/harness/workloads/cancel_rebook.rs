@@ -1,5 +1,5 @@
-//! `cancel_rebook`: buyers take seats of the whole event, however few there are, and give every booking back, some with two
-//! clicks at once, while others are after the same seats. What is sold again was given back before, or there is a double
+//! `cancel_rebook`: buyers take seats of the whole event, however few there are, and cancel every booking, some with two
+//! clicks at once, while others are after the same seats. What is sold again was cancelled before, or there is a double
 //! sell. Knows nothing of who comes next.
 
 use std::time::Duration;
@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use rand::Rng as _;
 
 use super::order::{Ended, Refused, Wanted};
-use super::{Iteration, Workload, misfit};
+use super::{Iteration, Workload, requirements};
 use crate::harness::client::Booked;
 use crate::harness::plan::Inventory;
 
@@ -33,28 +33,28 @@ impl Workload for CancelRebook {
     }
 
     fn summary(&self) -> &'static str {
-        "buys seats and gives every booking back, while others want the same seats"
+        "buys seats and cancels every booking, while others want the same seats"
     }
 
-    fn misfit(&self, inventory: &Inventory) -> Option<&'static str> {
-        misfit::names_seats(inventory)
+    fn unmet_requirement(&self, inventory: &Inventory) -> Option<&'static str> {
+        requirements::names_seats(inventory)
     }
 
     async fn iterate(&self, iteration: &mut Iteration) {
-        let house = iteration.choose_house();
+        let event = iteration.choose_event();
         let count = iteration.choose_count();
-        let wanted = iteration.want(house, count);
+        let wanted = iteration.want(event, count);
         let holds_first = iteration.chance(HOLD_FIRST);
         let clicks = if iteration.chance(DOUBLE_CLICK) { 2 } else { 1 };
         let kept = KEPT_MAX.mul_f64(iteration.rng.random());
         let pauses =
             [(); RETURNS as usize].map(|()| RETURN_AFTER_MAX.mul_f64(iteration.rng.random()));
         for pause in pauses {
-            match buy(iteration, house, wanted.clone(), holds_first).await {
+            match buy(iteration, event, wanted.clone(), holds_first).await {
                 Ended::Ok(booked) => {
                     // Where the run was stopped meanwhile, nothing more is sent, and the booking stays.
                     iteration.pause(kept).await;
-                    return iteration.cancel_booking(house, &booked, clicks).await;
+                    return iteration.cancel_booking(event, &booked, clicks).await;
                 }
                 Ended::Refused(Refused::SeatsTaken) => {}
                 Ended::Refused(_) | Ended::Unknown => return,
@@ -68,15 +68,15 @@ impl Workload for CancelRebook {
 
 async fn buy(
     iteration: &mut Iteration,
-    house: usize,
+    event: usize,
     wanted: Wanted,
     holds_first: bool,
 ) -> Ended<Booked> {
     if !holds_first {
-        return iteration.book(house, wanted).await;
+        return iteration.book(event, wanted).await;
     }
-    match iteration.hold(house, wanted).await {
-        Ended::Ok(held) => iteration.confirm(house, &held).await,
+    match iteration.hold(event, wanted).await {
+        Ended::Ok(held) => iteration.confirm(event, &held).await,
         Ended::Refused(refused) => Ended::Refused(refused),
         Ended::Unknown => Ended::Unknown,
     }

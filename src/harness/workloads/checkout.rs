@@ -1,4 +1,4 @@
-//! `checkout`: a buyer with taste picks seats, holds them, and pays, or walks away. Knows nothing of other buyers except
+//! `checkout`: a buyer picks seats that seem free, holds them, and pays, or abandons the hold. Knows nothing of other buyers except
 //! which seats they were sold.
 
 use async_trait::async_trait;
@@ -17,21 +17,21 @@ impl Workload for Checkout {
     }
 
     fn summary(&self) -> &'static str {
-        "holds seats that seem free, then pays for them, or walks away (abandon)"
+        "holds seats that seem free, then pays for them, or abandons the hold (abandon)"
     }
 
     async fn iterate(&self, iteration: &mut Iteration) {
-        // All of the iteration's dice are thrown first, so that its choices don't depend on how it goes.
-        let house = iteration.choose_house();
+        // All random choices are made first, so that its choices don't depend on how it goes.
+        let event = iteration.choose_event();
         let count = iteration.choose_count();
-        let walks_away = iteration.chance(iteration.load.abandon);
-        let wanted = iteration.want(house, count);
-        let Ended::Ok(held) = iteration.hold(house, wanted).await else { return };
-        if walks_away {
+        let abandons = iteration.chance(iteration.load.abandon);
+        let wanted = iteration.want(event, count);
+        let Ended::Ok(held) = iteration.hold(event, wanted).await else { return };
+        if abandons {
             return;
         }
-        if let Ended::Refused(Refused::Declined) = iteration.confirm(house, &held).await {
-            iteration.cancel(house, &held).await;
+        if let Ended::Refused(Refused::Declined) = iteration.confirm(event, &held).await {
+            iteration.cancel(event, &held).await;
         }
     }
 }

@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use rand::Rng as _;
 
 use super::order::{Ended, Refused, Wanted};
-use super::{Iteration, Workload, misfit};
+use super::{Iteration, Workload, requirements};
 use crate::harness::client::Held;
 use crate::harness::plan::Inventory;
 use crate::harness::recorder::epoch::micros;
@@ -35,35 +35,35 @@ impl Workload for ExpiryEdge {
         "pays within milliseconds of a hold's end, while others wait for the seat"
     }
 
-    fn misfit(&self, inventory: &Inventory) -> Option<&'static str> {
-        misfit::names_seats(inventory).or_else(|| misfit::awaits_expiry(inventory))
+    fn unmet_requirement(&self, inventory: &Inventory) -> Option<&'static str> {
+        requirements::names_seats(inventory).or_else(|| requirements::awaits_expiry(inventory))
     }
 
     async fn iterate(&self, iteration: &mut Iteration) {
-        let house = iteration.choose_house();
+        let event = iteration.choose_event();
         let off_by = OFF_MAX.mul_f64(iteration.rng.random::<f64>() * 2.0);
-        let site = std::sync::Arc::clone(&iteration.site);
-        let seat = site.houses[house].wanted_seat(WANTED_SEATS, &mut iteration.rng);
-        let Some((held, held_us)) = wait_for(iteration, house, seat).await else { return };
-        let pay_us = held_us + micros(site.hold_ttl + off_by) - micros(OFF_MAX);
-        let now_us = site.client.epoch().now_us();
+        let context = std::sync::Arc::clone(&iteration.context);
+        let seat = context.seat_maps[event].wanted_seat(WANTED_SEATS, &mut iteration.rng);
+        let Some((held, held_us)) = wait_for(iteration, event, seat).await else { return };
+        let pay_us = held_us + micros(context.hold_ttl + off_by) - micros(OFF_MAX);
+        let now_us = context.client.epoch().now_us();
         if iteration.pause(Duration::from_micros(pay_us.saturating_sub(now_us))).await {
-            iteration.confirm(house, &held).await;
+            iteration.confirm(event, &held).await;
         }
     }
 }
 
-/// Asks for the seat until it is held, and says when that was asked for; `None` when somebody bought it, or patience ended.
-async fn wait_for(iteration: &mut Iteration, house: usize, seat: i64) -> Option<(Held, u64)> {
+/// Asks for the seat until it is held, and says when that was asked for; `None` when somebody bought it, or it has asked often enough.
+async fn wait_for(iteration: &mut Iteration, event: usize, seat: i64) -> Option<(Held, u64)> {
     for _ in 0..RETURNS {
-        let asked_us = iteration.site.client.epoch().now_us();
-        match iteration.hold(house, Wanted::Seats(vec![seat])).await {
+        let asked_us = iteration.context.client.epoch().now_us();
+        match iteration.hold(event, Wanted::Seats(vec![seat])).await {
             Ended::Ok(held) => return Some((held, asked_us)),
             Ended::Refused(Refused::SeatsTaken) => {}
             Ended::Refused(_) | Ended::Unknown => return None,
         }
         let pause = RETURN_AFTER_LEAST + RETURN_AFTER_SPREAD.mul_f64(iteration.rng.random());
-        if iteration.site.houses[house].is_sold(seat) || !iteration.pause(pause).await {
+        if iteration.context.seat_maps[event].is_sold(seat) || !iteration.pause(pause).await {
             return None;
         }
     }

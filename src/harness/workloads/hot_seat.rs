@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 
 use super::order::{Ended, Refused, Wanted};
-use super::{Iteration, Workload, misfit};
+use super::{Iteration, Workload, requirements};
 use crate::harness::plan::Inventory;
 use crate::harness::random;
 
@@ -21,17 +21,17 @@ impl Workload for HotSeat {
         "every buyer holds and pays for one and the same seat"
     }
 
-    fn misfit(&self, inventory: &Inventory) -> Option<&'static str> {
-        misfit::names_seats(inventory)
+    fn unmet_requirement(&self, inventory: &Inventory) -> Option<&'static str> {
+        requirements::names_seats(inventory)
     }
 
     async fn iterate(&self, iteration: &mut Iteration) {
-        let (house, seat) = seat_of_load(iteration);
-        let Ended::Ok(held) = iteration.hold(house, Wanted::Seats(vec![seat])).await else {
+        let (event, seat) = seat_of_load(iteration);
+        let Ended::Ok(held) = iteration.hold(event, Wanted::Seats(vec![seat])).await else {
             return;
         };
-        if let Ended::Refused(Refused::Declined) = iteration.confirm(house, &held).await {
-            iteration.cancel(house, &held).await;
+        if let Ended::Refused(Refused::Declined) = iteration.confirm(event, &held).await {
+            iteration.cancel(event, &held).await;
         }
     }
 }
@@ -39,7 +39,7 @@ impl Workload for HotSeat {
 /// The seat that the whole load is after: by seed and load, so that two loads have two.
 fn seat_of_load(iteration: &Iteration) -> (usize, i64) {
     use rand::Rng as _;
-    let mut rng = random::of_load(iteration.site.seed, &iteration.load.name);
-    let house = rng.random_range(0..iteration.site.houses.len());
-    (house, iteration.site.houses[house].any_seat(&mut rng))
+    let mut rng = random::of_load(iteration.context.seed, &iteration.load.name);
+    let event = rng.random_range(0..iteration.context.seat_maps.len());
+    (event, iteration.context.seat_maps[event].any_seat(&mut rng))
 }

@@ -10,8 +10,8 @@ use rand_chacha::ChaCha8Rng;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use super::House;
-use super::order::{Answered, Ended, Order, Patience, Refused, Request, Wanted, booked, held};
+use super::SeatMap;
+use super::order::{Answered, Ended, Order, Refused, Request, Retries, Wanted, booked, held};
 use crate::harness::client::{Booked, Buyer, Call, Client, Held, Reply, TokenSigner};
 use crate::harness::plan::Load;
 use crate::harness::random;
@@ -28,7 +28,7 @@ pub const CARD: &str = "card";
 
 /// What all iterations of a run share.
 #[derive(Debug)]
-pub struct Site {
+pub struct LoadContext {
     /// Speaks to the servers.
     pub client: Client,
     /// Signs the buyers' tokens.
@@ -36,7 +36,7 @@ pub struct Site {
     /// Takes down what happens.
     pub recorder: Recorder,
     /// The events, at least one.
-    pub houses: Vec<House>,
+    pub seat_maps: Vec<SeatMap>,
     /// Whether their seats have places or are only counted.
     pub admission: Admission,
     /// How long holds are asked to last; whole seconds.
@@ -49,7 +49,7 @@ pub struct Site {
 #[derive(Debug)]
 pub struct Iteration {
     /// What is shared.
-    pub site: Arc<Site>,
+    pub context: Arc<LoadContext>,
     /// The load it belongs to.
     pub load: Arc<Load>,
     /// Its number in that load, from 0.
@@ -67,26 +67,26 @@ pub struct Iteration {
 impl Iteration {
     /// A visit of a buyer of its own, or of one of the load's few; `intended_us` is when the schedule wanted it to begin.
     pub fn new(
-        site: &Arc<Site>,
+        context: &Arc<LoadContext>,
         load: &Arc<Load>,
         number: u64,
         intended_us: u64,
         stop: CancellationToken,
     ) -> anyhow::Result<Self> {
-        let mut rng = random::of_iteration(site.seed, &load.name, number);
+        let mut rng = random::of_iteration(context.seed, &load.name, number);
         let own = random_uuid(&mut rng);
         let buyer = match load.buyers {
             None => own,
-            Some(buyers) => one_of(site.seed, load, rng.random_range(0..buyers)),
+            Some(buyers) => one_of(context.seed, load, rng.random_range(0..buyers)),
         };
-        let buyer = site.tokens.buyer(buyer)?;
-        let (site, load) = (Arc::clone(site), Arc::clone(load));
-        Ok(Self { site, load, number, rng, stop, buyer, intended_us: Some(intended_us) })
+        let buyer = context.tokens.buyer(buyer)?;
+        let (context, load) = (Arc::clone(context), Arc::clone(load));
+        Ok(Self { context, load, number, rng, stop, buyer, intended_us: Some(intended_us) })
     }
 
     /// One of the events, by index.
-    pub fn choose_house(&mut self) -> usize {
-        self.rng.random_range(0..self.site.houses.len())
+    pub fn choose_event(&mut self) -> usize {
+        self.rng.random_range(0..self.context.seat_maps.len())
     }
 
     /// True for this share of all iterations, 0 to 1.
@@ -106,21 +106,21 @@ impl Iteration {
     }
 
     /// So many seats of this event that seem free, or, where seats have no place, just so many.
-    pub fn want(&mut self, house: usize, count: u32) -> Wanted {
-        if self.site.admission == Admission::General {
+    pub fn want(&mut self, event: usize, count: u32) -> Wanted {
+        if self.context.admission == Admission::General {
             return Wanted::Any(count);
         }
-        let now_us = self.site.client.epoch().now_us();
-        let site = Arc::clone(&self.site);
-        Wanted::Seats(site.houses[house].pick(count as usize, now_us, &mut self.rng))
+        let now_us = self.context.client.epoch().now_us();
+        let context = Arc::clone(&self.context);
+        Wanted::Seats(context.seat_maps[event].pick(count as usize, now_us, &mut self.rng))
     }
 
     /// An order to hold these seats of this event.
-    pub fn hold_order(&self, house: usize, wanted: Wanted) -> CreateReservation {
-        let ttl_seconds = u32::try_from(self.site.hold_ttl.as_secs()).unwrap_or(u32::MAX);
+    pub fn hold_order(&self, event: usize, wanted: Wanted) -> CreateReservation {
+        let ttl_seconds = u32::try_from(self.context.hold_ttl.as_secs()).unwrap_or(u32::MAX);
         let (seat_ids, quantity) = wanted.into_parts();
         CreateReservation {
-            event_id: self.site.houses[house].event(),
+            event_id: self.context.seat_maps[event].event(),
             seat_ids,
             quantity,
             ttl_seconds: Some(ttl_seconds),
@@ -128,10 +128,10 @@ impl Iteration {
     }
 
     /// An order to buy these seats of this event in one step.
-    pub fn book_order(&self, house: usize, wanted: Wanted) -> CreateBooking {
+    pub fn book_order(&self, event: usize, wanted: Wanted) -> CreateBooking {
         let (seat_ids, quantity) = wanted.into_parts();
         CreateBooking {
-            event_id: self.site.houses[house].event(),
+            event_id: self.context.seat_maps[event].event(),
             seat_ids,
             quantity,
             payment_method: CARD.to_owned(),
@@ -139,53 +139,53 @@ impl Iteration {
     }
 
     /// Holds these seats under a new key, as a good client does, and remembers what it learnt about them.
-    pub async fn hold(&mut self, house: usize, wanted: Wanted) -> Ended<Held> {
+    pub async fn hold(&mut self, event: usize, wanted: Wanted) -> Ended<Held> {
         let key = self.new_key();
-        let order = Order::Hold(self.hold_order(house, wanted.clone()));
-        let request = Request { house, key: &key, order: &order };
-        let ended = held(self.ask(request, Patience::Client).await.as_ref());
+        let order = Order::Hold(self.hold_order(event, wanted.clone()));
+        let request = Request { event, key: &key, order: &order };
+        let ended = held(self.ask(request, Retries::Client).await.as_ref());
         if let (Ended::Refused(Refused::SeatsTaken), Wanted::Seats(seats)) = (&ended, &wanted) {
-            self.remember_taken(house, seats);
+            self.remember_taken(event, seats);
         }
         ended
     }
 
-    /// Buys these seats in one step under a new key. What becomes of them is not remembered: they may be given back.
-    pub async fn book(&mut self, house: usize, wanted: Wanted) -> Ended<Booked> {
+    /// Buys these seats in one step under a new key. What becomes of them is not remembered: they may be cancelled.
+    pub async fn book(&mut self, event: usize, wanted: Wanted) -> Ended<Booked> {
         let key = self.new_key();
-        let order = Order::Book(self.book_order(house, wanted));
-        let request = Request { house, key: &key, order: &order };
-        booked(self.ask(request, Patience::Client).await.as_ref())
+        let order = Order::Book(self.book_order(event, wanted));
+        let request = Request { event, key: &key, order: &order };
+        booked(self.ask(request, Retries::Client).await.as_ref())
     }
 
     /// Pays for the seats under a new key; remembers them as sold when they are.
-    pub async fn confirm(&mut self, house: usize, held: &Held) -> Ended<Booked> {
+    pub async fn confirm(&mut self, event: usize, held: &Held) -> Ended<Booked> {
         let key = self.new_key();
         let order =
             ConfirmBooking { reservation_id: held.reservation, payment_method: CARD.to_owned() };
-        let request = Request { house, key: &key, order: &Order::Confirm(held.clone(), order) };
-        let ended = booked(self.ask(request, Patience::Client).await.as_ref());
+        let request = Request { event, key: &key, order: &Order::Confirm(held.clone(), order) };
+        let ended = booked(self.ask(request, Retries::Client).await.as_ref());
         if matches!(ended, Ended::Ok(_)) {
-            self.site.houses[house].mark_sold(&held.seats);
+            self.context.seat_maps[event].mark_sold(&held.seats);
         }
         ended
     }
 
-    /// Gives the seats back. Asked once: nobody waits for the answer to this.
-    pub async fn cancel(&mut self, house: usize, held: &Held) {
+    /// Cancels the hold. Asked once: nobody waits for the answer to this.
+    pub async fn cancel(&mut self, event: usize, held: &Held) {
         if self.stop.is_cancelled() {
             return;
         }
         let server = self.choose_server(None);
         let intended_us = self.intended_us.take();
-        let site = Arc::clone(&self.site);
-        site.recorder.live().started(server, OpKind::Cancel);
-        let reply = site.client.cancel(&self.call(house, server, None, intended_us), held).await;
-        note(&site, server, reply).await;
+        let context = Arc::clone(&self.context);
+        context.recorder.live().started(server, OpKind::Cancel);
+        let reply = context.client.cancel(&self.call(event, server, None, intended_us), held).await;
+        note(&context, server, reply).await;
     }
 
-    /// Gives a booking back, `times` times at once, as an impatient finger does. Asked once: nobody waits for the answer.
-    pub async fn cancel_booking(&mut self, house: usize, booked: &Booked, times: usize) {
+    /// Cancels a booking, `times` times at once, as an impatient finger does. Asked once: nobody waits for the answer.
+    pub async fn cancel_booking(&mut self, event: usize, booked: &Booked, times: usize) {
         if self.stop.is_cancelled() {
             return;
         }
@@ -193,11 +193,11 @@ impl Iteration {
         let intended_us = self.intended_us.take();
         let visit = &*self;
         let sent = servers.into_iter().map(|server| async move {
-            let site = Arc::clone(&visit.site);
-            site.recorder.live().started(server, OpKind::CancelBooking);
-            let call = visit.call(house, server, None, intended_us);
-            let reply = site.client.cancel_booking(&call, booked).await;
-            note(&site, server, reply).await;
+            let context = Arc::clone(&visit.context);
+            context.recorder.live().started(server, OpKind::CancelBooking);
+            let call = visit.call(event, server, None, intended_us);
+            let reply = context.client.cancel_booking(&call, booked).await;
+            note(&context, server, reply).await;
         });
         join_all(sent).await;
     }
@@ -212,10 +212,10 @@ impl Iteration {
 
     /// Sends an order, again with the same key where that makes sense; every try is on record. `None` when the run
     /// was stopped before the first try.
-    pub async fn ask(&mut self, request: Request<'_>, patience: Patience) -> Option<Answered> {
+    pub async fn ask(&mut self, request: Request<'_>, retries: Retries) -> Option<Answered> {
         let mut last = None;
         let mut avoid = None;
-        for attempt in 0..patience.tries() {
+        for attempt in 0..retries.tries() {
             if self.stop.is_cancelled() {
                 break;
             }
@@ -224,10 +224,10 @@ impl Iteration {
             let answered = self.send(request, server, intended_us).await;
             // Whoever can't connect is sent elsewhere, as by any balancer.
             avoid = answered.status.is_none().then_some(server);
-            let again = patience.asks_again(answered.outcome, answered.retry_after);
+            let again = retries.asks_again(answered.outcome, answered.retry_after);
             let wished = answered.retry_after.unwrap_or_default();
             last = Some(answered);
-            if !again || attempt + 1 == patience.tries() || !self.wait(attempt, wished).await {
+            if !again || attempt + 1 == retries.tries() || !self.wait(attempt, wished).await {
                 break;
             }
         }
@@ -241,22 +241,22 @@ impl Iteration {
         server: usize,
         intended_us: Option<u64>,
     ) -> Answered {
-        let Request { house, key, order } = request;
-        let call = self.call(house, server, Some(key), intended_us);
-        self.site.recorder.live().started(server, order.kind());
+        let Request { event, key, order } = request;
+        let call = self.call(event, server, Some(key), intended_us);
+        self.context.recorder.live().started(server, order.kind());
         let reply = match order {
-            Order::Hold(order) => self.site.client.hold(&call, order).await,
+            Order::Hold(order) => self.context.client.hold(&call, order).await,
             Order::Confirm(held, order) => {
-                self.site.client.confirm(&call, &held.seats, order).await
+                self.context.client.confirm(&call, &held.seats, order).await
             }
-            Order::Book(order) => self.site.client.book(&call, order).await,
+            Order::Book(order) => self.context.client.book(&call, order).await,
         };
-        note(&self.site, server, reply).await
+        note(&self.context, server, reply).await
     }
 
     /// A server at random, another one than this where there is another.
     pub fn choose_server(&mut self, avoid: Option<usize>) -> usize {
-        let count = self.site.client.servers().len();
+        let count = self.context.client.servers().len();
         match avoid {
             Some(avoid) if count > 1 => (avoid + self.rng.random_range(1..count)) % count,
             _ => self.rng.random_range(0..count),
@@ -269,14 +269,14 @@ impl Iteration {
     }
 
     /// These seats were refused: most likely held, so for about as long as holds last.
-    pub fn remember_taken(&self, house: usize, seats: &[i64]) {
-        let until_us = self.site.client.epoch().now_us() + micros(self.site.hold_ttl);
-        self.site.houses[house].mark_taken(seats, until_us);
+    pub fn remember_taken(&self, event: usize, seats: &[i64]) {
+        let until_us = self.context.client.epoch().now_us() + micros(self.context.hold_ttl);
+        self.context.seat_maps[event].mark_taken(seats, until_us);
     }
 
     fn call<'a>(
         &'a self,
-        house: usize,
+        event: usize,
         server: usize,
         key: Option<&'a str>,
         intended_us: Option<u64>,
@@ -285,7 +285,7 @@ impl Iteration {
             buyer: &self.buyer,
             load: &self.load.name,
             iteration: self.number,
-            event: self.site.houses[house].event(),
+            event: self.context.seat_maps[event].event(),
             server,
             key,
             intended_us,
@@ -304,7 +304,7 @@ impl Iteration {
 }
 
 /// Puts a reply on record and keeps what the buyer needs.
-pub async fn note(site: &Site, server: usize, reply: Reply) -> Answered {
+pub async fn note(context: &LoadContext, server: usize, reply: Reply) -> Answered {
     let Reply { operation, retry_after } = reply;
     let refused = match (operation.known_reason(), operation.status) {
         (Some(Reason::SeatUnavailable), _) => Refused::SeatsTaken,
@@ -321,11 +321,11 @@ pub async fn note(site: &Site, server: usize, reply: Reply) -> Answered {
         reservation: operation.reservation,
         booking: operation.booking,
     };
-    site.recorder.live().ended(server, operation.op, operation.outcome);
+    context.recorder.live().ended(server, operation.op, operation.outcome);
     if let Some(reason) = operation.known_reason().filter(|_| operation.outcome == Outcome::Fail) {
-        site.recorder.live().refused(reason);
+        context.recorder.live().refused(reason);
     }
-    if !site.recorder.record(operation).await {
+    if !context.recorder.record(operation).await {
         tracing::error!("an operation ended after the recording had, and is not in it");
     }
     answered

@@ -4,7 +4,7 @@
 use async_trait::async_trait;
 
 use super::order::{Ended, Refused, Wanted};
-use super::{Iteration, Workload, misfit};
+use super::{Iteration, Workload, requirements};
 use crate::harness::plan::Inventory;
 
 /// Share of buyers who hold first and pay then.
@@ -24,17 +24,17 @@ impl Workload for LastTickets {
         "buys tickets without a place, in one step or by hold and payment, until none is left"
     }
 
-    fn misfit(&self, inventory: &Inventory) -> Option<&'static str> {
-        misfit::counts_tickets(inventory)
+    fn unmet_requirement(&self, inventory: &Inventory) -> Option<&'static str> {
+        requirements::counts_tickets(inventory)
     }
 
     async fn iterate(&self, iteration: &mut Iteration) {
-        let house = iteration.choose_house();
+        let event = iteration.choose_event();
         let mut count = iteration.choose_count();
         let holds_first = iteration.chance(HOLD_FIRST);
-        let walks_away = iteration.chance(iteration.load.abandon);
+        let abandons = iteration.chance(iteration.load.abandon);
         // Whoever wanted several makes do with fewer, so that the very last ticket is fought for, too.
-        while buy(iteration, house, count, (holds_first, walks_away)).await
+        while buy(iteration, event, count, (holds_first, abandons)).await
             == Ended::Refused(Refused::SoldOut)
             && count > 1
         {
@@ -46,21 +46,21 @@ impl Workload for LastTickets {
 /// One attempt at so many tickets.
 async fn buy(
     iteration: &mut Iteration,
-    house: usize,
+    event: usize,
     count: u32,
-    (holds_first, walks_away): (bool, bool),
+    (holds_first, abandons): (bool, bool),
 ) -> Ended<()> {
     let wanted = Wanted::Any(count);
     if !holds_first {
-        return iteration.book(house, wanted).await.map(drop);
+        return iteration.book(event, wanted).await.map(drop);
     }
-    let held = match iteration.hold(house, wanted).await {
-        Ended::Ok(held) if !walks_away => held,
+    let held = match iteration.hold(event, wanted).await {
+        Ended::Ok(held) if !abandons => held,
         other => return other.map(drop),
     };
-    let paid = iteration.confirm(house, &held).await;
+    let paid = iteration.confirm(event, &held).await;
     if let Ended::Refused(Refused::Declined) = paid {
-        iteration.cancel(house, &held).await;
+        iteration.cancel(event, &held).await;
     }
     paid.map(drop)
 }

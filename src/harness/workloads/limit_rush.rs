@@ -1,5 +1,5 @@
 //! `limit_rush`: a buyer asks for several orders at once, holds and one-step sales, more together than one user may have;
-//! then gives some of what was granted back and keeps the rest, so that the limit is met again and again. With `buyers` set
+//! then cancels some of what was granted and keeps the rest, so that the limit is met again and again. With `buyers` set
 //! to a few, many visits of the same buyer run into it together. Knows nothing of what the buyer has from other visits.
 
 use std::time::Duration;
@@ -9,7 +9,7 @@ use futures_util::future::join_all;
 use rand::Rng as _;
 
 use super::order::{Answered, Ended, Order, Request, booked, held};
-use super::{Iteration, Workload, misfit};
+use super::{Iteration, Workload, requirements};
 use crate::harness::plan::Inventory;
 use crate::harness::recorder::OpKind;
 
@@ -17,8 +17,8 @@ use crate::harness::recorder::OpKind;
 const ORDERS: usize = 4;
 /// Share of orders that are one-step sales.
 const ONE_STEP: f64 = 0.5;
-/// Share of what was granted that is given back.
-const GIVEN_BACK: f64 = 0.9;
+/// Share of what was granted that is cancelled.
+const CANCELLED: f64 = 0.9;
 /// How long a buyer thinks about it, at most.
 const THINKS_MAX: Duration = Duration::from_millis(40);
 
@@ -36,20 +36,20 @@ impl Workload for LimitRush {
         "sends orders in parallel for more tickets than one user may have (buyers)"
     }
 
-    fn misfit(&self, inventory: &Inventory) -> Option<&'static str> {
-        misfit::meets_limit(inventory)
+    fn unmet_requirement(&self, inventory: &Inventory) -> Option<&'static str> {
+        requirements::meets_limit(inventory)
     }
 
     async fn iterate(&self, iteration: &mut Iteration) {
-        let house = iteration.choose_house();
-        let orders: [Planned; ORDERS] = std::array::from_fn(|_| plan(iteration, house));
+        let event = iteration.choose_event();
+        let orders: [Planned; ORDERS] = std::array::from_fn(|_| plan(iteration, event));
         let intended_us = iteration.take_intended_us();
         if iteration.stop.is_cancelled() {
             return;
         }
         let visit = &*iteration;
         let sent = orders.iter().enumerate().map(|(place, planned)| {
-            let request = Request { house, key: &planned.key, order: &planned.order };
+            let request = Request { event, key: &planned.key, order: &planned.order };
             visit.send(request, planned.server, intended_us.filter(|_| place == 0))
         });
         let answers = join_all(sent).await;
@@ -58,7 +58,7 @@ impl Workload for LimitRush {
             return;
         }
         for (planned, answered) in orders.iter().zip(&answers) {
-            decide(iteration, house, planned, answered).await;
+            decide(iteration, event, planned, answered).await;
         }
     }
 }
@@ -68,38 +68,38 @@ struct Planned {
     key: String,
     order: Order,
     server: usize,
-    is_given_back: bool,
+    is_cancelled: bool,
 }
 
-fn plan(iteration: &mut Iteration, house: usize) -> Planned {
+fn plan(iteration: &mut Iteration, event: usize) -> Planned {
     let count = iteration.choose_count();
-    let wanted = iteration.want(house, count);
+    let wanted = iteration.want(event, count);
     let order = if iteration.chance(ONE_STEP) {
-        Order::Book(iteration.book_order(house, wanted))
+        Order::Book(iteration.book_order(event, wanted))
     } else {
-        Order::Hold(iteration.hold_order(house, wanted))
+        Order::Hold(iteration.hold_order(event, wanted))
     };
     Planned {
         key: iteration.new_key(),
         order,
         server: iteration.choose_server(None),
-        is_given_back: iteration.chance(GIVEN_BACK),
+        is_cancelled: iteration.chance(CANCELLED),
     }
 }
 
-async fn decide(iteration: &mut Iteration, house: usize, planned: &Planned, answered: &Answered) {
+async fn decide(iteration: &mut Iteration, event: usize, planned: &Planned, answered: &Answered) {
     if planned.order.kind() == OpKind::Book {
         if let Ended::Ok(booked) = booked(Some(answered))
-            && planned.is_given_back
+            && planned.is_cancelled
         {
-            iteration.cancel_booking(house, &booked, 1).await;
+            iteration.cancel_booking(event, &booked, 1).await;
         }
         return;
     }
     let Ended::Ok(held) = held(Some(answered)) else { return };
-    if planned.is_given_back {
-        iteration.cancel(house, &held).await;
+    if planned.is_cancelled {
+        iteration.cancel(event, &held).await;
     } else {
-        iteration.confirm(house, &held).await;
+        iteration.confirm(event, &held).await;
     }
 }

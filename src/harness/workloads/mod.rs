@@ -1,6 +1,6 @@
 //! What buyers do. To add a workload: a new file, its `mod` line, a line in `WORKLOADS`.
 
-/// Buyers with taste: seats, a hold, perhaps a payment.
+/// Seats, a hold, perhaps a payment.
 pub mod checkout;
 /// Everybody wants the same seat.
 pub mod hot_seat;
@@ -8,7 +8,7 @@ pub mod hot_seat;
 pub mod retry_storm;
 /// Fewer and fewer tickets without a place.
 pub mod last_tickets;
-/// The same few seats bought and given back.
+/// The same few seats bought, cancelled and bought again.
 pub mod cancel_rebook;
 /// Payments at the very end of a hold.
 pub mod expiry_edge;
@@ -17,18 +17,18 @@ pub mod limit_rush;
 /// What buyers ask for.
 pub mod order;
 /// Which inventory a workload can't work with.
-mod misfit;
+mod requirements;
 /// What one iteration has at hand.
 pub mod iteration;
 /// What the buyers know about the seats.
-pub mod house;
+pub mod seat_map;
 
 use async_trait::async_trait;
 
 use crate::harness::plan::Inventory;
 
-pub use house::House;
-pub use iteration::{Iteration, Site};
+pub use iteration::{Iteration, LoadContext};
+pub use seat_map::SeatMap;
 
 /// What a buyer does in one iteration.
 #[async_trait]
@@ -40,7 +40,7 @@ pub trait Workload: Send + Sync {
     fn summary(&self) -> &'static str;
 
     /// Why it can't work with this inventory, and what to write instead, to be put after its name; none where it can.
-    fn misfit(&self, _inventory: &Inventory) -> Option<&'static str> {
+    fn unmet_requirement(&self, _inventory: &Inventory) -> Option<&'static str> {
         None
     }
 

@@ -10,14 +10,14 @@ use crate::wire::{ConfirmBooking, CreateBooking, CreateReservation};
 
 /// How often a buyer asks before giving up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Patience {
+pub enum Retries {
     /// Asks three times, as a good client does.
     Client,
     /// Asks until the outcome is known, at most 20 times.
     UntilKnown,
 }
 
-impl Patience {
+impl Retries {
     /// Requests in all.
     pub fn tries(self) -> u32 {
         match self {
@@ -104,7 +104,7 @@ pub enum Order {
 #[derive(Debug, Clone, Copy)]
 pub struct Request<'a> {
     /// Index of the event.
-    pub house: usize,
+    pub event: usize,
     /// Idempotency key.
     pub key: &'a str,
     /// The order.

@@ -5,8 +5,8 @@ use async_trait::async_trait;
 use futures_util::future::join_all;
 
 use super::iteration::CARD;
-use super::order::{Answered, Ended, Order, Patience, Refused, Request, Wanted, booked, held};
-use super::{Iteration, Workload, misfit};
+use super::order::{Answered, Ended, Order, Refused, Request, Retries, Wanted, booked, held};
+use super::{Iteration, Workload, requirements};
 use crate::harness::client::Held;
 use crate::harness::plan::Inventory;
 use crate::harness::recorder::Outcome;
@@ -29,24 +29,24 @@ impl Workload for RetryStorm {
         "sends every hold and payment as parallel copies under one key (duplicates, other_body)"
     }
 
-    fn misfit(&self, inventory: &Inventory) -> Option<&'static str> {
-        misfit::names_seats(inventory)
+    fn unmet_requirement(&self, inventory: &Inventory) -> Option<&'static str> {
+        requirements::names_seats(inventory)
     }
 
     async fn iterate(&self, iteration: &mut Iteration) {
-        let house = iteration.choose_house();
+        let event = iteration.choose_event();
         let wanted = iteration.choose_count() as usize;
-        let now_us = iteration.site.client.epoch().now_us();
-        let seats = pick(iteration, house, wanted, now_us);
-        let others = pick(iteration, house, wanted, now_us);
+        let now_us = iteration.context.client.epoch().now_us();
+        let seats = pick(iteration, event, wanted, now_us);
+        let others = pick(iteration, event, wanted, now_us);
 
-        let order = Order::Hold(iteration.hold_order(house, Wanted::Seats(seats.clone())));
+        let order = Order::Hold(iteration.hold_order(event, Wanted::Seats(seats.clone())));
         let other = (others != seats)
-            .then(|| Order::Hold(iteration.hold_order(house, Wanted::Seats(others))));
-        let answered = storm(iteration, house, &order, other.as_ref()).await;
+            .then(|| Order::Hold(iteration.hold_order(event, Wanted::Seats(others))));
+        let answered = storm(iteration, event, &order, other.as_ref()).await;
         let held = match held(answered.as_ref()) {
             Ended::Ok(held) => held,
-            Ended::Refused(Refused::SeatsTaken) => return iteration.remember_taken(house, &seats),
+            Ended::Refused(Refused::SeatsTaken) => return iteration.remember_taken(event, &seats),
             Ended::Refused(_) | Ended::Unknown => return,
         };
         let payment = |method: &str| {
@@ -56,20 +56,20 @@ impl Workload for RetryStorm {
             };
             Order::Confirm(held.clone(), order)
         };
-        let answered = storm(iteration, house, &payment(CARD), Some(&payment(OTHER_CARD))).await;
-        settle_up(iteration, house, &held, &booked(answered.as_ref())).await;
+        let answered = storm(iteration, event, &payment(CARD), Some(&payment(OTHER_CARD))).await;
+        settle_up(iteration, event, &held, &booked(answered.as_ref())).await;
     }
 }
 
-fn pick(iteration: &mut Iteration, house: usize, wanted: usize, now_us: u64) -> Vec<i64> {
-    let site = std::sync::Arc::clone(&iteration.site);
-    site.houses[house].pick(wanted, now_us, &mut iteration.rng)
+fn pick(iteration: &mut Iteration, event: usize, wanted: usize, now_us: u64) -> Vec<i64> {
+    let context = std::sync::Arc::clone(&iteration.context);
+    context.seat_maps[event].pick(wanted, now_us, &mut iteration.rng)
 }
 
-async fn settle_up<T>(iteration: &mut Iteration, house: usize, held: &Held, payment: &Ended<T>) {
+async fn settle_up<T>(iteration: &mut Iteration, event: usize, held: &Held, payment: &Ended<T>) {
     match payment {
-        Ended::Ok(_) => iteration.site.houses[house].mark_sold(&held.seats),
-        Ended::Refused(Refused::Declined) => iteration.cancel(house, held).await,
+        Ended::Ok(_) => iteration.context.seat_maps[event].mark_sold(&held.seats),
+        Ended::Refused(Refused::Declined) => iteration.cancel(event, held).await,
         Ended::Refused(_) | Ended::Unknown => {}
     }
 }
@@ -78,7 +78,7 @@ async fn settle_up<T>(iteration: &mut Iteration, house: usize, held: &Held, paym
 /// until the answer is definite. Returns the grant, if there was one, whichever body it was for.
 async fn storm(
     iteration: &mut Iteration,
-    house: usize,
+    event: usize,
     order: &Order,
     other: Option<&Order>,
 ) -> Option<Answered> {
@@ -99,7 +99,7 @@ async fn storm(
     let visit = &*iteration;
     let sent = copies.iter().enumerate().map(|(copy, (server, body))| {
         let intended_us = intended_us.filter(|_| copy == 0);
-        visit.send(Request { house, key: &key, order: body }, *server, intended_us)
+        visit.send(Request { event, key: &key, order: body }, *server, intended_us)
     });
     let answers = join_all(sent).await;
     let granted = answers.iter().find(|answered| answered.outcome == Outcome::Ok).cloned();
@@ -107,7 +107,7 @@ async fn storm(
         return granted;
     }
     if answers.iter().any(|answered| answered.outcome == Outcome::Info) {
-        return iteration.ask(Request { house, key: &key, order }, Patience::UntilKnown).await;
+        return iteration.ask(Request { event, key: &key, order }, Retries::UntilKnown).await;
     }
     let declined = answers.iter().position(|answered| answered.refused == Refused::Declined);
     answers.into_iter().nth(declined.unwrap_or(0))

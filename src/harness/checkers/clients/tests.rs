@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use super::NoDoubleSellClients;
 use crate::harness::checkers::crafted::Case;
 use crate::harness::checkers::judge;
-use crate::harness::recorder::crafted::{
+use crate::harness::recorder::fixtures::{
     TTL_US, book, booking, cancel, cancel_booking, confirm, ended, hold, user,
 };
 use crate::harness::recorder::{Operation, Outcome};

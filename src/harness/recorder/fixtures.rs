@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 use super::{OpKind, Operation, Outcome};
 
-/// TTL of every crafted hold, microseconds.
+/// TTL of every hold made here, microseconds.
 pub const TTL_US: u64 = 30_000_000;
 
 /// The buyer of this number.
@@ -24,7 +24,7 @@ pub fn booking(number: u64) -> Uuid {
     Uuid::from_u64_pair(3, number)
 }
 
-/// The event of everything crafted.
+/// The event of everything made here.
 pub fn event() -> Uuid {
     Uuid::from_u64_pair(4, 0)
 }
@@ -75,7 +75,7 @@ pub fn cancel_booking(sale: &Operation, us: Range<u64>) -> Operation {
     }
 }
 
-/// The event was called off by this answer.
+/// The event was cancelled, and this was the answer.
 pub fn cancel_event(us: Range<u64>) -> Operation {
     operation(OpKind::CancelEvent, user(u64::MAX), us)
 }

@@ -13,7 +13,7 @@ const LOOKED_AT_MAX: usize = 512;
 
 /// One event's seats.
 #[derive(Debug)]
-pub struct House {
+pub struct SeatMap {
     event: Uuid,
     seats: Vec<i64>,
     /// One bit a seat; set for ever.
@@ -22,7 +22,7 @@ pub struct House {
     taken_until_us: Vec<AtomicU64>,
 }
 
-impl House {
+impl SeatMap {
     /// An event with these seats, neighbours next to each other; nothing known yet. Refuses an event without seats.
     pub fn new(event: Uuid, seats: Vec<i64>) -> anyhow::Result<Self> {
         anyhow::ensure!(!seats.is_empty(), "event {event} has no seats, seed it first");
@@ -164,10 +164,10 @@ mod tests {
     use rand_chacha::ChaCha8Rng;
     use uuid::Uuid;
 
-    use super::House;
+    use super::SeatMap;
 
-    fn house(seats: i64) -> House {
-        House::new(Uuid::nil(), (1..=seats).collect()).unwrap()
+    fn map(seats: i64) -> SeatMap {
+        SeatMap::new(Uuid::nil(), (1..=seats).collect()).unwrap()
     }
 
     fn rng() -> ChaCha8Rng {
@@ -176,75 +176,74 @@ mod tests {
 
     #[test]
     fn every_seat_not_sold_is_seen_exactly_once_from_every_start() {
-        let house = house(200);
-        house.mark_sold(&[1, 64, 65, 128, 200]);
+        let map = map(200);
+        map.mark_sold(&[1, 64, 65, 128, 200]);
         let expected: BTreeSet<usize> =
             (0..200).filter(|index| ![0, 63, 64, 127, 199].contains(index)).collect();
         for start in 0..200 {
-            let seen: Vec<usize> = house.unsold_from(start).collect();
+            let seen: Vec<usize> = map.unsold_from(start).collect();
             assert_eq!(seen.len(), expected.len(), "from {start}");
             assert_eq!(seen.into_iter().collect::<BTreeSet<_>>(), expected, "from {start}");
         }
     }
 
     #[test]
-    fn orders_sell_a_house_out_completely_and_never_ask_for_a_seat_known_to_be_sold() {
-        let house = house(101);
+    fn orders_sell_an_event_out_completely_and_never_ask_for_a_seat_known_to_be_sold() {
+        let map = map(101);
         let mut rng = rng();
         let mut sold = BTreeSet::new();
         while sold.len() < 101 {
-            let seats = house.pick(4, 0, &mut rng);
+            let seats = map.pick(4, 0, &mut rng);
             assert!(!seats.is_empty() && seats.len() <= 4);
             for seat in &seats {
                 assert!(sold.insert(*seat), "seat {seat} was sold before");
             }
-            house.mark_sold(&seats);
+            map.mark_sold(&seats);
         }
         assert_eq!(
-            house.pick(3, 0, &mut rng).len(),
+            map.pick(3, 0, &mut rng).len(),
             3,
-            "a house that seems sold out is still asked"
+            "an event that seems sold out is still asked"
         );
     }
 
     #[test]
     fn everybody_wants_the_first_seats_that_are_not_sold() {
-        let house = house(5);
+        let map = map(5);
         let mut rng = rng();
-        house.mark_sold(&[1, 3]);
+        map.mark_sold(&[1, 3]);
         let mut wanted =
-            |among| (0..60).map(|_| house.wanted_seat(among, &mut rng)).collect::<BTreeSet<i64>>();
+            |among| (0..60).map(|_| map.wanted_seat(among, &mut rng)).collect::<BTreeSet<i64>>();
         assert_eq!(wanted(2), BTreeSet::from([2, 4]));
-        assert!(house.is_sold(3) && !house.is_sold(2));
-        house.mark_sold(&[2, 4, 5]);
+        assert!(map.is_sold(3) && !map.is_sold(2));
+        map.mark_sold(&[2, 4, 5]);
         assert_eq!(wanted(2), (1..=5).collect(), "when all are sold, one is still asked for");
     }
 
     #[test]
     fn neighbours_are_preferred() {
-        let house = house(100);
+        let map = map(100);
         let every_other: Vec<i64> = (2..60).step_by(2).collect();
-        house.mark_sold(&every_other);
+        map.mark_sold(&every_other);
         let mut rng = rng();
         for _ in 0..200 {
-            let seats = house.pick(3, 0, &mut rng);
+            let seats = map.pick(3, 0, &mut rng);
             assert!(seats.windows(2).all(|pair| pair[1] == pair[0] + 1), "{seats:?}");
         }
     }
 
     #[test]
     fn a_refused_seat_is_left_alone_for_a_while_unless_nothing_else_is_left() {
-        let house = house(3);
+        let map = map(3);
         let mut rng = rng();
-        house.mark_taken(&[1], 1_000);
-        house.mark_taken(&[1], 500);
-        house.mark_sold(&[2]);
-        let mut picks = |now_us| {
-            (0..50).flat_map(|_| house.pick(1, now_us, &mut rng)).collect::<BTreeSet<i64>>()
-        };
+        map.mark_taken(&[1], 1_000);
+        map.mark_taken(&[1], 500);
+        map.mark_sold(&[2]);
+        let mut picks =
+            |now_us| (0..50).flat_map(|_| map.pick(1, now_us, &mut rng)).collect::<BTreeSet<i64>>();
         assert_eq!(picks(999), BTreeSet::from([3]));
         assert_eq!(picks(1_000), BTreeSet::from([1, 3]), "its time is over");
-        house.mark_sold(&[3]);
+        map.mark_sold(&[3]);
         assert_eq!(picks(999), BTreeSet::from([1]), "it may be free again sooner than believed");
     }
 }
