@@ -2,9 +2,11 @@
 //! Knows nothing of who counts, nor of who reads.
 
 use std::future::Future;
+use std::sync::OnceLock;
 use std::time::Instant;
 
 use metrics::{SharedString, Unit};
+use metrics_exporter_prometheus::{BuildError, PrometheusBuilder, PrometheusHandle};
 
 use crate::clock;
 
@@ -140,8 +142,30 @@ pub const METRICS: &[Metric] = &[
     ),
 ];
 
-/// Tells the installed recorder what every metric means. What is told before a recorder is installed is lost.
-pub fn describe() {
+/// The process's recorder, once it is installed.
+static INSTALLED: OnceLock<PrometheusHandle> = OnceLock::new();
+
+/// Installs the process's recorder and tells it what every metric means. Histograms have buckets from a tenth of a
+/// millisecond to ten seconds.
+///
+/// # Errors
+/// There is one already.
+pub fn install() -> Result<PrometheusHandle, BuildError> {
+    const SECONDS: [f64; 14] =
+        [0.0001, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0];
+    let handle = PrometheusBuilder::new().set_buckets(&SECONDS)?.install_recorder()?;
+    describe();
+    Ok(INSTALLED.get_or_init(|| handle).clone())
+}
+
+/// Brings the samples that histograms gathered into their final form; nothing where no recorder is installed.
+pub fn upkeep() {
+    if let Some(handle) = INSTALLED.get() {
+        handle.run_upkeep();
+    }
+}
+
+fn describe() {
     for metric in METRICS {
         let Metric { name, kind, unit, help } = *metric;
         match kind {

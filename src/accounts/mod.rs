@@ -20,14 +20,9 @@ pub use password::Passwords;
 
 use crate::domain::{Email, Password, Role, UserId};
 use crate::entropy::Entropy;
+use crate::storage::Storage;
 use crate::storage::accounts::{self, User};
-use crate::storage::{Storage, StorageError};
 use crate::wire::Tokens;
-
-/// Tokens forgotten in one statement.
-pub const BATCH: u32 = 500;
-/// Batches of one round at most, so that a round ends.
-const BATCHES_MAX: u32 = 1000;
 
 /// Everything that signing in needs. Shared by all requests of a server.
 pub struct Accounts {
@@ -138,31 +133,4 @@ impl Accounts {
             role: role.name().to_owned(),
         })
     }
-}
-
-/// Forgets tokens that are over, and families that have none left, `batch` at a time, until none is left; returns how many
-/// tokens that were. Safe on any number of servers at once.
-pub async fn forget_expired(storage: &Storage, batch: u32) -> Result<u64, StorageError> {
-    let mut forgotten = 0;
-    let limit = i64::from(batch);
-    for _ in 0..BATCHES_MAX {
-        let (tokens, families) = storage
-            .statement("forget tokens", async |mut connection| {
-                let tokens = accounts::delete_expired(&mut connection, limit).await?;
-                let families = accounts::delete_empty_families(&mut connection, limit).await?;
-                Ok::<_, StorageError>((tokens, families))
-            })
-            .await?;
-        forgotten += tokens;
-        if tokens.max(families) < u64::from(batch) {
-            break;
-        }
-    }
-    Ok(forgotten)
-}
-
-/// Tokens that are over.
-pub async fn count_expired(storage: &Storage) -> Result<u64, StorageError> {
-    let mut connection = storage.connection().await?;
-    accounts::count_expired(&mut connection).await
 }

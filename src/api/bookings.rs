@@ -13,9 +13,9 @@ use super::guard::Caller;
 use super::query::Asked;
 use super::reservations::{PageQuery, wanted};
 use super::{App, layers, render};
-use crate::booking::confirm::ConfirmOrder;
-use crate::booking::purchase::{self, PurchaseOrder};
-use crate::booking::{confirm, refund};
+use crate::booking::confirm::ConfirmRequest;
+use crate::booking::purchase::{self, PurchaseRequest};
+use crate::booking::{cancel_booking, confirm};
 use crate::domain::{Booking, BookingId, EventId, Reference, Refusal, ReservationId, UserId};
 use crate::storage::bookings::{self, By};
 use crate::wire;
@@ -38,7 +38,7 @@ pub async fn confirm(
 ) -> Result<Response, ApiError> {
     let Keyed { body, request } = keyed;
     let reservation = ReservationId(body.reservation_id);
-    let order = ConfirmOrder { reservation, method: method(body.payment_method)?, request };
+    let order = ConfirmRequest { reservation, method: method(body.payment_method)?, request };
     let context = Arc::clone(&app.context);
     let answer =
         layers::to_its_end(&app, async move { confirm::confirm(&context, &order).await }).await??;
@@ -60,7 +60,7 @@ pub async fn create(
     keyed: Keyed<wire::CreateBooking>,
 ) -> Result<Response, ApiError> {
     let Keyed { body, request } = keyed;
-    let order = PurchaseOrder {
+    let order = PurchaseRequest {
         event: EventId(body.event_id),
         wanted: wanted(body.seat_ids, body.quantity)?,
         ttl: app.hold_ttl,
@@ -175,7 +175,7 @@ pub async fn cancel(
     let Path(id) = id?;
     let context = Arc::clone(&app.context);
     let cancelled = layers::to_its_end(&app, async move {
-        refund::cancel(&context, (caller.user, caller.role), BookingId(id)).await
+        cancel_booking::cancel(&context, (caller.user, caller.role), BookingId(id)).await
     })
     .await??;
     Ok(render::ok(wire::Booking::from(&cancelled), "booking cancelled, its money goes back"))

@@ -9,7 +9,7 @@ use super::App;
 use super::error::ApiError;
 use super::guard::Caller;
 use super::query::{self, Kind};
-use crate::booking::replay::KeyedRequest;
+use crate::booking::answer::KeyedRequest;
 use crate::domain::{IdempotencyKey, RequestHash};
 use crate::wire;
 

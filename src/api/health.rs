@@ -60,7 +60,7 @@ pub async fn ready(State(app): State<App>) -> Response {
     let postgres = postgres.is_ok();
     let body = Readiness {
         ready: postgres,
-        strategy: app.context.strategy.name(),
+        strategy: app.strategy,
         postgres: word(postgres),
         redis: redis.into_iter().collect(),
         payments: word(provider.unwrap_or(false)),

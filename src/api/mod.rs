@@ -87,6 +87,8 @@ impl Deref for App {
 pub struct Shared {
     /// The use cases' tools.
     pub context: Arc<Context>,
+    /// Name of the booking strategy, for readiness.
+    pub strategy: &'static str,
     /// Who may sign in.
     pub accounts: Accounts,
     /// How often somebody may call.

@@ -9,7 +9,7 @@ use uuid::Uuid;
 use super::cursor;
 use super::error::ApiError;
 use super::refusals::{reason_of, status_of};
-use crate::booking::{Answer, Render};
+use crate::booking::answer::{Answer, Render};
 use crate::domain::{
     Admission, Booking, EventStatus, Refusal, Reservation, StoredResponse, TicketLimit,
 };
@@ -18,7 +18,8 @@ use crate::storage::seats::SeatRow;
 use crate::wire::{self, FieldError, Meta, Reason, SeatStatus, Success};
 
 /// How the use cases write the answers they store.
-pub const RENDER: Render = Render { reservation: held, booking: booked, refusal: refused };
+pub const RENDER: Render =
+    Render { reservation: held, booking: booked, refusal: refused, left_behind };
 
 fn held(reservation: &Reservation) -> StoredResponse {
     stored(StatusCode::CREATED, &success(wire::Reservation::from(reservation), "seats held"))
@@ -44,7 +45,7 @@ fn refused(refusal: &Refusal) -> StoredResponse {
 }
 
 /// The answer to a request that was left in progress and had no effect.
-pub fn left_behind() -> StoredResponse {
+fn left_behind() -> StoredResponse {
     let message = "the request was left unfinished and had no effect, send it again with a new idempotency key";
     let field = Reason::IdempotencyKey.name().to_owned();
     let errors = vec![FieldError { field, message: message.to_owned() }];

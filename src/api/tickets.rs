@@ -1,4 +1,4 @@
-//! Tickets: read and drawn for their buyers, used up at the door.
+//! Tickets: read and drawn for their buyers, used up at check-in.
 
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
@@ -10,7 +10,7 @@ use qrcode::render::svg;
 use super::error::ApiError;
 use super::guard::Caller;
 use super::{App, render};
-use crate::booking::door;
+use crate::booking::check_in;
 use crate::domain::{Refusal, Role};
 use crate::storage::tickets::{self, Ticket};
 use crate::wire;
@@ -40,7 +40,7 @@ pub async fn qr(
     Ok(([(header::CONTENT_TYPE, "image/svg+xml")], drawing).into_response())
 }
 
-/// Let a ticket's bearer in: the organizer's door, exactly once a ticket.
+/// Let a ticket's bearer in: check-in by the organizer, exactly once a ticket.
 #[utoipa::path(post, path = "/api/v1/tickets/{number}/check-in", operation_id = "check_in_ticket", tag = "tickets",
     params(("number" = String, Path, description = "The ticket's number", example = "7Q2M9X4KJ0B6T3VZ8NRE5HWGC")),
     responses((status = 200, description = "Let them in", body = wire::Success<wire::CheckIn>),
@@ -56,7 +56,7 @@ pub async fn check_in(
     if caller.role != Role::Admin && ticket.organizer != Some(caller.user) {
         return Err(ApiError::Refused(Refusal::NotOwner("event")));
     }
-    let at = door::check_in(&app.context, &ticket).await?;
+    let at = check_in::check_in(&app.context, &ticket).await?;
     let body = wire::CheckIn {
         number: ticket.number,
         event_id: ticket.event.0,

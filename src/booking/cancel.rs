@@ -31,8 +31,9 @@ pub async fn cancel(
             }
         })
         .await?;
-    metrics::counter!("ticketctl_holds_cancelled_total", "reason" => "given_up")
-        .increment(u64::from(freed));
-    context.availability.forget(&[cancelled.event]).await;
+    if freed {
+        metrics::counter!("ticketctl_holds_cancelled_total", "reason" => "given_up").increment(1);
+        context.seats_changed(&[cancelled.event]).await;
+    }
     Ok(cancelled)
 }

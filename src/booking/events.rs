@@ -117,7 +117,7 @@ pub async fn change(
     version: i64,
     change: &Change,
 ) -> Result<Event, BookingError> {
-    let changed = context
+    context
         .storage
         .transaction("change event", async |mut tx: Tx| {
             let found = read_own(&mut tx, editor, id, version).await?;
@@ -131,9 +131,7 @@ pub async fn change(
             }
             Ok((tx, Event { version: event.version + 1, ..event }))
         })
-        .await?;
-    context.availability.forget(&[id]).await;
-    Ok(changed)
+        .await
 }
 
 /// Replaces a draft's seats; returns the event at its new version and the number of seats.
@@ -144,7 +142,7 @@ pub async fn seat(
     version: i64,
     places: &[NewSeat],
 ) -> Result<(Event, u64), BookingError> {
-    context
+    let seated = context
         .storage
         .transaction("seat event", async |mut tx: Tx| {
             let event = read_own(&mut tx, editor, id, version).await?;
@@ -159,7 +157,9 @@ pub async fn seat(
             let count = seeding::copy_seats(&mut tx, id, CopyInto::Seats, rows, &|_| ()).await?;
             Ok((tx, (Event { version: version + 1, ..event }, count)))
         })
-        .await
+        .await?;
+    context.seats_changed(&[id]).await;
+    Ok(seated)
 }
 
 /// Hides an event that is not on sale. What was sold of it stays readable for its buyers.

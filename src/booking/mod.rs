@@ -3,14 +3,18 @@
 
 /// How a use case ends when it doesn't end well.
 pub mod error;
+/// Keyed requests and their answers.
+pub mod answer;
+/// What every strategy does alike around its own statement.
+pub mod claim;
+/// How concurrent claims on seats are serialised.
+pub mod strategies;
 /// What the use cases work with.
 pub mod context;
 /// Seat maps.
 pub mod seat_map;
 /// Preparing what is sold.
 pub mod events;
-/// How concurrent claims on seats are serialised.
-pub mod strategies;
 /// Answers to repeated requests.
 pub mod replay;
 /// Holding seats.
@@ -19,20 +23,18 @@ pub mod hold;
 pub mod extend;
 /// Giving a hold up.
 pub mod cancel;
-/// Paying for a hold: the saga.
+/// The states of a payment, and its recovery points.
+pub mod saga;
+/// Paying for a hold.
 pub mod confirm;
 /// Holding and paying in one step.
 pub mod purchase;
-/// Giving a booking back.
-pub mod refund;
+/// Cancelling a booking and refunding it.
+pub mod cancel_booking;
 /// Letting ticket bearers in.
-pub mod door;
-/// Finishing what a dead process left.
-pub mod recover;
+pub mod check_in;
 /// What a server does by itself.
 pub mod jobs;
-/// Ending what ran out.
-pub mod expire;
 
-pub use context::{Answer, Context, Render, Settings};
+pub use context::{Context, Settings};
 pub use error::BookingError;

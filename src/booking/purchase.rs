@@ -3,16 +3,16 @@
 
 use sha2::{Digest as _, Sha256};
 
-use super::confirm::{self, ConfirmOrder};
+use super::answer::{Answer, KeyedRequest};
+use super::confirm::{self, ConfirmRequest};
 use super::hold::{self, HoldRequest};
-use super::replay::{self, KeyedRequest};
-use super::{Answer, BookingError, Context};
+use super::{BookingError, Context, replay};
 use crate::domain::{EventId, HoldTtl, IdempotencyKey, ReservationId, Wanted};
 use crate::storage::{StorageError, reservations};
 
 /// What is asked for.
 #[derive(Debug, Clone)]
-pub struct PurchaseOrder {
+pub struct PurchaseRequest {
     /// The event.
     pub event: EventId,
     /// Seats, or a number of tickets.
@@ -29,7 +29,7 @@ pub struct PurchaseOrder {
 const REFUSED_FROM: u16 = 400;
 
 /// Holds and pays, or says why not; where the payment is refused, the hold goes with it.
-pub async fn purchase(context: &Context, order: &PurchaseOrder) -> Result<Answer, BookingError> {
+pub async fn purchase(context: &Context, order: &PurchaseRequest) -> Result<Answer, BookingError> {
     if let Some(answer) = replay::cached(context, &order.request).await? {
         return Ok(answer);
     }
@@ -37,34 +37,39 @@ pub async fn purchase(context: &Context, order: &PurchaseOrder) -> Result<Answer
         return Ok(answer);
     }
     let fresh = ReservationId(context.entropy.uuid());
-    let wish = HoldRequest {
+    let wanted = HoldRequest {
         id: fresh,
         event: order.event,
         wanted: order.wanted.clone(),
         ttl: order.ttl,
         request: KeyedRequest { key: key_of_hold(&order.request), ..order.request.clone() },
     };
-    let held = hold::hold(context, &wish).await?;
+    let held = hold::hold(context, &wanted).await?;
     if held.response.status >= REFUSED_FROM {
         let answer = replay::end_refused(context, &order.request, held.response).await?;
-        replay::remember(context, &order.request, &answer, None).await;
+        replay::remember(context, &order.request, &answer).await;
         return Ok(answer);
     }
     let reservation =
-        if held.replayed { held_before(context, &wish.request).await? } else { fresh };
-    let payment =
-        ConfirmOrder { reservation, method: order.method.clone(), request: order.request.clone() };
+        if held.replayed { held_before(context, &wanted.request).await? } else { fresh };
+    let payment = ConfirmRequest {
+        reservation,
+        method: order.method.clone(),
+        request: order.request.clone(),
+    };
     let answer = confirm::confirm(context, &payment).await?;
     if answer.response.status >= REFUSED_FROM {
         let freed = context
             .storage
-            .statement("let go", async |mut connection| {
+            .statement("cancel hold", async |mut connection| {
                 reservations::cancel(&mut connection, reservation).await.map_err(BookingError::from)
             })
             .await?;
         metrics::counter!("ticketctl_holds_cancelled_total", "reason" => "payment_refused")
             .increment(u64::from(freed));
-        context.availability.forget(&[order.event]).await;
+        if freed {
+            context.seats_changed(&[order.event]).await;
+        }
     }
     Ok(answer)
 }

@@ -1,19 +1,9 @@
 //! Answers to repeated requests: from Redis where it is quick, from PostgreSQL where it matters.
 
-use super::{Answer, BookingError, Context};
-use crate::domain::{EventId, IdempotencyKey, Refusal, RequestHash, StoredResponse, UserId};
+use super::answer::{Answer, KeyedRequest};
+use super::{BookingError, Context};
+use crate::domain::{Refusal, StoredResponse};
 use crate::storage::idempotency;
-
-/// What a key was used for, as one request sees it.
-#[derive(Debug, Clone)]
-pub struct KeyedRequest {
-    /// Whose key.
-    pub user: UserId,
-    /// The key.
-    pub key: IdempotencyKey,
-    /// Hash of the request now sent with it.
-    pub hash: RequestHash,
-}
 
 /// The answer from the cache, if the operation ended and Redis remembers.
 pub async fn cached(
@@ -79,13 +69,7 @@ pub async fn end_refused(
     Ok(recorded(context, request).await?.ok_or(Refusal::InProgress)?)
 }
 
-/// Keeps an answer close for the next time; `changed` is the event of which it left fewer or more seats.
-pub async fn remember(
-    context: &Context,
-    request: &KeyedRequest,
-    answer: &Answer,
-    changed: Option<EventId>,
-) {
-    let key = (request.user, &request.key);
-    context.answers.put(key, request.hash, &answer.response, changed).await;
+/// Keeps an answer close for the next time.
+pub async fn remember(context: &Context, request: &KeyedRequest, answer: &Answer) {
+    context.answers.put((request.user, &request.key), request.hash, &answer.response).await;
 }

@@ -7,8 +7,6 @@ pub mod output;
 pub mod shared;
 /// Which payment provider.
 pub mod payments;
-/// Jobs that run once or again and again.
-pub mod repeat;
 /// The booking server.
 pub mod serve;
 /// What a client of the server may take.
@@ -25,16 +23,8 @@ pub mod migrate;
 pub mod user;
 /// Events and seats.
 pub mod seed;
-/// Holds whose time is over.
-pub mod expire_holds;
-/// Answers past their keep.
-pub mod cleanup_idempotency;
-/// Refresh tokens that are over.
-pub mod cleanup_tokens;
-/// Payments that were left behind.
-pub mod recover_payments;
-/// Events that were called off.
-pub mod refund_cancelled;
+/// Jobs of the servers, by hand.
+pub mod jobs;
 /// What must not be.
 pub mod audit;
 /// What this machine lacks.
@@ -91,11 +81,8 @@ enum Command {
     Migrate(migrate::Args),
     User(user::Args),
     Seed(seed::Args),
-    ExpireHolds(expire_holds::Args),
-    CleanupIdempotency(cleanup_idempotency::Args),
-    CleanupTokens(cleanup_tokens::Args),
-    RecoverPayments(recover_payments::Args),
-    RefundCancelled(refund_cancelled::Args),
+    #[command(flatten)]
+    Job(jobs::JobCommand),
     Audit(audit::Args),
     Doctor(doctor::Args),
     Stack(stack::Args),
@@ -151,11 +138,7 @@ pub async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Migrate(args) => migrate::run(args).await,
         Command::User(args) => user::run(args).await,
         Command::Seed(args) => seed::run(args).await,
-        Command::ExpireHolds(args) => expire_holds::run(args).await,
-        Command::CleanupIdempotency(args) => cleanup_idempotency::run(args).await,
-        Command::CleanupTokens(args) => cleanup_tokens::run(args).await,
-        Command::RecoverPayments(args) => recover_payments::run(args).await,
-        Command::RefundCancelled(args) => refund_cancelled::run(args).await,
+        Command::Job(command) => jobs::run(command).await,
         Command::Audit(args) => audit::run(args).await,
         Command::Doctor(args) => doctor::run(args).await,
         Command::Toxiproxy(args) => toxiproxy::run(args).await,

@@ -8,7 +8,6 @@ use std::time::Duration;
 use anyhow::Context as _;
 use clap::builder::{NonEmptyStringValueParser, PossibleValue, PossibleValuesParser};
 use jsonwebtoken::{DecodingKey, EncodingKey};
-use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::task::JoinSet;
@@ -17,26 +16,27 @@ use tokio_util::task::TaskTracker;
 
 use super::BadInput;
 use super::browsers::BrowserArgs;
+use super::jobs::PeriodArgs;
 use super::limits::LimitArgs;
-use super::payments::PaymentArgs;
+use super::payments::{self, PaymentArgs};
 use super::shared::{check_schema, masked, positive_duration};
 use super::telemetry::TelemetryArgs;
-use crate::accounts::{self, Accounts, Passwords, TokenTtls, password};
+use crate::accounts::{Accounts, Passwords, TokenTtls, password};
 use crate::api::{self, App, Shared, listen, render};
 use crate::booking::Context;
-use crate::booking::context::WhenLocksUnreachable;
-use crate::booking::jobs::{self, Schedule};
-use crate::booking::strategies::{self, Strategy};
+use crate::booking::jobs;
+use crate::booking::strategies::{
+    self, Need, Resources, STRATEGIES, StrategyEntry, WhenLocksUnreachable,
+};
 use crate::domain::HoldTtl;
 use crate::entropy::Entropy;
 
 use crate::locks::{AnswerCache, AvailabilityCache, Node, Redlock, RedlockSettings};
+use crate::metrics;
 use crate::storage::{Storage, StorageSettings, guard_index, migrations, throwaway};
 
 /// How long shutdown waits for work under way.
 const SHUTDOWN_WITHIN: Duration = Duration::from_secs(20);
-/// How often what was counted is brought into its final form.
-const METRICS_UPKEEP_EVERY: Duration = Duration::from_secs(5);
 /// A shorter secret could be guessed. Source: RFC 7518 section 3.2 (HS256 needs 256 bits).
 const JWT_SECRET_BYTES_MIN: usize = 32;
 
@@ -58,7 +58,7 @@ pub struct Args {
     #[arg(long, env = "INSTANCE_NAME", default_value = "server", value_name = "NAME")]
     name: String,
     /// How concurrent claims on seats are serialised.
-    #[arg(long, env = "STRATEGY", default_value = "row_lock", value_name = "STRATEGY",
+    #[arg(long, env = "STRATEGY", default_value = strategies::DEFAULT.name, value_name = "STRATEGY",
           value_parser = PossibleValuesParser::new(strategy_values()))]
     strategy: String,
     /// The database, as postgres://user:password@host:port/name.
@@ -94,7 +94,7 @@ pub struct Args {
     #[command(flatten)]
     locks: LockArgs,
     #[command(flatten)]
-    jobs: JobArgs,
+    jobs: PeriodArgs,
 }
 
 #[derive(Debug, clap::Args)]
@@ -129,35 +129,30 @@ struct LockArgs {
     redlock_retry_delay_ms: u64,
     /// What to do when no majority of Redis nodes answers.
     #[arg(long, env = "WHEN_LOCKS_UNREACHABLE", value_enum, default_value = "degrade")]
-    when_locks_unreachable: WhenLocksUnreachable,
+    when_locks_unreachable: WhenUnreachable,
 }
 
-#[expect(clippy::struct_field_names, reason = "the names are those of the flags")]
-#[derive(Debug, clap::Args)]
-#[command(next_help_heading = "Background jobs")]
-struct JobArgs {
-    /// Between two rounds of expiring holds.
-    #[arg(long, env = "EXPIRE_EVERY", default_value = "1s", value_parser = positive_duration)]
-    expire_every: Duration,
-    /// Between two rounds of recovering payments.
-    #[arg(long, env = "RECOVER_EVERY", default_value = "1s", value_parser = positive_duration)]
-    recover_every: Duration,
-    /// Between two rounds of giving back what was held or sold of events that were called off.
-    #[arg(long, env = "REFUND_EVERY", default_value = "1s", value_parser = positive_duration)]
-    refund_every: Duration,
-    /// Between two rounds of forgetting old answers.
-    #[arg(long, env = "CLEANUP_EVERY", default_value = "1m", value_parser = positive_duration)]
-    cleanup_every: Duration,
-    /// Between two rounds of forgetting refresh tokens that are over.
-    #[arg(long, env = "TOKEN_CLEANUP_EVERY", default_value = "1m", value_parser = positive_duration)]
-    token_cleanup_every: Duration,
+/// The words of the flag.
+#[derive(Debug, Clone, Copy, clap::ValueEnum)]
+enum WhenUnreachable {
+    /// Go on without: the database still lets only one of them win.
+    Degrade,
+    /// Refuse with 503.
+    Refuse,
+}
+
+impl From<WhenUnreachable> for WhenLocksUnreachable {
+    fn from(given: WhenUnreachable) -> Self {
+        match given {
+            WhenUnreachable::Degrade => Self::Degrade,
+            WhenUnreachable::Refuse => Self::Refuse,
+        }
+    }
 }
 
 fn strategy_values() -> Vec<PossibleValue> {
-    let value = |strategy: &&'static dyn Strategy| {
-        PossibleValue::new(strategy.name()).help(strategy.summary())
-    };
-    strategies::STRATEGIES.iter().map(value).collect()
+    let value = |entry: &&'static StrategyEntry| PossibleValue::new(entry.name).help(entry.summary);
+    STRATEGIES.iter().map(value).collect()
 }
 
 fn hold_ttl(text: &str) -> Result<HoldTtl, String> {
@@ -183,18 +178,18 @@ fn drift_factor(text: &str) -> Result<f64, String> {
 /// Serves until SIGINT or SIGTERM, then finishes what is under way.
 pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
     let telemetry = args.telemetry.start(&args.name).await?;
-    check(&args)?;
     let strategy =
         strategies::find(&args.strategy).context("clap lets only known strategies through")?;
+    check(&args, strategy)?;
     let storage =
         Storage::open(&storage_settings(&args)).context("DATABASE_URL is not a PostgreSQL URL")?;
     check_database(&args, strategy, &storage).await?;
     let nodes = open_nodes(&args.redis_urls)?;
     let context = Arc::new(open_context(&args, strategy, storage.clone(), &nodes)?);
     let work = TaskTracker::new();
-    let metrics = install_metrics()?;
     let app = App::new(Shared {
         context: Arc::clone(&context),
+        strategy: strategy.name,
         accounts: open_accounts(&args, storage.clone())?,
         limits: args.limits.limits(&nodes)?,
         browsers: (&args.browsers).into(),
@@ -203,28 +198,17 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
         hold_ttl: args.hold_ttl,
         request_timeout: args.request_timeout,
         work: work.clone(),
-        metrics: metrics.clone(),
+        metrics: metrics::install()?,
     });
     let listener = TcpListener::bind(args.bind).await.with_context(|| {
         format!("can't listen on {}, choose another address with --bind", args.bind)
     })?;
-    if strategy.is_unsafe() {
+    if strategy.is_unsafe {
         take_guard_away(strategy, &storage).await?;
     }
-    tracing::info!(name = args.name, address = %listener.local_addr()?, strategy = strategy.name(), "serving");
+    tracing::info!(name = args.name, address = %listener.local_addr()?, strategy = strategy.name, "serving");
     let stop = CancellationToken::new();
-    let mut background = jobs::start(&context, &schedule(&args.jobs), render::left_behind(), &stop);
-    background.spawn(keep_metrics_small(metrics, stop.clone()));
-    background.spawn(jobs::every(args.jobs.token_cleanup_every, stop.clone(), "cleanup-tokens", {
-        let storage = storage.clone();
-        move || {
-            let storage = storage.clone();
-            async move {
-                let done = accounts::forget_expired(&storage, accounts::BATCH).await;
-                done.map(|_| ()).map_err(|error| error.to_string())
-            }
-        }
-    }));
+    let background = jobs::start(&context, |job| args.jobs.of(job), &stop);
     let closing = CancellationToken::new();
     let mut server = JoinSet::new();
     server.spawn(listen::serve(listener, api::router(app), args.limits.bounds(), closing.clone()));
@@ -238,7 +222,7 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
     }
     stop.cancel();
     work.close();
-    if tokio::time::timeout(SHUTDOWN_WITHIN, finish(background, work)).await.is_err() {
+    if tokio::time::timeout(SHUTDOWN_WITHIN, finish(background, work, &context)).await.is_err() {
         tracing::warn!("some work did not end in time; recovery takes it on");
     }
     if tokio::time::timeout(SHUTDOWN_WITHIN, storage.close()).await.is_err() {
@@ -249,9 +233,10 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-async fn finish(mut background: JoinSet<()>, work: TaskTracker) {
+async fn finish(mut background: JoinSet<()>, work: TaskTracker, context: &Context) {
     while background.join_next().await.is_some() {}
     work.wait().await;
+    context.strategy.shut_down().await;
 }
 
 /// Ends when SIGINT or SIGTERM comes.
@@ -267,7 +252,7 @@ pub async fn stop_signal() {
     }
 }
 
-fn check(args: &Args) -> anyhow::Result<()> {
+fn check(args: &Args, strategy: &StrategyEntry) -> anyhow::Result<()> {
     let refuse = |message: String| Err(BadInput(message).into());
     if args.jwt_secret.len() < JWT_SECRET_BYTES_MIN {
         return refuse(format!(
@@ -280,8 +265,9 @@ fn check(args: &Args) -> anyhow::Result<()> {
             args.redis_urls.len()
         ));
     }
-    if args.strategy == "redlock" && args.redis_urls.is_empty() {
-        return refuse("the strategy redlock needs Redis nodes, set REDIS_URLS".to_owned());
+    let lock_nodes_missing = args.redis_urls.is_empty();
+    if lock_nodes_missing && strategy.needs.contains(&Need::LockNodes) {
+        return refuse(format!("the strategy {} needs Redis nodes, set REDIS_URLS", strategy.name));
     }
     Ok(())
 }
@@ -302,24 +288,24 @@ fn storage_settings(args: &Args) -> StorageSettings {
 /// error: the server is not ready until it comes.
 async fn check_database(
     args: &Args,
-    strategy: &dyn Strategy,
+    strategy: &StrategyEntry,
     storage: &Storage,
 ) -> anyhow::Result<()> {
-    let lacking = if strategy.is_unsafe() {
+    let lacking = if strategy.is_unsafe {
         migrations::pending(storage).await
     } else {
         migrations::lacking(storage).await
     };
     match lacking {
         Ok(missing) => check_schema(&missing)?,
-        Err(error) if strategy.is_unsafe() => {
+        Err(error) if strategy.is_unsafe => {
             return Err(error)
                 .with_context(|| format!("can't reach {}", masked(&args.database_url)));
         }
         Err(error) => tracing::warn!(%error, "the database is away; not ready until it comes"),
     }
-    if strategy.is_unsafe() && !throwaway::is_throwaway(&mut *storage.connection().await?).await? {
-        let name = strategy.name();
+    if strategy.is_unsafe && !throwaway::is_throwaway(&mut *storage.connection().await?).await? {
+        let name = strategy.name;
         return Err(BadInput(format!(
             "the strategy {name} sells seats twice and runs on throwaway stacks only, use `ticketctl chaos run` or choose another"
         ))
@@ -329,10 +315,10 @@ async fn check_database(
 }
 
 /// Lets a strategy without protection do its harm. The last step before serving: a server that can't start harms nothing.
-async fn take_guard_away(strategy: &dyn Strategy, storage: &Storage) -> anyhow::Result<()> {
+async fn take_guard_away(strategy: &StrategyEntry, storage: &Storage) -> anyhow::Result<()> {
     guard_index::drop(&mut *storage.connection().await?).await?;
     tracing::warn!(
-        strategy = strategy.name(),
+        strategy = strategy.name,
         "the guard index is gone: every server of this database may now sell seats twice, until `ticketctl migrate`"
     );
     Ok(())
@@ -348,7 +334,7 @@ fn open_nodes(urls: &[String]) -> anyhow::Result<Arc<[Node]>> {
 
 fn open_context(
     args: &Args,
-    strategy: &'static dyn Strategy,
+    strategy: &StrategyEntry,
     storage: Storage,
     nodes: &Arc<[Node]>,
 ) -> anyhow::Result<Context> {
@@ -358,16 +344,22 @@ fn open_context(
         retry_count: args.locks.redlock_retry_count,
         retry_delay: Duration::from_millis(args.locks.redlock_retry_delay_ms),
     };
+    let resources = Resources {
+        storage: storage.clone(),
+        locks: Redlock::new(Arc::clone(nodes), locks),
+        when_locks_unreachable: args.locks.when_locks_unreachable.into(),
+        render: render::RENDER,
+        entropy: Arc::new(Entropy::from_os()),
+    };
     Ok(Context {
         storage,
-        locks: Redlock::new(Arc::clone(nodes), locks),
         answers: AnswerCache::new(Arc::clone(nodes)),
         availability: AvailabilityCache::new(Arc::clone(nodes)),
         provider: args.payments.open()?,
-        strategy,
-        render: render::RENDER,
-        entropy: Entropy::from_os(),
-        settings: args.payments.settings(args.locks.when_locks_unreachable),
+        strategy: strategy.open(&resources),
+        render: resources.render,
+        entropy: resources.entropy,
+        settings: payments::settings(args.payments.recovery_idle),
     })
 }
 
@@ -384,28 +376,62 @@ fn open_accounts(args: &Args, storage: Storage) -> anyhow::Result<Accounts> {
     })
 }
 
-fn schedule(args: &JobArgs) -> Schedule {
-    Schedule {
-        holds: args.expire_every,
-        payments: args.recover_every,
-        refunds: args.refund_every,
-        answers: args.cleanup_every,
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+
+    use async_trait::async_trait;
+
+    use super::*;
+    use crate::booking::claim::Claim;
+    use crate::booking::strategies::Strategy;
+    use crate::booking::{BookingError, Settings};
+    use crate::domain::StoredResponse;
+    use crate::payments::Absent;
+    use crate::storage::StorageError;
+    use crate::storage::bookings::Sale;
+
+    /// A strategy that writes down when it is shut down.
+    struct Noting(Arc<Mutex<Vec<&'static str>>>);
+
+    #[async_trait]
+    impl Strategy for Noting {
+        async fn hold(&self, _claim: &Claim) -> Result<StoredResponse, BookingError> {
+            unreachable!("nobody claims")
+        }
+        async fn sell(&self, _sale: &Sale<'_>) -> Result<bool, StorageError> {
+            unreachable!("nobody buys")
+        }
+        async fn shut_down(&self) {
+            self.0.lock().unwrap().push("strategy");
+        }
     }
-}
 
-/// Histograms with buckets from a tenth of a millisecond to ten seconds.
-fn install_metrics() -> anyhow::Result<PrometheusHandle> {
-    const SECONDS: [f64; 14] =
-        [0.0001, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0];
-    let metrics = PrometheusBuilder::new().set_buckets(&SECONDS)?.install_recorder()?;
-    crate::metrics::describe();
-    Ok(metrics)
-}
-
-/// Histograms gather samples until somebody asks, or this comes round.
-async fn keep_metrics_small(metrics: PrometheusHandle, stop: CancellationToken) {
-    let mut ticks = tokio::time::interval(METRICS_UPKEEP_EVERY);
-    while stop.run_until_cancelled(ticks.tick()).await.is_some() {
-        metrics.run_upkeep();
+    #[tokio::test]
+    async fn the_strategy_is_shut_down_with_the_server_after_all_work_has_ended() {
+        let order = Arc::new(Mutex::new(Vec::new()));
+        let nodes: Arc<[Node]> = Arc::from([]);
+        let context = Context {
+            storage: Storage::open(&StorageSettings::for_command("postgres://localhost/none"))
+                .unwrap(),
+            answers: AnswerCache::new(Arc::clone(&nodes)),
+            availability: AvailabilityCache::new(nodes),
+            provider: Arc::new(Absent),
+            strategy: Arc::new(Noting(Arc::clone(&order))),
+            render: render::RENDER,
+            entropy: Arc::new(Entropy::from_seed(1)),
+            settings: Settings {
+                in_progress_ttl: Duration::from_secs(1),
+                recovery_idle: Duration::from_secs(1),
+            },
+        };
+        let (mut background, work) = (JoinSet::new(), TaskTracker::new());
+        let (job, request) = (Arc::clone(&order), Arc::clone(&order));
+        background.spawn(async move { job.lock().unwrap().push("job") });
+        work.spawn(async move { request.lock().unwrap().push("request") });
+        work.close();
+        finish(background, work, &context).await;
+        let order = order.lock().unwrap();
+        assert_eq!((order.len(), order.last()), (3, Some(&"strategy")));
     }
 }

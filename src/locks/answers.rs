@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use redis::AsyncCommands as _;
 
-use super::{Node, availability};
-use crate::domain::{EventId, IdempotencyKey, RequestHash, StoredResponse, UserId};
+use super::Node;
+use crate::domain::{IdempotencyKey, RequestHash, StoredResponse, UserId};
 
 /// How long an answer is kept, in seconds: a day, as in the database.
 const TTL_SECONDS: u64 = 24 * 3600;
@@ -38,13 +38,12 @@ impl AnswerCache {
         super::read("answers", found.map(|found| found.as_deref().and_then(decode)))
     }
 
-    /// Keeps an answer, if Redis is there, and in the same round trip takes away the count of the event that it changed.
+    /// Keeps an answer, if Redis is there and it is not too large.
     pub async fn put(
         &self,
         (user, key): (UserId, &IdempotencyKey),
         hash: RequestHash,
         response: &StoredResponse,
-        changed: Option<EventId>,
     ) {
         let Some(node) = self.nodes.first() else { return };
         if response.body.len() > BODY_BYTES_MAX {
@@ -52,14 +51,7 @@ impl AnswerCache {
         }
         let (name, value) = (name_of(user, key), encode(hash, response));
         let kept: Result<(), _> = node
-            .run(|mut connection| async move {
-                let mut pipe = redis::pipe();
-                pipe.set_ex(name, value, TTL_SECONDS).ignore();
-                if let Some(event) = changed {
-                    pipe.del(availability::name_of(event)).ignore();
-                }
-                pipe.query_async(&mut connection).await
-            })
+            .run(|mut connection| async move { connection.set_ex(name, value, TTL_SECONDS).await })
             .await;
         if let Err(error) = kept {
             tracing::debug!(%error, "an answer was not cached");

@@ -90,7 +90,6 @@ impl AvailabilityCache {
     }
 }
 
-/// The key of an event's count.
-pub fn name_of(event: EventId) -> String {
+fn name_of(event: EventId) -> String {
     format!("availability:{}", event.0)
 }

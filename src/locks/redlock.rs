@@ -56,6 +56,18 @@ pub struct RedlockSettings {
     pub retry_delay: Duration,
 }
 
+impl Default for RedlockSettings {
+    /// Five seconds, one percent, and three more tries 200 ms apart.
+    fn default() -> Self {
+        Self {
+            ttl: Duration::from_secs(5),
+            drift_factor: 0.01,
+            retry_count: 3,
+            retry_delay: Duration::from_millis(200),
+        }
+    }
+}
+
 /// Leases over a set of nodes.
 #[derive(Clone)]
 pub struct Redlock {

@@ -6,13 +6,14 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
 
-use super::{ChargeOutcome, LookUpOutcome, PaymentProvider, ProviderEntry, RefundOutcome};
+use super::{ChargeOutcome, Ledger, LookUpOutcome, PaymentProvider, ProviderEntry, RefundOutcome};
 use crate::domain::{Cents, PaymentId};
 
 /// The table's line.
 pub const ENTRY: ProviderEntry = ProviderEntry {
     name: "mock",
     summary: "captures everything but the method `declined`, in memory: for trying the server out",
+    ledger: Ledger::InProcess,
     open: |_settings| Ok(Arc::new(Mock::default())),
 };
 

@@ -5,6 +5,8 @@
 pub mod mock;
 /// How long each of them takes.
 mod timed;
+/// Nobody: for commands that ask no provider.
+mod absent;
 /// Over HTTP, as a real one is: what a stack runs.
 pub mod simulator;
 
@@ -17,6 +19,8 @@ use uuid::Uuid;
 
 use crate::domain::{Cents, PaymentId};
 use timed::Timed;
+
+pub use absent::Absent;
 
 /// Somebody who takes money. Every call may be repeated: the payment's id is the provider's idempotency key.
 #[async_trait]
@@ -59,7 +63,7 @@ pub enum RefundOutcome {
 pub enum LookUpOutcome {
     /// The money was taken.
     Captured,
-    /// It was refused, or taken and given back.
+    /// It was refused, or taken and refunded.
     NotCharged,
     /// It never heard of the payment.
     NeverSeen,
@@ -70,7 +74,7 @@ pub enum LookUpOutcome {
 /// What a provider needs to know.
 #[derive(Debug, Clone)]
 pub struct ProviderSettings {
-    /// Where it is, for those that are somewhere.
+    /// Its URL, for providers that are reached over HTTP.
     pub url: Option<String>,
     /// How long one call may take before its outcome counts as unknown.
     pub timeout: Duration,
@@ -82,7 +86,18 @@ pub struct ProviderEntry {
     pub name: &'static str,
     /// One line for help.
     pub summary: &'static str,
+    /// Where it keeps what it charged.
+    pub ledger: Ledger,
     open: fn(&ProviderSettings) -> Result<Arc<dyn PaymentProvider>, ProviderError>,
+}
+
+/// Where a provider keeps what it charged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ledger {
+    /// In the memory of the server that asked it: other processes can't ask after its charges.
+    InProcess,
+    /// Outside: every process can ask.
+    External,
 }
 
 /// A provider that can't be used as it is set up.
@@ -94,7 +109,15 @@ pub struct ProviderError {
 }
 
 /// Every provider.
-pub const PROVIDERS: &[ProviderEntry] = &[mock::ENTRY, simulator::ENTRY];
+pub const PROVIDERS: &[&ProviderEntry] = &[&mock::ENTRY, &simulator::ENTRY];
+
+/// The one that is used where nobody chooses.
+pub const DEFAULT: &ProviderEntry = &mock::ENTRY;
+
+/// The provider of this name.
+pub fn find(name: &str) -> Option<&'static ProviderEntry> {
+    PROVIDERS.iter().copied().find(|provider| provider.name == name)
+}
 
 impl ProviderEntry {
     /// The provider, ready to be asked; every call to it is timed.

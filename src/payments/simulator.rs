@@ -8,8 +8,8 @@ use async_trait::async_trait;
 use reqwest::{Client, Response, StatusCode};
 
 use super::{
-    ChargeOutcome, LookUpOutcome, PaymentProvider, ProviderEntry, ProviderError, ProviderSettings,
-    RefundOutcome,
+    ChargeOutcome, Ledger, LookUpOutcome, PaymentProvider, ProviderEntry, ProviderError,
+    ProviderSettings, RefundOutcome,
 };
 use crate::domain::{Cents, PaymentId};
 use crate::wire;
@@ -22,6 +22,7 @@ const IDLE_CONNECTIONS_MAX: usize = 32;
 pub const ENTRY: ProviderEntry = ProviderEntry {
     name: NAME,
     summary: "the provider that a stack runs, at PAYMENTS_URL",
+    ledger: Ledger::External,
     open: |settings| Ok(Arc::new(Simulator::open(settings)?)),
 };
 

@@ -230,8 +230,8 @@ pub async fn list_of_user(
 pub enum UsedTickets {
     /// A visitor who was let in has had what was paid for.
     Keep,
-    /// The event was called off: everything goes back.
-    GiveBack,
+    /// The event is cancelled: everything is refunded.
+    Refund,
 }
 
 /// Cancels a confirmed booking in one statement: its tickets no longer let anybody in, its seats are free, and its payment
@@ -272,30 +272,32 @@ pub async fn cancel(
            update payments set step = 'refunding', worked_at = now() from paid where payments.id = paid.id
            returning payments.id"#,
         id.0,
-        used == UsedTickets::GiveBack
+        used == UsedTickets::Refund
     )
     .fetch_optional(connection)
     .await?;
     Ok(payment.map(PaymentId))
 }
 
-/// Confirmed bookings of events that were called off, at most `limit`.
-pub async fn called_off(
+/// Confirmed bookings of cancelled events, and their events, at most `limit`.
+pub async fn of_cancelled_events(
     connection: &mut PgConnection,
     limit: i64,
-) -> Result<Vec<BookingId>, StorageError> {
-    let ids = sqlx::query_scalar!(
-        "select bookings.id from events join bookings on event_id = events.id
+) -> Result<Vec<(BookingId, EventId)>, StorageError> {
+    let rows = sqlx::query!(
+        "select bookings.id, event_id from events join bookings on event_id = events.id
          where status = 'cancelled' and state = 'confirmed' limit $1",
         limit
     )
     .fetch_all(connection)
     .await?;
-    Ok(ids.into_iter().map(BookingId).collect())
+    Ok(rows.into_iter().map(|row| (BookingId(row.id), EventId(row.event_id))).collect())
 }
 
-/// Confirmed bookings and live holds of events that were called off.
-pub async fn count_called_off(connection: &mut PgConnection) -> Result<(u64, u64), StorageError> {
+/// Confirmed bookings and live holds of cancelled events.
+pub async fn count_of_cancelled_events(
+    connection: &mut PgConnection,
+) -> Result<(u64, u64), StorageError> {
     let row = sqlx::query!(
         r#"select (select count(*) from bookings join events on events.id = event_id
                    where status = 'cancelled' and state = 'confirmed') as "bookings!",

@@ -74,28 +74,6 @@ pub async fn refuse(
     Ok(recorded == 1)
 }
 
-/// Ends an operation in progress that had no effect, with its answer; false when it had ended before.
-pub async fn fail(
-    connection: &mut PgConnection,
-    user: UserId,
-    key: &IdempotencyKey,
-    response: &StoredResponse,
-) -> Result<bool, StorageError> {
-    let done = sqlx::query!(
-        "update idempotency_records
-         set state = 'FAILED', status_code = $3, response = $4, expires_at = now() + make_interval(secs => $5)
-         where user_id = $1 and key = $2 and state = 'IN_PROGRESS'",
-        user.0,
-        key.as_str(),
-        status_code(response),
-        response.body,
-        ENDED_TTL_SECONDS
-    )
-    .execute(connection)
-    .await?;
-    Ok(done.rows_affected() == 1)
-}
-
 /// Ends at most `limit` operations that were in progress past their TTL and have no payment left to finish: they had no
 /// effect. Those with one are left to recovery.
 pub async fn fail_left_behind(

@@ -4,9 +4,10 @@
 use sqlx::PgConnection;
 use time::OffsetDateTime;
 
-use super::StorageError;
+use super::{StorageError, idempotency};
 use crate::domain::{
-    Cents, EventId, IdempotencyKey, PaymentId, RequestHash, ReservationId, SeatSet, UserId,
+    Cents, EventId, IdempotencyKey, PaymentId, RequestHash, ReservationId, SeatSet, StoredResponse,
+    UserId,
 };
 
 /// The index that allows one payment at a time for a reservation.
@@ -42,7 +43,7 @@ pub struct Payment {
 pub enum Step {
     /// The provider is being asked to charge; whether it did is unknown.
     Charging,
-    /// The charge was captured and is being given back.
+    /// The charge was captured and is being refunded.
     Refunding,
 }
 
@@ -118,18 +119,32 @@ fn stored_seats(seats: Vec<i64>) -> Result<SeatSet, StorageError> {
     SeatSet::parse(seats).map_err(|_empty| StorageError::Impossible("seat set"))
 }
 
-/// Nothing was charged: the saga is done. False when another process went on before.
-pub async fn fail(connection: &mut PgConnection, id: PaymentId) -> Result<bool, StorageError> {
-    let done = sqlx::query!(
-        "update payments set state = 'failed', step = 'done' where id = $1 and step = 'charging'",
-        id.0
+/// Nothing was charged: the saga is done, and its request, where it is still in progress, ends with this answer. Changes
+/// nothing when another process went on before.
+pub async fn fail(
+    connection: &mut PgConnection,
+    id: PaymentId,
+    response: &StoredResponse,
+) -> Result<(), StorageError> {
+    sqlx::query!(
+        "with failed as (
+             update payments set state = 'failed', step = 'done' where id = $1 and step = 'charging'
+             returning user_id, idempotency_key)
+         update idempotency_records record
+         set state = 'FAILED', status_code = $2, response = $3, expires_at = now() + make_interval(secs => $4)
+         from failed
+         where record.user_id = failed.user_id and key = idempotency_key and record.state = 'IN_PROGRESS'",
+        id.0,
+        idempotency::status_code(response),
+        response.body,
+        idempotency::ENDED_TTL_SECONDS
     )
     .execute(connection)
     .await?;
-    Ok(done.rows_affected() == 1)
+    Ok(())
 }
 
-/// The charge was captured but the seats are lost: it is to be given back. Also true of a payment that somebody else
+/// The charge was captured but the seats are lost: it is to be refunded. Also true of a payment that somebody else
 /// gave up as failed before its charge came through. False when another process went on before.
 pub async fn begin_refund(
     connection: &mut PgConnection,
@@ -145,18 +160,31 @@ pub async fn begin_refund(
     Ok(done.rows_affected() == 1)
 }
 
-/// The money went back: the saga is done. False when another process went on before.
+/// The money went back: the saga is done, and its request, where it is still in progress, ends with this answer. False
+/// when another process went on before.
 pub async fn finish_refund(
     connection: &mut PgConnection,
     id: PaymentId,
+    response: &StoredResponse,
 ) -> Result<bool, StorageError> {
-    let done = sqlx::query!(
-        "update payments set state = 'refunded', step = 'done' where id = $1 and step = 'refunding'",
-        id.0
+    let refunded = sqlx::query_scalar!(
+        r#"with refunded as (
+               update payments set state = 'refunded', step = 'done' where id = $1 and step = 'refunding'
+               returning user_id, idempotency_key),
+           ended as (
+               update idempotency_records record
+               set state = 'FAILED', status_code = $2, response = $3, expires_at = now() + make_interval(secs => $4)
+               from refunded
+               where record.user_id = refunded.user_id and key = idempotency_key and record.state = 'IN_PROGRESS')
+           select count(*) as "refunded!" from refunded"#,
+        id.0,
+        idempotency::status_code(response),
+        response.body,
+        idempotency::ENDED_TTL_SECONDS
     )
-    .execute(connection)
+    .fetch_one(connection)
     .await?;
-    Ok(done.rows_affected() == 1)
+    Ok(refunded == 1)
 }
 
 /// Takes on at most `limit` payments that nobody worked on for `idle_seconds`. Those that another instance is taking on

@@ -41,7 +41,7 @@ impl TryFrom<Row> for Reservation {
 
 /// What came of recording a hold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Recorded {
+pub enum Inserted {
     /// It is recorded; its user may have so many tickets of the event.
     Done {
         /// None where there is no limit.
@@ -61,7 +61,7 @@ pub async fn insert(
     reservation: &Reservation,
     (key, hash): (&IdempotencyKey, RequestHash),
     response: &StoredResponse,
-) -> Result<Recorded, StorageError> {
+) -> Result<Inserted, StorageError> {
     let row = sqlx::query!(
         r#"with event as (
                select status::text as status, tickets_per_user_max from events where id = $2 and deleted_at is null),
@@ -89,14 +89,14 @@ pub async fn insert(
     )
     .fetch_optional(connection)
     .await?;
-    let Some(row) = row else { return Ok(Recorded::NoEvent) };
+    let Some(row) = row else { return Ok(Inserted::NoEvent) };
     let status = EventStatus::parse(&row.status).ok_or(StorageError::Impossible("event status"))?;
     let limit = row.tickets_per_user_max.map(TicketLimit::new).transpose();
     let limit = limit.map_err(|_range| StorageError::Impossible("ticket limit"))?;
     Ok(match (status, row.recorded) {
-        (EventStatus::Published, 1) => Recorded::Done { limit },
-        (EventStatus::Published, _) => Recorded::KeyUsed,
-        (status, _) => Recorded::NotOnSale(status),
+        (EventStatus::Published, 1) => Inserted::Done { limit },
+        (EventStatus::Published, _) => Inserted::KeyUsed,
+        (status, _) => Inserted::NotOnSale(status),
     })
 }
 
@@ -232,19 +232,19 @@ pub async fn extend(
     Ok(extended == 1)
 }
 
-/// Cancels at most `limit` live holds of events that were called off, and frees their seats; returns how many.
-pub async fn cancel_called_off(
+/// Cancels at most `limit` live holds of cancelled events, and frees their seats; returns how many, and of which events.
+pub async fn cancel_of_cancelled_events(
     connection: &mut PgConnection,
     limit: i64,
-) -> Result<u64, StorageError> {
-    let cancelled = sqlx::query_scalar!(
+) -> Result<(u64, Vec<EventId>), StorageError> {
+    let row = sqlx::query!(
         r#"with off as (
                select reservations.id from reservations join events on events.id = event_id
                where state = 'held' and status = 'cancelled'
                order by expires_at limit $1 for update of reservations skip locked),
            gone as (
                update reservations set state = 'cancelled' from off where reservations.id = off.id
-               returning reservations.id, seat_ids),
+               returning reservations.id, event_id, seat_ids),
            pairs as (select gone.id as reservation_id, unnest(seat_ids) as seat_id from gone),
            theirs as (
                select seats.id from seats join pairs on seats.id = pairs.seat_id
@@ -253,12 +253,12 @@ pub async fn cancel_called_off(
                order by seats.id for update of seats),
            freed as (
                update seats set reservation_id = null, held_until = null from theirs where seats.id = theirs.id)
-           select count(*) as "cancelled!" from gone"#,
+           select count(*) as "cancelled!", coalesce(array_agg(distinct event_id), '{}') as "events!" from gone"#,
         limit
     )
     .fetch_one(connection)
     .await?;
-    Ok(cancelled.unsigned_abs())
+    Ok((row.cancelled.unsigned_abs(), row.events.into_iter().map(EventId).collect()))
 }
 
 /// The reservation, if there is one. A hold whose time is over reads as expired, swept or not.

@@ -1,4 +1,4 @@
-//! Tickets as the door sees them: one row each, live until their booking is given back, used once.
+//! Tickets as check-in sees them: one row each, live until their booking is cancelled, used once.
 
 use sqlx::PgConnection;
 use time::OffsetDateTime;
@@ -22,7 +22,7 @@ pub struct Ticket {
     pub buyer: UserId,
     /// Who runs the event.
     pub organizer: Option<UserId>,
-    /// False once its booking was given back.
+    /// False once its booking was cancelled.
     pub live: bool,
     /// When it let somebody in.
     pub checked_in_at: Option<OffsetDateTime>,
@@ -67,7 +67,8 @@ pub async fn find(
     }))
 }
 
-/// Uses a live ticket up; `None` when it was used or given back before, or its event was called off. Of many doors exactly one gets the time.
+/// Uses a live ticket up; `None` when it was used or its booking or event cancelled before. Of many
+/// check-ins at once exactly one gets the time.
 pub async fn check_in(
     connection: &mut PgConnection,
     number: &str,

@@ -212,7 +212,7 @@ async fn tokens_that_are_over_are_forgotten_with_their_families() {
     let old = logged_in(&app).await;
     app.sql("update refresh_tokens set expires_at = now() - interval '1 second'").await;
     let new: wire::Tokens = login(&app, EMAIL, PASSWORD).await.data();
-    assert_eq!(crate::accounts::forget_expired(&app.context.storage, 500).await.unwrap(), 1);
+    assert_eq!(app.run_job("cleanup-tokens").await, [1]);
     let mut connection = app.context.storage.connection().await.unwrap();
     let families: i64 = sqlx::query_scalar("select count(*) from token_families")
         .fetch_one(&mut *connection)

@@ -24,14 +24,15 @@ use crate::api::layers::browsers::Browsers;
 use crate::api::limits::{Limits, WhenLimitsUnreachable};
 use crate::api::listen::{self, Bounds};
 use crate::api::{self, App, Shared, render};
-use crate::booking::context::WhenLocksUnreachable;
-use crate::booking::strategies;
-use crate::booking::{Context, Settings};
+use crate::booking::answer::Render;
+use crate::booking::jobs::{self, Tally};
+use crate::booking::strategies::{self, Resources, WhenLocksUnreachable};
+use crate::booking::{BookingError, Context, Settings};
 use crate::clock;
 use crate::domain::{Admission, EventId, EventStatus, HoldTtl, Role};
 use crate::entropy::Entropy;
 use crate::locks::{AnswerCache, AvailabilityCache, Node, RateLimiter, Redlock, RedlockSettings};
-use crate::payments::{PROVIDERS, ProviderSettings};
+use crate::payments::{self, ProviderSettings};
 use crate::stack::server::ServerSpec;
 use crate::stack::{Stack, StackSpec};
 use crate::storage::audit::{self, Audit};
@@ -69,6 +70,7 @@ pub struct Setup {
     pub recovery_idle: Duration,
     pub lock_ttl: Duration,
     pub when_locks_unreachable: WhenLocksUnreachable,
+    pub render: Render,
     pub limits: LimitSetup,
     pub browsers: Browsers,
 }
@@ -108,12 +110,13 @@ impl Default for LimitSetup {
 impl Default for Setup {
     fn default() -> Self {
         Self {
-            strategy: "row_lock",
+            strategy: strategies::DEFAULT.name,
             redis_nodes: 1,
             payment_timeout: Duration::from_secs(2),
             recovery_idle: Duration::from_millis(50),
             lock_ttl: Duration::from_secs(2),
             when_locks_unreachable: WhenLocksUnreachable::Degrade,
+            render: render::RENDER,
             limits: LimitSetup::default(),
             browsers: Browsers::default(),
         }
@@ -390,6 +393,21 @@ impl TestApp {
         self.get(&format!("/api/v1/events/{}/availability", self.event), None).await.data()
     }
 
+    /// One round of a job; its counts, in the order of its tally.
+    pub async fn run_job(&self, name: &str) -> Vec<u64> {
+        self.run_job_in(name, 10).await
+    }
+
+    /// One round of a job, at most `batch` rows in one transaction.
+    pub async fn run_job_in(&self, name: &str, batch: u32) -> Vec<u64> {
+        counts(jobs::find(name).unwrap().round(&self.context, batch).await)
+    }
+
+    /// What a round of a job would come to.
+    pub async fn due(&self, name: &str) -> Vec<u64> {
+        counts(jobs::find(name).unwrap().due(&self.context).await)
+    }
+
     pub async fn audit(&self) -> Audit {
         audit::read(self.stack.database_url()).await.unwrap()
     }
@@ -503,11 +521,11 @@ async fn seed(storage: &Storage) -> (Uuid, Vec<i64>) {
 
 async fn open_context(setup: &Setup, stack: &Stack, storage: Storage) -> Context {
     let strategy = strategies::find(setup.strategy).unwrap();
-    if strategy.is_unsafe() {
+    if strategy.is_unsafe {
         guard_index::drop(&mut storage.connection().await.unwrap()).await.unwrap();
     }
     let nodes = open_nodes(stack);
-    let provider = PROVIDERS.iter().find(|provider| provider.name == "simulator").unwrap();
+    let provider = payments::find("simulator").unwrap();
     let provider_settings = ProviderSettings {
         url: Some(format!("{}/test", stack.payments().url())),
         timeout: setup.payment_timeout,
@@ -518,21 +536,30 @@ async fn open_context(setup: &Setup, stack: &Stack, storage: Storage) -> Context
         retry_count: 3,
         retry_delay: Duration::from_millis(20),
     };
+    let resources = Resources {
+        storage: storage.clone(),
+        locks: Redlock::new(Arc::clone(&nodes), locks),
+        when_locks_unreachable: setup.when_locks_unreachable,
+        render: setup.render,
+        entropy: Arc::new(Entropy::from_seed(1)),
+    };
     Context {
         storage,
-        locks: Redlock::new(Arc::clone(&nodes), locks),
         answers: AnswerCache::new(Arc::clone(&nodes)),
         availability: AvailabilityCache::new(nodes),
         provider: provider.open(&provider_settings).unwrap(),
-        strategy,
-        render: render::RENDER,
-        entropy: Entropy::from_seed(1),
+        strategy: strategy.open(&resources),
+        render: resources.render,
+        entropy: resources.entropy,
         settings: Settings {
-            when_locks_unreachable: setup.when_locks_unreachable,
             in_progress_ttl: Duration::from_mins(1),
             recovery_idle: setup.recovery_idle,
         },
     }
+}
+
+fn counts(tally: Result<Tally, BookingError>) -> Vec<u64> {
+    tally.unwrap().0.iter().map(|count| count.number).collect()
 }
 
 fn open_nodes(stack: &Stack) -> Arc<[Node]> {
@@ -577,6 +604,7 @@ async fn serve(
 ) -> (String, JoinSet<()>) {
     let app = App::new(Shared {
         context: Arc::clone(context),
+        strategy: setup.strategy,
         accounts: open_accounts(context.storage.clone()),
         limits: open_limits(&setup.limits, stack),
         browsers: setup.browsers.clone(),

@@ -197,7 +197,7 @@ async fn a_refund_whose_answer_is_lost_is_finished_by_recovery() {
     let deadline = crate::clock::monotonic() + Duration::from_secs(10);
     while charges(&app, ChargeState::Refunded) == 0 {
         assert!(crate::clock::monotonic() < deadline, "the refund was never finished");
-        crate::booking::recover::recover(&app.context).await.unwrap();
+        app.run_job("recover-payments").await;
     }
     let audit = app.clean_audit().await;
     assert_eq!(audit.payments[0].state, "refunded");
@@ -243,8 +243,8 @@ async fn a_charge_that_lands_after_the_event_is_over_is_given_back() {
     let over = app.set_status(organizer, &event, "completed").await;
     assert_eq!(over.status, StatusCode::OK, "{}", over.body);
     app.sql("update payments set worked_at = now() - interval '1 minute'").await;
-    let recovered = crate::booking::recover::recover(&app.context).await.unwrap();
-    assert_eq!((recovered.ended, recovered.open), (1, 0));
+    let recovered = app.run_job("recover-payments").await;
+    assert_eq!(recovered, [1, 0]);
     assert_eq!(app.buy(user, &key, &order).await.refusal().0, 410);
     assert_eq!(charges(&app, ChargeState::Captured), 0);
     assert_eq!(app.clean_audit().await.bookings.len(), 0);
@@ -325,12 +325,12 @@ async fn a_booking_being_paid_for_is_pending_under_the_id_it_will_keep() {
     }
     // One hold ends before anything is charged; the other is charged after all.
     app.sql("update reservations set expires_at = now() where id = (select min(id::text)::uuid from reservations)").await;
-    crate::booking::expire::expire_holds(&app.context.storage, 10).await.unwrap();
+    app.run_job("expire-holds").await;
     app.stack.payments().set_behaviour(PaymentBehaviour::default()).unwrap();
     let deadline = crate::clock::monotonic() + Duration::from_secs(10);
     while list().await.iter().any(|booking| booking.state == "pending") {
         assert!(crate::clock::monotonic() < deadline, "{:?}", list().await);
-        crate::booking::recover::recover(&app.context).await.unwrap();
+        app.run_job("recover-payments").await;
     }
     let ended = list().await;
     let ids = |bookings: &[wire::Booking]| {

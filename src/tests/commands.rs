@@ -64,7 +64,7 @@ async fn a_payment_left_behind_is_finished_by_the_command() {
 }
 
 #[tokio::test]
-async fn an_event_called_off_is_given_back_by_the_command() {
+async fn a_cancelled_event_is_refunded_by_the_command() {
     let app = TestApp::start(Setup::default()).await;
     let organizer = Uuid::new_v4();
     let event = app.general_event(organizer, 5, None).await;
@@ -76,7 +76,7 @@ async fn an_event_called_off_is_given_back_by_the_command() {
     let (code, printed, said) = run(&app, &["refund-cancelled"]).await;
     assert_eq!(
         (code, printed.as_str()),
-        (Some(0), "1 bookings and 0 holds given back\n"),
+        (Some(0), "1 bookings refunded, 0 holds cancelled\n"),
         "{said}"
     );
     assert_eq!(app.stack.payments().ledger()[0].state, ChargeState::Refunded);

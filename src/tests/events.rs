@@ -327,12 +327,8 @@ async fn calling_an_event_off_gives_every_hold_and_booking_back() {
     assert_eq!(late.refusal(), (409, "not_on_sale".to_owned()));
     let paid = app.confirm(holder, &super::app::key(), held.id).await;
     assert_eq!(paid.refusal(), (409, "not_on_sale".to_owned()));
-    let done = crate::booking::refund::called_off(&app.context).await.unwrap();
-    assert_eq!((done.bookings, done.holds), (3, 1));
-    assert_eq!(
-        crate::booking::refund::called_off(&app.context).await.unwrap(),
-        crate::booking::refund::GivenBack::default()
-    );
+    assert_eq!(app.run_job("refund-cancelled").await, [3, 1]);
+    assert_eq!(app.run_job("refund-cancelled").await, [0, 0]);
     for (buyer, booking) in buyers {
         let now: wire::Booking =
             app.get(&format!("/api/v1/bookings/{}", booking.id), Some(buyer)).await.data();

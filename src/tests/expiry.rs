@@ -4,7 +4,6 @@ use reqwest::StatusCode;
 use uuid::Uuid;
 
 use super::app::{Setup, TestApp, key};
-use crate::booking::expire;
 
 #[tokio::test]
 async fn holds_past_their_time_are_expired_in_batches_and_live_ones_are_not() {
@@ -16,9 +15,9 @@ async fn holds_past_their_time_are_expired_in_batches_and_live_ones_are_not() {
         "update reservations set expires_at = now() where id in (select id from reservations order by id limit 5)",
     )
     .await;
-    assert_eq!(expire::count_due_holds(&app.context.storage).await.unwrap(), 5);
-    assert_eq!(expire::expire_holds(&app.context.storage, 2).await.unwrap().holds, 5);
-    assert_eq!(expire::expire_holds(&app.context.storage, 2).await.unwrap().holds, 0);
+    assert_eq!(app.due("expire-holds").await, [5]);
+    assert_eq!(app.run_job_in("expire-holds", 2).await, [5]);
+    assert_eq!(app.run_job_in("expire-holds", 2).await, [0]);
     let audit = app.clean_audit().await;
     assert_eq!(
         audit.reservations.iter().filter(|reservation| reservation.state == "held").count(),
@@ -33,11 +32,9 @@ async fn expiry_on_many_instances_counts_every_hold_once() {
         app.held(Uuid::new_v4(), &[*seat]).await;
     }
     app.sql("update reservations set expires_at = now()").await;
-    let rounds = futures_util::future::join_all(
-        (0..4).map(|_| expire::expire_holds(&app.context.storage, 3)),
-    )
-    .await;
-    let expired: u64 = rounds.into_iter().map(|round| round.unwrap().holds).sum();
+    let rounds =
+        futures_util::future::join_all((0..4).map(|_| app.run_job_in("expire-holds", 3))).await;
+    let expired: u64 = rounds.iter().map(|round| round[0]).sum();
     assert_eq!(expired, u64::try_from(app.seats.len()).unwrap());
     app.clean_audit().await;
 }
@@ -52,7 +49,7 @@ async fn an_expired_hold_blocks_nobody_even_before_the_job_comes_round() {
     app.held(next, &[app.seats[0]]).await;
     let got = app.confirm(late, &key(), ran_out.id).await;
     assert_eq!((got.status, got.reason().as_str()), (StatusCode::GONE, "reservation_ended"));
-    assert_eq!(expire::expire_holds(&app.context.storage, 10).await.unwrap().holds, 1);
+    assert_eq!(app.run_job("expire-holds").await, [1]);
     assert_eq!(app.availability().await.held, 1, "the job took the next buyer's hold away");
     assert_eq!(app.stack.payments().ledger(), []);
 }

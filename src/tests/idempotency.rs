@@ -6,7 +6,6 @@ use serde_json::json;
 use uuid::Uuid;
 
 use super::app::{Setup, TestApp, key};
-use crate::booking::expire;
 use crate::wire;
 
 #[tokio::test]
@@ -209,18 +208,10 @@ async fn old_answers_are_forgotten_and_a_request_left_in_progress_is_failed_unle
          select gen_random_uuid(), id, user_id, 'paying', 1, 'card' from r",
     )
     .await;
-    let expected = expire::Cleaned { forgotten: 1, failed: 1 };
-    assert_eq!(expire::count_cleanup(&app.context.storage).await.unwrap(), expected);
-    let done =
-        expire::cleanup_idempotency(&app.context.storage, 1, &crate::api::render::left_behind())
-            .await
-            .unwrap();
-    assert_eq!(done, expected);
+    assert_eq!(app.due("cleanup-idempotency").await, [1, 1]);
+    assert_eq!(app.run_job_in("cleanup-idempotency", 1).await, [1, 1]);
     let paying: wire::IdempotencyStatus =
         app.get("/api/v1/idempotency/paying", Some(held.user_id)).await.data();
     assert_eq!(paying.state, "IN_PROGRESS");
-    assert_eq!(
-        expire::count_cleanup(&app.context.storage).await.unwrap(),
-        expire::Cleaned::default()
-    );
+    assert_eq!(app.due("cleanup-idempotency").await, [0, 0]);
 }

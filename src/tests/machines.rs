@@ -9,7 +9,6 @@ use reqwest::Method;
 use uuid::Uuid;
 
 use super::app::{Got, PRICE_CENTS, Setup, TestApp, key};
-use crate::booking::expire;
 use crate::domain::Role;
 use crate::wire::{self, ChargeState};
 
@@ -187,7 +186,7 @@ impl Walk<'_> {
 
     async fn time_passes(&mut self) {
         self.app.sql("update reservations set expires_at = now() where state = 'held'").await;
-        expire::expire_holds(&self.app.context.storage, 10).await.unwrap();
+        self.app.run_job("expire-holds").await;
         for buyer in &mut self.buyers {
             if let Some((_, state @ Held::Live { .. })) = &mut buyer.reservation {
                 *state = Held::Expired;

@@ -52,6 +52,10 @@ mod redlock;
 mod commands;
 /// Ending what ran out.
 mod expiry;
+/// What servers do by themselves: one contract over the whole table.
+mod jobs;
+/// When counts kept close are taken away, and when not.
+mod availability;
 /// The last moment of a hold.
 mod deadlines;
 /// What must not be is found.

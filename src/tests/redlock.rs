@@ -7,7 +7,7 @@ use reqwest::StatusCode;
 use uuid::Uuid;
 
 use super::app::{Setup, TestApp, key};
-use crate::booking::context::WhenLocksUnreachable;
+use crate::booking::strategies::WhenLocksUnreachable;
 use crate::entropy::Entropy;
 use crate::locks::{Acquired, Lease, Node, Redlock, RedlockSettings};
 

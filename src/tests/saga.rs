@@ -6,7 +6,6 @@ use reqwest::StatusCode;
 use uuid::Uuid;
 
 use super::app::{PRICE_CENTS, Setup, TestApp, key};
-use crate::booking::recover::{self, Recovered};
 use crate::wire::{self, ChargeState};
 
 /// Confirms while the provider captures and never answers: what a server that dies after the charge leaves behind.
@@ -33,12 +32,12 @@ async fn a_charge_whose_answer_was_lost_becomes_the_booking_it_was_meant_for() {
     confirm_without_answer(&app, user, &key, held.id).await;
     let asked = app.confirm(user, &key, held.id).await;
     assert_eq!((asked.status, asked.reason().as_str()), (StatusCode::CONFLICT, "idempotency_key"));
-    assert_eq!(recover::recover(&app.context).await.unwrap(), Recovered { ended: 1, open: 0 });
+    assert_eq!(app.run_job("recover-payments").await, [1, 0]);
     let told = app.confirm(user, &key, held.id).await;
     assert_eq!((told.status, told.replayed), (StatusCode::CREATED, true));
     assert_eq!(ledger(&app), [(PRICE_CENTS, ChargeState::Captured)]);
     assert_eq!(app.clean_audit().await.bookings.len(), 1);
-    assert_eq!(recover::recover(&app.context).await.unwrap(), Recovered::default());
+    assert_eq!(app.run_job("recover-payments").await, [0, 0]);
 }
 
 #[tokio::test]
@@ -48,7 +47,7 @@ async fn a_charge_whose_hold_ran_out_is_refunded_and_the_seat_is_free() {
     let held = app.held(user, &[app.seats[0]]).await;
     confirm_without_answer(&app, user, &key, held.id).await;
     assert_eq!(app.cancel(user, held.id).await.status, StatusCode::OK);
-    assert_eq!(recover::recover(&app.context).await.unwrap(), Recovered { ended: 1, open: 0 });
+    assert_eq!(app.run_job("recover-payments").await, [1, 0]);
     let told = app.confirm(user, &key, held.id).await;
     assert_eq!(
         (told.status, told.reason().as_str(), told.replayed),
@@ -70,8 +69,8 @@ async fn two_servers_that_recover_at_once_end_a_payment_once() {
         confirm_without_answer(&app, user, &key(), held.id).await;
         users.push(user);
     }
-    let (one, two) = tokio::join!(recover::recover(&app.context), recover::recover(&app.context));
-    assert_eq!(one.unwrap().ended + two.unwrap().ended, 3);
+    let (one, two) = tokio::join!(app.run_job("recover-payments"), app.run_job("recover-payments"));
+    assert_eq!(one[0] + two[0], 3);
     assert_eq!(app.clean_audit().await.bookings.len(), 3);
     assert!(ledger(&app).iter().all(|charge| *charge == (PRICE_CENTS, ChargeState::Captured)));
 }
@@ -108,16 +107,12 @@ async fn a_payment_that_was_recorded_and_never_sent_is_charged_while_the_hold_li
             app.sql("update reservations set expires_at = now()").await;
         }
         app.sql("update payments set worked_at = now() - interval '1 minute'").await;
-        assert_eq!(
-            recover::recover(&app.context).await.unwrap(),
-            Recovered { ended: 1, open: 0 },
-            "the hold {hold}"
-        );
+        assert_eq!(app.run_job("recover-payments").await, [1, 0], "the hold {hold}");
         let told: wire::IdempotencyStatus =
             app.get(&format!("/api/v1/idempotency/{key}"), Some(user)).await.data();
         assert_eq!(told.status_code, Some(status.as_u16()), "the hold {hold}");
         assert_eq!(ledger(&app).len(), charges, "the hold {hold}");
-        crate::booking::expire::expire_holds(&app.context.storage, 10).await.unwrap();
+        app.run_job("expire-holds").await;
         app.clean_audit().await;
     }
 }

@@ -8,15 +8,15 @@ use reqwest::StatusCode;
 use uuid::Uuid;
 
 use super::app::{Got, PRICE_CENTS, Setup, TestApp, key};
-use crate::booking::strategies::{STRATEGIES, Strategy};
+use crate::booking::strategies::{STRATEGIES, StrategyEntry};
 use crate::wire;
 
-fn of(strategy: &dyn Strategy) -> Setup {
-    Setup { strategy: strategy.name(), redis_nodes: 3, ..Setup::default() }
+fn of(strategy: &StrategyEntry) -> Setup {
+    Setup { strategy: strategy.name, redis_nodes: 3, ..Setup::default() }
 }
 
-fn safe() -> impl Iterator<Item = &'static dyn Strategy> {
-    STRATEGIES.iter().copied().filter(|strategy| !strategy.is_unsafe())
+fn safe() -> impl Iterator<Item = &'static StrategyEntry> {
+    STRATEGIES.iter().copied().filter(|strategy| !strategy.is_unsafe)
 }
 
 async fn fifty_on_one_seat(app: &TestApp) -> Vec<Got> {
@@ -34,8 +34,8 @@ async fn of_fifty_buyers_of_one_seat_exactly_one_gets_it() {
     for strategy in safe() {
         let app = TestApp::start(of(strategy)).await;
         let answers = fifty_on_one_seat(&app).await;
-        assert_eq!(count(&answers, StatusCode::CREATED), 1, "{}", strategy.name());
-        assert_eq!(count(&answers, StatusCode::CONFLICT), 49, "{}", strategy.name());
+        assert_eq!(count(&answers, StatusCode::CREATED), 1, "{}", strategy.name);
+        assert_eq!(count(&answers, StatusCode::CONFLICT), 49, "{}", strategy.name);
         assert_eq!(app.availability().await.held, 1);
         app.clean_audit().await;
     }
@@ -87,7 +87,7 @@ fn overlapping(app: &TestApp) -> Vec<(Uuid, String, Vec<i64>)> {
 #[tokio::test]
 async fn orders_that_overlap_get_all_their_seats_or_none() {
     for strategy in safe() {
-        let name = strategy.name();
+        let name = strategy.name;
         let app = TestApp::start(of(strategy)).await;
         let orders = overlapping(&app);
         let holds = orders.iter().map(|(user, key, seats)| app.hold(*user, key, seats, 60));
@@ -124,13 +124,13 @@ async fn a_seat_given_up_or_run_out_can_be_held_again_and_sold_once() {
         let live = app.held(third, &seats).await;
         assert_eq!(app.confirm(second, &key(), run_out.id).await.status, StatusCode::GONE);
         let sold = app.confirm(third, &key(), live.id).await;
-        assert_eq!(sold.status, StatusCode::CREATED, "{}: {}", strategy.name(), sold.body);
+        assert_eq!(sold.status, StatusCode::CREATED, "{}: {}", strategy.name, sold.body);
         let again = app.hold(first, &key(), &seats, 60).await;
         assert_eq!(
             (again.status, again.reason().as_str()),
             (StatusCode::CONFLICT, "seat_unavailable")
         );
-        crate::booking::expire::expire_holds(&app.context.storage, 10).await.unwrap();
+        app.run_job("expire-holds").await;
         let audit = app.clean_audit().await;
         assert_eq!((audit.bookings.len(), audit.seats_sold), (1, 2));
     }
@@ -145,14 +145,14 @@ async fn seats_of_no_event_or_another_one_are_refused_and_none_is_held() {
             (got.status, got.reason().as_str()),
             (StatusCode::UNPROCESSABLE_ENTITY, "seat_ids")
         );
-        assert_eq!(app.availability().await.held, 0, "{}", strategy.name());
+        assert_eq!(app.availability().await.held, 0, "{}", strategy.name);
     }
 }
 
 #[test]
 fn every_strategy_has_a_name_of_its_own_and_says_what_it_is() {
-    let names: HashSet<_> = STRATEGIES.iter().map(|strategy| strategy.name()).collect();
+    let names: HashSet<_> = STRATEGIES.iter().map(|strategy| strategy.name).collect();
     assert_eq!(names.len(), STRATEGIES.len());
-    assert!(STRATEGIES.iter().all(|strategy| strategy.summary().len() > 20));
-    assert_eq!(STRATEGIES.iter().filter(|strategy| strategy.is_unsafe()).count(), 1);
+    assert!(STRATEGIES.iter().all(|strategy| strategy.summary.len() > 20));
+    assert_eq!(STRATEGIES.iter().filter(|strategy| strategy.is_unsafe).count(), 1);
 }

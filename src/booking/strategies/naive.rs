@@ -1,58 +1,55 @@
 //! `naive`: looks whether seats are free, then writes. Between the two anything can happen. It is the negative control:
 //! a run over it that passes is a defect of the harness.
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
 use sqlx::PgConnection;
 use time::OffsetDateTime;
 
-use super::Strategy;
-use crate::booking::hold::{self, HoldOrder};
-use crate::booking::{BookingError, Context};
+use super::{Strategy, StrategyEntry};
+use crate::booking::BookingError;
+use crate::booking::answer::Render;
+use crate::booking::claim::{self, Claim};
 use crate::domain::StoredResponse;
 use crate::storage::bookings::{self, Sale};
-use crate::storage::{StorageError, Tx, idempotency, seats};
+use crate::storage::{Storage, StorageError, Tx, idempotency, seats};
 
-/// The strategy.
-#[derive(Debug)]
-pub struct Naive;
+/// The table's line.
+pub const ENTRY: StrategyEntry = StrategyEntry {
+    name: "naive",
+    summary: "looks, then writes, without any protection: the negative control, on throwaway stacks only",
+    is_unsafe: true,
+    needs: &[],
+    open: |resources| {
+        Arc::new(Naive { storage: resources.storage.clone(), render: resources.render })
+    },
+};
+
+struct Naive {
+    storage: Storage,
+    render: Render,
+}
 
 #[async_trait]
 impl Strategy for Naive {
-    fn name(&self) -> &'static str {
-        "naive"
-    }
-
-    fn summary(&self) -> &'static str {
-        "looks, then writes, without any protection: the negative control, on throwaway stacks only"
-    }
-
-    fn is_unsafe(&self) -> bool {
-        true
-    }
-
-    async fn hold(
-        &self,
-        context: &Context,
-        order: &HoldOrder,
-    ) -> Result<StoredResponse, BookingError> {
+    async fn hold(&self, claim: &Claim) -> Result<StoredResponse, BookingError> {
         let facts = {
-            let mut connection = context.storage.connection().await?;
-            seats::read(&mut connection, &order.seats).await?
+            let mut connection = self.storage.connection().await?;
+            seats::read(&mut connection, &claim.seats).await?
         };
-        let total = hold::price(order, &facts)?;
-        context
-            .storage
+        let total = claim::price(claim, &facts)?;
+        self.storage
             .transaction("hold", async |mut tx: Tx| {
-                let expires_at = claim_unguarded(&mut tx, order).await?;
-                let response = hold::record(context, &mut tx, order, total, expires_at).await?;
+                let terms = (total, claim_unguarded(&mut tx, claim).await?);
+                let response = claim::record(&mut tx, self.render, claim, terms).await?;
                 Ok((tx, response))
             })
             .await
     }
 
-    async fn sell(&self, context: &Context, sale: &Sale<'_>) -> Result<bool, StorageError> {
-        context
-            .storage
+    async fn sell(&self, sale: &Sale<'_>) -> Result<bool, StorageError> {
+        self.storage
             .statement("sell", async |mut connection| {
                 sell_unguarded(&mut connection, sale).await?;
                 Ok(true)
@@ -63,7 +60,7 @@ impl Strategy for Naive {
 
 async fn claim_unguarded(
     connection: &mut PgConnection,
-    order: &HoldOrder,
+    claim: &Claim,
 ) -> Result<OffsetDateTime, StorageError> {
     let row = sqlx::query!(
         r#"with claimed as (
@@ -71,9 +68,9 @@ async fn claim_unguarded(
                                 version = version + 1
                where id = any($1))
            select now() + make_interval(secs => $3) as "expires_at!""#,
-        &order.seats.numbers(),
-        order.id.0,
-        f64::from(order.ttl.seconds())
+        &claim.seats.numbers(),
+        claim.id.0,
+        f64::from(claim.ttl.seconds())
     )
     .fetch_one(connection)
     .await?;

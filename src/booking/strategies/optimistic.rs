@@ -1,45 +1,49 @@
 //! `optimistic`: looks without a lock, then writes only where the version is still the one it saw. The loser of a race
 //! looks again, a bounded number of times. Readers never wait; under contention most work is thrown away.
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
 use sqlx::PgConnection;
 use time::OffsetDateTime;
 
-use super::Strategy;
-use crate::booking::hold::{self, HoldOrder};
-use crate::booking::{BookingError, Context};
+use super::{Strategy, StrategyEntry};
+use crate::booking::BookingError;
+use crate::booking::answer::Render;
+use crate::booking::claim::{self, Claim};
 use crate::domain::{Refusal, StoredResponse};
+use crate::storage::bookings::Sale;
 use crate::storage::seats::{self, SeatFacts};
-use crate::storage::{StorageError, Tx};
+use crate::storage::{Storage, StorageError, Tx};
 
 /// Looks at most, the first included.
 const LOOKS_MAX: u32 = 3;
 
-/// The strategy.
-#[derive(Debug)]
-pub struct Optimistic;
+/// The table's line.
+pub const ENTRY: StrategyEntry = StrategyEntry {
+    name: "optimistic",
+    summary: "reads versions, then writes only where they are unchanged: no lock between the two",
+    is_unsafe: false,
+    needs: &[],
+    open: |resources| {
+        Arc::new(Optimistic { storage: resources.storage.clone(), render: resources.render })
+    },
+};
+
+struct Optimistic {
+    storage: Storage,
+    render: Render,
+}
 
 #[async_trait]
 impl Strategy for Optimistic {
-    fn name(&self) -> &'static str {
-        "optimistic"
-    }
-
-    fn summary(&self) -> &'static str {
-        "reads versions, then writes only where they are unchanged: no lock between the two"
-    }
-
-    async fn hold(
-        &self,
-        context: &Context,
-        order: &HoldOrder,
-    ) -> Result<StoredResponse, BookingError> {
+    async fn hold(&self, claim: &Claim) -> Result<StoredResponse, BookingError> {
         for _ in 0..LOOKS_MAX {
             let facts = {
-                let mut connection = context.storage.connection().await?;
-                seats::read(&mut connection, &order.seats).await?
+                let mut connection = self.storage.connection().await?;
+                seats::read(&mut connection, &claim.seats).await?
             };
-            match write(context, order, &facts).await {
+            match self.write(claim, &facts).await {
                 Err(BookingError::Refused(Refusal::Contended)) => {
                     metrics::counter!("ticketctl_optimistic_conflicts_total").increment(1);
                 }
@@ -48,33 +52,39 @@ impl Strategy for Optimistic {
         }
         Err(Refusal::Contended.into())
     }
+
+    async fn sell(&self, sale: &Sale<'_>) -> Result<bool, StorageError> {
+        claim::sell(&self.storage, sale).await
+    }
 }
 
-async fn write(
-    context: &Context,
-    order: &HoldOrder,
-    facts: &[SeatFacts],
-) -> Result<StoredResponse, BookingError> {
-    let total = hold::price(order, facts)?;
-    context
-        .storage
-        .transaction("hold", async |mut tx: Tx| {
-            let claimed = claim_at_version(&mut tx, order, facts).await?;
-            match claimed.first() {
-                Some(&expires_at) if claimed.len() == order.seats.len() => {
-                    let response = hold::record(context, &mut tx, order, total, expires_at).await?;
-                    Ok((tx, response))
+impl Optimistic {
+    async fn write(
+        &self,
+        claim: &Claim,
+        facts: &[SeatFacts],
+    ) -> Result<StoredResponse, BookingError> {
+        let total = claim::price(claim, facts)?;
+        self.storage
+            .transaction("hold", async |mut tx: Tx| {
+                let claimed = claim_at_version(&mut tx, claim, facts).await?;
+                match claimed.first() {
+                    Some(&expires_at) if claimed.len() == claim.seats.len() => {
+                        let terms = (total, expires_at);
+                        let response = claim::record(&mut tx, self.render, claim, terms).await?;
+                        Ok((tx, response))
+                    }
+                    _ => Err(BookingError::Refused(Refusal::Contended)),
                 }
-                _ => Err(BookingError::Refused(Refusal::Contended)),
-            }
-        })
-        .await
+            })
+            .await
+    }
 }
 
 /// One end of the hold for each seat whose version was still the one seen.
 async fn claim_at_version(
     connection: &mut PgConnection,
-    order: &HoldOrder,
+    claim: &Claim,
     facts: &[SeatFacts],
 ) -> Result<Vec<OffsetDateTime>, StorageError> {
     let (ids, versions): (Vec<i64>, Vec<i64>) =
@@ -89,8 +99,8 @@ async fn claim_at_version(
            returning held_until as "held_until!""#,
         &ids,
         &versions,
-        order.id.0,
-        f64::from(order.ttl.seconds())
+        claim.id.0,
+        f64::from(claim.ttl.seconds())
     )
     .fetch_all(connection)
     .await?;

@@ -1,49 +1,57 @@
 //! `row_lock`: locks the seats' rows in order of id, looks, then writes. Contenders queue at the first seat they share,
 //! and nobody writes in vain; a paused holder makes them wait until PostgreSQL ends its idle transaction.
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
 use sqlx::PgConnection;
 use time::OffsetDateTime;
 
-use super::Strategy;
-use crate::booking::hold::{self, HoldOrder};
-use crate::booking::{BookingError, Context};
+use super::{Strategy, StrategyEntry};
+use crate::booking::BookingError;
+use crate::booking::answer::Render;
+use crate::booking::claim::{self, Claim};
 use crate::domain::StoredResponse;
+use crate::storage::bookings::Sale;
 use crate::storage::seats::SeatFacts;
-use crate::storage::{StorageError, Tx};
+use crate::storage::{Storage, StorageError, Tx};
 
-/// The strategy.
-#[derive(Debug)]
-pub struct RowLock;
+/// The table's line.
+pub const ENTRY: StrategyEntry = StrategyEntry {
+    name: "row_lock",
+    summary: "SELECT FOR UPDATE in seat order, then the write: pessimistic, in the database",
+    is_unsafe: false,
+    needs: &[],
+    open: |resources| {
+        Arc::new(RowLock { storage: resources.storage.clone(), render: resources.render })
+    },
+};
+
+struct RowLock {
+    storage: Storage,
+    render: Render,
+}
 
 #[async_trait]
 impl Strategy for RowLock {
-    fn name(&self) -> &'static str {
-        "row_lock"
-    }
-
-    fn summary(&self) -> &'static str {
-        "SELECT FOR UPDATE in seat order, then the write: pessimistic, in the database"
-    }
-
-    async fn hold(
-        &self,
-        context: &Context,
-        order: &HoldOrder,
-    ) -> Result<StoredResponse, BookingError> {
-        context
-            .storage
+    async fn hold(&self, claim: &Claim) -> Result<StoredResponse, BookingError> {
+        self.storage
             .transaction("hold", async |mut tx: Tx| {
-                let seen = lock_and_claim(&mut tx, order).await?;
+                let seen = lock_and_claim(&mut tx, claim).await?;
                 let facts: Vec<SeatFacts> = seen.iter().map(|(facts, _)| *facts).collect();
-                let total = hold::price(order, &facts)?;
+                let total = claim::price(claim, &facts)?;
                 let expires_at = seen.first().map(|(_, expires_at)| *expires_at);
                 let expires_at =
-                    expires_at.ok_or(StorageError::Impossible("order without seats"))?;
-                let response = hold::record(context, &mut tx, order, total, expires_at).await?;
+                    expires_at.ok_or(StorageError::Impossible("claim without seats"))?;
+                let terms = (total, expires_at);
+                let response = claim::record(&mut tx, self.render, claim, terms).await?;
                 Ok((tx, response))
             })
             .await
+    }
+
+    async fn sell(&self, sale: &Sale<'_>) -> Result<bool, StorageError> {
+        claim::sell(&self.storage, sale).await
     }
 }
 
@@ -51,7 +59,7 @@ impl Strategy for RowLock {
 /// hold.
 async fn lock_and_claim(
     connection: &mut PgConnection,
-    order: &HoldOrder,
+    claim: &Claim,
 ) -> Result<Vec<(SeatFacts, OffsetDateTime)>, StorageError> {
     let rows = sqlx::query!(
         r#"with locked as materialized (
@@ -68,10 +76,10 @@ async fn lock_and_claim(
            select id as "id!", event_id as "event_id!", price_cents as "price_cents!", version as "version!",
                   taken as "taken!", now() + make_interval(secs => $3) as "expires_at!"
            from locked"#,
-        &order.seats.numbers(),
-        order.id.0,
-        f64::from(order.ttl.seconds()),
-        order.event.0
+        &claim.seats.numbers(),
+        claim.id.0,
+        f64::from(claim.ttl.seconds()),
+        claim.event.0
     )
     .fetch_all(connection)
     .await?;

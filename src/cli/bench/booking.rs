@@ -57,7 +57,7 @@ pub struct Args {
     #[arg(long, default_value_t = 64, value_parser = clap::value_parser!(u32).range(1..=150))]
     vus: u32,
     /// Booking strategy.
-    #[arg(long, default_value = "row_lock", value_parser = PossibleValuesParser::new(strategies::names()))]
+    #[arg(long, default_value = strategies::DEFAULT.name, value_parser = PossibleValuesParser::new(strategies::names()))]
     strategy: String,
     /// Server processes, 1 to 8.
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=8))]

@@ -50,10 +50,7 @@ pub fn run(args: &Args) -> ExitCode {
 
 fn groups() -> Vec<Group> {
     vec![
-        (
-            "strategies",
-            STRATEGIES.iter().map(|each| row(each.name(), "", each.summary())).collect(),
-        ),
+        ("strategies", STRATEGIES.iter().map(|each| row(each.name, "", each.summary)).collect()),
         ("executors", EXECUTORS.iter().map(|(name, summary, _)| row(name, "", summary)).collect()),
         ("workloads", WORKLOADS.iter().map(|each| row(each.name(), "", each.summary())).collect()),
         (

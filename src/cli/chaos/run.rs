@@ -8,7 +8,7 @@ use std::process::ExitCode;
 use anyhow::Context as _;
 
 use super::EXIT_CODES;
-use crate::booking::strategies::{self, Strategy};
+use crate::booking::strategies;
 use crate::cli::toxiproxy::raise_open_files_limit;
 use crate::cli::{BadInput, output, serve};
 use crate::clock;
@@ -177,7 +177,7 @@ fn place(args: &Args) -> anyhow::Result<Place> {
 /// Refuses a strategy without protection on a database that was given: it takes the guard index away, for everybody who
 /// uses that database, and what it sells twice keeps the index from coming back.
 fn spare_given_database(plans: &[Plan], place: &Place) -> anyhow::Result<()> {
-    let is_unsafe = |name: &String| strategies::find(name).is_some_and(Strategy::is_unsafe);
+    let is_unsafe = |name: &String| strategies::find(name).is_some_and(|entry| entry.is_unsafe);
     let strategy = plans.iter().map(|plan| &plan.target.strategy).find(|name| is_unsafe(name));
     match strategy {
         Some(name) if place.database_url.is_some() => Err(BadInput(format!(

@@ -1,4 +1,4 @@
-//! The door: a ticket lets its bearer in exactly once, however many doors there are.
+//! Checking in: a ticket lets its bearer in exactly once, however many scan it at once.
 
 use time::OffsetDateTime;
 
@@ -7,7 +7,7 @@ use crate::domain::Refusal;
 use crate::storage::StorageError;
 use crate::storage::tickets::{self, Ticket};
 
-/// Uses the ticket up, or says when it was or that it was given back.
+/// Uses the ticket up, or says when it was, or that it is cancelled.
 pub async fn check_in(context: &Context, ticket: &Ticket) -> Result<OffsetDateTime, BookingError> {
     let number = ticket.number.as_str();
     let used = context
@@ -23,7 +23,7 @@ pub async fn check_in(context: &Context, ticket: &Ticket) -> Result<OffsetDateTi
     let now = tickets::find(&mut connection, number).await?;
     Err(match now.ok_or(StorageError::Impossible("ticket"))? {
         Ticket { checked_in_at: Some(at), .. } => Refusal::TicketUsed(at).into(),
-        // Its booking was given back, or will be, because the event was called off.
+        // Its booking is cancelled, or will be, because its event is.
         Ticket { .. } => Refusal::TicketCancelled.into(),
     })
 }
