@@ -15,7 +15,7 @@ Examples:
 
 Looks for seats sold twice, seats blocked by a reservation that is not live, bookings without a
 captured payment, captured payments without a booking, users with more tickets than their event
-allows, and what is still held or sold of an event that was called off. Changes nothing.
+allows, and what is still held or sold of a cancelled event. Changes nothing.
 Exit code 1 if there is one.";
 
 /// List double-sells, orphaned holds, sales and payments without each other, and events whose rules broke.

@@ -200,7 +200,7 @@ async fn a_refund_whose_answer_is_lost_is_finished_by_recovery() {
         app.run_job("recover-payments").await;
     }
     let audit = app.clean_audit().await;
-    assert_eq!(audit.payments[0].state, "refunded");
+    assert_eq!(audit.payments[0].state.name(), "refunded");
 }
 
 #[tokio::test]

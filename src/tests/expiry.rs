@@ -20,7 +20,7 @@ async fn holds_past_their_time_are_expired_in_batches_and_live_ones_are_not() {
     assert_eq!(app.run_job_in("expire-holds", 2).await, [0]);
     let audit = app.clean_audit().await;
     assert_eq!(
-        audit.reservations.iter().filter(|reservation| reservation.state == "held").count(),
+        audit.reservations.iter().filter(|reservation| reservation.state.name() == "held").count(),
         2
     );
 }

@@ -214,7 +214,8 @@ async fn no_walk_through_the_states_leaves_the_rules() {
     }
     assert!(sales > 20 && refunds > 5, "the walks went nowhere: {sales} sales, {refunds} refunds");
     let audit = app.clean_audit().await;
-    let confirmed = audit.bookings.iter().filter(|booking| booking.state == "confirmed").count();
+    let confirmed =
+        audit.bookings.iter().filter(|booking| booking.state.name() == "confirmed").count();
     assert_eq!(confirmed, sales - refunds);
     let ledger = app.stack.payments().ledger();
     let kept: i64 = ledger

@@ -55,7 +55,7 @@ async fn a_charge_whose_hold_ran_out_is_refunded_and_the_seat_is_free() {
     );
     assert_eq!(ledger(&app), [(PRICE_CENTS, ChargeState::Refunded)]);
     let audit = app.clean_audit().await;
-    assert_eq!((audit.bookings.len(), audit.payments[0].state.as_str()), (0, "refunded"));
+    assert_eq!((audit.bookings.len(), audit.payments[0].state.name()), (0, "refunded"));
     app.held(Uuid::new_v4(), &[app.seats[0]]).await;
 }
 

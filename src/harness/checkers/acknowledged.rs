@@ -1,6 +1,6 @@
 //! `acknowledged-bookings`: what a client was told about its payment is so. A booking that was acknowledged exists, is
-//! confirmed, and is that client's with those seats; one that was given back, by its buyer or because its event was called
-//! off, is cancelled; a payment that was refused for certain made no booking. Knows nothing of other clients.
+//! confirmed, and is that client's with those seats; one that its buyer cancelled, or whose event was cancelled, is
+//! cancelled; a payment that was refused for certain made no booking. Knows nothing of other clients.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
@@ -8,9 +8,10 @@ use uuid::Uuid;
 
 use super::violations::{Violations, counted};
 use super::{Checker, Evidence, Undeclared};
+use crate::domain::BookingState;
 use crate::harness::plan::EvidenceKind;
 use crate::harness::recorder::{OpKind, Operation, Outcome};
-use crate::harness::summary::CheckResult;
+use crate::harness::summary::{CheckResult, Violation};
 use crate::storage::audit::{Audit, BookingRow};
 
 /// The checker.
@@ -36,27 +37,26 @@ impl Checker for AcknowledgedBookings {
         let rows: HashMap<Uuid, &BookingRow> =
             audit.bookings.iter().map(|row| (row.id, row)).collect();
         let sales = || history.iter().filter(|op| op.op.sells());
-        let returns = Returns::read(history);
+        let cancellations = Cancellations::read(history);
         let mut violations = Violations::default();
         // Copies and retries acknowledge the same booking; all of what they say is checked, each lie once.
-        let mut acknowledged: BTreeMap<Uuid, Option<String>> = BTreeMap::new();
+        let mut acknowledged: BTreeMap<Uuid, Option<Violation>> = BTreeMap::new();
         for op in sales().filter(|op| op.end() == Outcome::Ok) {
             match op.booking {
                 Some(booking) => {
                     let lie = acknowledged.entry(booking).or_default();
                     let row = rows.get(&booking).copied();
-                    *lie = lie.take().or_else(|| what_is_wrong(op, booking, row, &returns));
+                    *lie = lie.take().or_else(|| what_is_wrong(op, booking, row, &cancellations));
                 }
-                None => violations
-                    .add(1, format!("buyer {} was acknowledged a booking without an id", op.user)),
+                None => violations.add(1, without_id(op)),
             }
         }
         let count = acknowledged.len();
         for lie in acknowledged.into_values().flatten() {
             violations.add(2, lie);
         }
-        for what in refused_yet_booked(sales(), audit) {
-            violations.add(1, what);
+        for contradiction in refused_yet_booked(sales(), audit) {
+            violations.add(1, contradiction);
         }
         Ok(violations.result(self.name(), || {
             if count == 0 {
@@ -72,8 +72,8 @@ impl Checker for AcknowledgedBookings {
     }
 }
 
-/// What was given back, as the clients know it.
-struct Returns {
+/// What was cancelled, as the clients know it.
+struct Cancellations {
     /// Bookings whose cancellation was acknowledged.
     certain: HashSet<Uuid>,
     /// Bookings whose cancellation ended in no known way.
@@ -82,34 +82,34 @@ struct Returns {
     events: HashSet<Uuid>,
 }
 
-impl Returns {
+impl Cancellations {
     fn read(history: &[Operation]) -> Self {
-        let mut returns =
+        let mut found =
             Self { certain: HashSet::new(), possible: HashSet::new(), events: HashSet::new() };
         for op in history {
             match (op.op, op.end()) {
-                (OpKind::CancelBooking, Outcome::Ok) => returns.certain.extend(op.booking),
-                (OpKind::CancelBooking, Outcome::Info) => returns.possible.extend(op.booking),
+                (OpKind::CancelBooking, Outcome::Ok) => found.certain.extend(op.booking),
+                (OpKind::CancelBooking, Outcome::Info) => found.possible.extend(op.booking),
                 (OpKind::CancelEvent, Outcome::Ok | Outcome::Info) => {
-                    returns.events.insert(op.event);
+                    found.events.insert(op.event);
                 }
                 _ => {}
             }
         }
-        returns
+        found
     }
 
-    /// Whether a booking may be in this state.
-    fn allow(&self, booking: Uuid, event: Uuid, state: &str) -> bool {
-        match state {
-            // What is still sold of an event that was called off is for the event's own rules to say.
-            "confirmed" => !self.certain.contains(&booking),
-            "cancelled" => {
-                self.certain.contains(&booking)
-                    || self.possible.contains(&booking)
-                    || self.events.contains(&event)
+    /// Whether a booking may be in the state that its row says.
+    fn allow(&self, row: &BookingRow) -> bool {
+        match row.state {
+            // What is still sold of a cancelled event is for the event's own rules to say.
+            BookingState::Confirmed => !self.certain.contains(&row.id),
+            BookingState::Cancelled => {
+                self.certain.contains(&row.id)
+                    || self.possible.contains(&row.id)
+                    || self.events.contains(&row.event_id)
             }
-            _ => false,
+            BookingState::Pending | BookingState::Expired => false,
         }
     }
 }
@@ -118,37 +118,55 @@ fn what_is_wrong(
     op: &Operation,
     booking: Uuid,
     row: Option<&BookingRow>,
-    returns: &Returns,
-) -> Option<String> {
-    let told = format!("booking {booking} of buyer {}, acknowledged,", op.user);
-    let Some(row) = row else { return Some(format!("{told} is not in the database")) };
+    cancellations: &Cancellations,
+) -> Option<Violation> {
+    let claim = format!("booking {booking} of buyer {}, acknowledged,", op.user);
     let mut seats = op.seats.clone();
     seats.sort_unstable();
-    if !returns.allow(booking, row.event_id, &row.state) {
-        let since = if returns.certain.contains(&booking) { " was given back and" } else { "" };
-        Some(format!("{told}{since} is {} in the database", row.state))
+    let wrong = |kind, text: String| {
+        Some(Violation {
+            seats: op.seats.clone(),
+            reservations: op.reservation.into_iter().collect(),
+            bookings: vec![booking],
+            users: vec![op.user],
+            keys: op.key.iter().cloned().collect(),
+            ..Violation::new(kind, format!("{claim}{text}"))
+        })
+    };
+    let Some(row) = row else {
+        return wrong("booking_missing", " is not in the database".to_owned());
+    };
+    if !cancellations.allow(row) {
+        let since =
+            if cancellations.certain.contains(&booking) { " was cancelled and" } else { "" };
+        wrong("booking_state", format!("{since} is {} in the database", row.state.name()))
     } else if op.quantity.is_some_and(|quantity| usize::try_from(quantity) != Ok(seats.len())) {
         let asked = op.quantity.unwrap_or_default();
-        Some(format!("{told} has {} tickets, and {asked} were asked for", seats.len()))
+        wrong("other_tickets", format!(" has {} tickets, and {asked} were asked for", seats.len()))
     } else if row.user_id != op.user {
-        Some(format!("{told} is buyer {}'s in the database", row.user_id))
+        wrong("other_buyer", format!(" is buyer {}'s in the database", row.user_id))
     } else if row.seat_ids != seats {
-        Some(format!("{told} has seats {seats:?} and in the database {:?}", row.seat_ids))
+        let text = format!(" has seats {seats:?} and in the database {:?}", row.seat_ids);
+        wrong("other_tickets", text)
     } else if op.reservation.is_some_and(|reservation| reservation != row.reservation_id) {
-        Some(format!(
-            "{told} was made from another reservation, {}, in the database",
-            row.reservation_id
-        ))
+        let text =
+            format!(" was made from another reservation, {}, in the database", row.reservation_id);
+        wrong("other_reservation", text)
     } else {
         None
     }
+}
+
+fn without_id(op: &Operation) -> Violation {
+    let text = format!("buyer {} was acknowledged a booking without an id", op.user);
+    Violation { users: vec![op.user], ..Violation::new("booking_without_id", text) }
 }
 
 /// Bookings whose every payment request was refused for certain: the client walked away from seats that it was sold.
 fn refused_yet_booked<'a>(
     sales: impl Iterator<Item = &'a Operation>,
     audit: &'a Audit,
-) -> impl Iterator<Item = String> + 'a {
+) -> impl Iterator<Item = Violation> + 'a {
     let mut all_refused: HashMap<(Uuid, &str), bool> = HashMap::new();
     for op in sales {
         if let Some(key) = &op.key {
@@ -156,18 +174,27 @@ fn refused_yet_booked<'a>(
             *refused &= op.end() == Outcome::Fail;
         }
     }
-    let confirmed = audit.bookings.iter().filter(|row| row.state == "confirmed");
+    let confirmed = audit.bookings.iter().filter(|row| row.state == BookingState::Confirmed);
     let contradicted = confirmed.filter(move |row| {
         all_refused.get(&(row.user_id, row.idempotency_key.as_str())).copied().unwrap_or(false)
     });
-    contradicted
-        .map(|row| format!("booking {} exists, and buyer {} was refused it", row.id, row.user_id))
+    contradicted.map(|row| {
+        let text = format!("booking {} exists, and buyer {} was refused it", row.id, row.user_id);
+        Violation {
+            seats: row.seat_ids.clone(),
+            bookings: vec![row.id],
+            users: vec![row.user_id],
+            keys: vec![row.idempotency_key.clone()],
+            ..Violation::new("refused_yet_booked", text)
+        }
+    })
 }
 
 #[cfg(test)]
 mod tests {
     use super::AcknowledgedBookings;
-    use crate::harness::checkers::crafted::Case;
+    use crate::domain::BookingState;
+    use crate::harness::checkers::fixtures::Case;
     use crate::harness::checkers::judge;
     use crate::harness::recorder::fixtures::{
         book, booking, cancel_booking, cancel_event, ended, reservation, user,
@@ -198,7 +225,7 @@ mod tests {
     #[test]
     fn a_booking_that_was_promised_and_is_not_there_fails() {
         fails(|case| drop(case.audit.bookings.remove(4)), "is not in the database");
-        fails(|case| "expired".clone_into(&mut case.audit.bookings[4].state), "is expired");
+        fails(|case| case.audit.bookings[4].state = BookingState::Expired, "is expired");
     }
 
     #[test]
@@ -224,7 +251,7 @@ mod tests {
     }
 
     #[test]
-    fn what_settling_found_counts_as_told() {
+    fn what_settling_found_counts_as_acknowledged() {
         let settled = |case: &mut Case, id| {
             let op = case.history.iter_mut().find(|op| op.op == OpKind::Confirm).unwrap();
             let lost = ended(op.clone(), Outcome::Info);
@@ -237,27 +264,27 @@ mod tests {
     }
 
     #[test]
-    fn a_booking_that_was_given_back_has_to_be_cancelled() {
+    fn a_booking_that_its_buyer_cancelled_has_to_be_cancelled() {
         let mut case = Case::honest_sale();
         let sale = case.history[1].clone();
         case.history.push(cancel_booking(&sale, 900_000..900_010));
         assert_eq!(check(&case).verdict, CheckVerdict::Fail, "it is still confirmed");
-        "cancelled".clone_into(&mut case.audit.bookings[0].state);
+        case.audit.bookings[0].state = BookingState::Cancelled;
         assert_eq!(check(&case).verdict, CheckVerdict::Pass);
         let asked = case.history.pop().unwrap();
         assert_eq!(check(&case).verdict, CheckVerdict::Fail, "nobody asked for that");
         case.history.push(unknown(asked.clone()));
         assert_eq!(check(&case).verdict, CheckVerdict::Pass, "it may have been asked for");
-        "confirmed".clone_into(&mut case.audit.bookings[0].state);
+        case.audit.bookings[0].state = BookingState::Confirmed;
         assert_eq!(check(&case).verdict, CheckVerdict::Pass, "or not");
         *case.history.last_mut().unwrap() = ended(asked, Outcome::Fail);
         assert_eq!(check(&case).verdict, CheckVerdict::Pass, "it was refused");
     }
 
     #[test]
-    fn an_event_that_was_called_off_cancels_its_bookings() {
+    fn a_cancelled_event_cancels_its_bookings() {
         let mut case = Case::honest_sale();
-        "cancelled".clone_into(&mut case.audit.bookings[3].state);
+        case.audit.bookings[3].state = BookingState::Cancelled;
         assert_eq!(check(&case).verdict, CheckVerdict::Fail);
         case.history.push(cancel_event(900_000..900_010));
         assert_eq!(check(&case).verdict, CheckVerdict::Pass);

@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 
 use super::violations::{Violations, counted};
 use super::{Checker, Evidence, Undeclared};
+use crate::domain::BookingState;
 use crate::harness::plan::EvidenceKind;
-use crate::harness::summary::CheckResult;
+use crate::harness::summary::{CheckResult, DOUBLE_SELL, Violation};
 use crate::storage::audit::{Audit, BookingRow, FindingKind};
 
 /// The checker.
@@ -33,19 +34,22 @@ impl Checker for NoDoubleSellDatabase {
         let mut violations = Violations::default();
         for (seat, bookings) in &sales {
             if let [first, .., last] = bookings.as_slice() {
-                violations.add(bookings.len() as u64, describe(*seat, first, last, bookings.len()));
+                let what = describe(*seat, first, last, bookings);
+                violations.add(bookings.len() as u64, what);
             }
         }
         // The database's own query sees what the bookings don't show, such as a sale still pending.
         if violations.count() == 0 {
             for finding in findings(audit) {
-                violations.add(1, format!("the audit found: {finding}"));
+                let text = format!("the audit found: {finding}");
+                violations.add(1, Violation::new(DOUBLE_SELL, text));
             }
         }
         if audit.seats_sold > audit.seats_count {
             let (sold, seats) =
                 (counted(audit.seats_sold, "seat"), counted(audit.seats_count, "seat"));
-            violations.add(u64::MAX, format!("{sold} sold of {seats} for sale"));
+            let text = format!("{sold} sold of {seats} for sale");
+            violations.add(u64::MAX, Violation::new(DOUBLE_SELL, text));
         }
         Ok(violations.result(self.name(), || {
             let bookings = audit.bookings.iter().filter(|booking| is_sale(booking)).count();
@@ -64,7 +68,7 @@ impl Checker for NoDoubleSellDatabase {
 }
 
 fn is_sale(booking: &BookingRow) -> bool {
-    booking.state == "confirmed"
+    booking.state == BookingState::Confirmed
 }
 
 fn sales_by_seat(audit: &Audit) -> BTreeMap<i64, Vec<&BookingRow>> {
@@ -83,16 +87,29 @@ fn findings(audit: &Audit) -> impl Iterator<Item = &str> {
     double_sells.map(|finding| finding.detail.as_str())
 }
 
-fn describe(seat: i64, first: &BookingRow, last: &BookingRow, count: usize) -> String {
+fn describe(
+    seat: i64,
+    first: &BookingRow,
+    last: &BookingRow,
+    bookings: &[&BookingRow],
+) -> Violation {
+    let count = bookings.len();
     let sale =
         |booking: &BookingRow| format!("booking {} of buyer {}", booking.id, booking.user_id);
-    format!("seat {seat} is sold {count} times: {} and {}", sale(first), sale(last))
+    let text = format!("seat {seat} is sold {count} times: {} and {}", sale(first), sale(last));
+    Violation {
+        seats: vec![seat],
+        bookings: bookings.iter().map(|booking| booking.id).collect(),
+        users: bookings.iter().map(|booking| booking.user_id).collect(),
+        ..Violation::new(DOUBLE_SELL, text)
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::NoDoubleSellDatabase;
-    use crate::harness::checkers::crafted::Case;
+    use crate::domain::BookingState;
+    use crate::harness::checkers::fixtures::Case;
     use crate::harness::checkers::judge;
     use crate::harness::recorder::fixtures::{booking, user};
     use crate::harness::summary::{CheckResult, CheckVerdict};
@@ -114,6 +131,11 @@ mod tests {
         {
             assert!(result.detail.contains(name), "{name} in {}", result.detail);
         }
+        assert_eq!(result.double_sells(), 1);
+        let violation = &result.examples[0];
+        assert_eq!(violation.seats, [700]);
+        assert_eq!(violation.bookings, [booking(90), booking(91)]);
+        assert_eq!(violation.users, [user(90), user(91)]);
     }
 
     #[test]
@@ -136,7 +158,7 @@ mod tests {
         let mut case = Case::new();
         case.sell(1, user(1), &[5]);
         case.sell(2, user(2), &[5]);
-        "cancelled".clone_into(&mut case.audit.bookings[0].state);
+        case.audit.bookings[0].state = BookingState::Cancelled;
         assert_eq!(check(&case).verdict, CheckVerdict::Pass);
     }
 

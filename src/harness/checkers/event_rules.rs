@@ -1,16 +1,17 @@
 //! `event-rules`: an event's own rules hold. No buyer ever certainly has more tickets than the event allows, and nothing is
-//! granted, held or sold of an event after it was called off. Judges from what the clients were told and from the database.
+//! granted, held or sold of an event after it was cancelled. Judges from what the clients were told and from the database.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use uuid::Uuid;
 
-use super::told::{Claim, Told};
+use super::claims::{Claim, Claims};
 use super::violations::{Violations, at, counted};
 use super::{Checker, Evidence, Undeclared};
+use crate::domain::EventStatus;
 use crate::harness::plan::EvidenceKind;
 use crate::harness::recorder::{OpKind, Operation, Outcome};
-use crate::harness::summary::CheckResult;
+use crate::harness::summary::{CheckResult, Violation};
 use crate::storage::audit::{Audit, FindingKind};
 
 /// The checker.
@@ -23,7 +24,7 @@ impl Checker for EventRules {
     }
 
     fn summary(&self) -> &'static str {
-        "no buyer has more tickets than an event allows, and nothing is sold of one called off"
+        "no buyer has more tickets than an event allows, and nothing is sold of a cancelled one"
     }
 
     fn needs(&self) -> &'static [EvidenceKind] {
@@ -34,24 +35,25 @@ impl Checker for EventRules {
     fn check(&self, evidence: &Evidence<'_>) -> Result<CheckResult, Undeclared> {
         let (history, audit) = (evidence.history()?, evidence.audit()?);
         let limit = evidence.plan().inventory.tickets_per_user;
-        let claims = Told::read(history).claims;
+        let claims = Claims::read(history).certain;
         let mut violations = Violations::default();
         if let Some(limit) = limit {
             check_limit(&claims, limit, &mut violations);
         }
-        let called_off = called_off(history);
-        check_called_off(history, &called_off, &mut violations);
+        let cancelled = cancelled(history);
+        check_cancelled(history, &cancelled, &mut violations);
         for finding in audit.findings.iter().filter(|finding| {
             matches!(finding.kind, FindingKind::TicketLimit | FindingKind::SoldAfterCancel)
         }) {
-            violations.add(1, format!("the audit found: {}", finding.detail));
+            let text = format!("the audit found: {}", finding.detail);
+            violations.add(1, Violation::new("event_rule", text));
         }
-        check_events(audit, &called_off, &mut violations);
+        check_events(audit, &cancelled, &mut violations);
         Ok(violations.result(self.name(), || {
             if claims.is_empty() {
                 return CheckResult::unknown(self.name(), "nobody was told that a seat is theirs");
             }
-            CheckResult::pass(self.name(), tally(limit, &claims, called_off.len()))
+            CheckResult::pass(self.name(), tally(limit, &claims, cancelled.len()))
         }))
     }
 }
@@ -84,41 +86,46 @@ fn peaks(claims: &[Claim]) -> BTreeMap<Buyer, (i64, u64)> {
 fn check_limit(claims: &[Claim], limit: u32, violations: &mut Violations) {
     for ((event, user), (tickets, at_us)) in peaks(claims) {
         if tickets > i64::from(limit) {
-            let what = format!(
+            let text = format!(
                 "buyer {user} was told to have {tickets} tickets of event {event} at {}, which allows {limit}",
                 at(at_us)
             );
-            violations.add(tickets.unsigned_abs(), what);
+            let violation = Violation {
+                events: vec![event],
+                users: vec![user],
+                ..Violation::new("ticket_limit", text)
+            };
+            violations.add(tickets.unsigned_abs(), violation);
         }
     }
 }
 
-/// When a client was told that an event is called off.
-fn called_off(history: &[Operation]) -> HashMap<Uuid, u64> {
-    let mut called_off = HashMap::new();
+/// When a client was told that an event is cancelled.
+fn cancelled(history: &[Operation]) -> HashMap<Uuid, u64> {
+    let mut cancelled = HashMap::new();
     let told = |op: &&Operation| op.op == OpKind::CancelEvent && op.outcome == Outcome::Ok;
     for op in history.iter().filter(told) {
-        let moment_us = called_off.entry(op.event).or_insert(op.completed_us);
+        let moment_us = cancelled.entry(op.event).or_insert(op.completed_us);
         *moment_us = op.completed_us.min(*moment_us);
     }
-    called_off
+    cancelled
 }
 
 /// What was asked for after that must not be granted. An answer that was stored before may be repeated.
-fn check_called_off(
+fn check_cancelled(
     history: &[Operation],
-    called_off: &HashMap<Uuid, u64>,
+    cancelled: &HashMap<Uuid, u64>,
     violations: &mut Violations,
 ) {
     let grants = |op: &&Operation| op.op == OpKind::Hold || op.op.sells();
     let granted = |op: &&Operation| op.outcome == Outcome::Ok && !op.replayed;
     for op in history.iter().filter(grants).filter(granted) {
-        let Some(moment_us) = called_off.get(&op.event).filter(|moment| **moment < op.invoked_us)
+        let Some(moment_us) = cancelled.get(&op.event).filter(|moment| **moment < op.invoked_us)
         else {
             continue;
         };
-        let what = format!(
-            "buyer {} was granted a {} of seats {:?} that was asked for at {}, and event {} was called off at {}",
+        let text = format!(
+            "buyer {} was granted a {} of seats {:?} that was asked for at {}, and event {} was cancelled at {}",
             op.user,
             op.op.name(),
             op.seats,
@@ -126,37 +133,51 @@ fn check_called_off(
             op.event,
             at(*moment_us)
         );
-        violations.add(op.invoked_us - moment_us, what);
+        let violation = Violation {
+            seats: op.seats.clone(),
+            events: vec![op.event],
+            reservations: op.reservation.into_iter().collect(),
+            bookings: op.booking.into_iter().collect(),
+            users: vec![op.user],
+            keys: op.key.iter().cloned().collect(),
+            ..Violation::new("granted_after_cancel", text)
+        };
+        violations.add(op.invoked_us - moment_us, violation);
     }
 }
 
-/// An event that a client called off is called off in the database, with nothing left of it.
-fn check_events(audit: &Audit, called_off: &HashMap<Uuid, u64>, violations: &mut Violations) {
-    for row in audit.events.iter().filter(|row| called_off.contains_key(&row.id)) {
-        if row.status != "cancelled" {
-            let what =
-                format!("event {} was called off and is {} in the database", row.id, row.status);
-            violations.add(1, what);
+/// An event that was cancelled for a client is cancelled in the database, with nothing left of it.
+fn check_events(audit: &Audit, cancelled: &HashMap<Uuid, u64>, violations: &mut Violations) {
+    for row in audit.events.iter().filter(|row| cancelled.contains_key(&row.id)) {
+        if row.status != EventStatus::Cancelled {
+            let text = format!(
+                "event {} was cancelled and is {} in the database",
+                row.id,
+                row.status.name()
+            );
+            let events = vec![row.id];
+            violations.add(1, Violation { events, ..Violation::new("event_not_cancelled", text) });
         }
     }
 }
 
-fn tally(limit: Option<u32>, claims: &[Claim], called_off: usize) -> String {
+fn tally(limit: Option<u32>, claims: &[Claim], cancelled: usize) -> String {
     let buyers: HashSet<Uuid> = claims.iter().map(|claim| claim.user).collect();
     let most = peaks(claims).into_values().map(|(tickets, _)| tickets).max().unwrap_or_default();
     let limit = limit.map_or("no limit".to_owned(), |limit| format!("a limit of {limit}"));
     format!(
-        "{} with {} each at most, under {limit}; {} called off",
+        "{} with {} each at most, under {limit}; {} cancelled",
         counted(buyers.len(), "buyer"),
         counted(most, "ticket"),
-        counted(called_off, "event")
+        counted(cancelled, "event")
     )
 }
 
 #[cfg(test)]
 mod tests {
     use super::EventRules;
-    use crate::harness::checkers::crafted::Case;
+    use crate::domain::EventStatus;
+    use crate::harness::checkers::fixtures::Case;
     use crate::harness::checkers::judge;
     use crate::harness::recorder::fixtures::{
         TTL_US, book, booking, cancel_booking, cancel_event, ended, hold, user,
@@ -201,15 +222,15 @@ mod tests {
         let back = cancel_booking(&sold, 50..90);
         let again = keyed("other", book(user(1), &[3, 4, 5], booking(2), 60..70));
         let history = vec![sold.clone(), back.clone(), again.clone()];
-        assert_eq!(limited(history).verdict, CheckVerdict::Pass, "it may have been given back");
+        assert_eq!(limited(history).verdict, CheckVerdict::Pass, "it may have been cancelled");
         let refused = ended(back, Outcome::Fail);
         assert_eq!(limited(vec![sold, refused, again]).verdict, CheckVerdict::Fail);
     }
 
     #[test]
-    fn what_is_granted_after_the_event_was_called_off_fails() {
+    fn what_is_granted_after_the_event_was_cancelled_fails() {
         let mut case = Case::honest_sale();
-        "cancelled".clone_into(&mut case.audit.events[0].status);
+        case.audit.events[0].status = EventStatus::Cancelled;
         case.history.push(cancel_event(900_000..900_010));
         assert_eq!(check(&case).verdict, CheckVerdict::Pass);
         let crossing = hold(user(70), &[700], 900_005..900_100);
@@ -226,7 +247,7 @@ mod tests {
     }
 
     #[test]
-    fn an_event_that_was_called_off_and_is_still_on_sale_fails() {
+    fn a_cancelled_event_that_is_still_on_sale_fails() {
         let mut case = Case::honest_sale();
         case.history.push(cancel_event(900_000..900_010));
         assert!(check(&case).detail.contains("is published in the database"));

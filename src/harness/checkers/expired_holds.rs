@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use super::violations::{Violations, counted};
 use super::{Checker, Evidence, Undeclared};
+use crate::domain::ReservationState;
 use crate::harness::plan::EvidenceKind;
-use crate::harness::summary::CheckResult;
+use crate::harness::summary::{CheckResult, Violation};
 use crate::storage::audit::FindingKind;
 
 /// How long after its end a hold may still stand as held: the expiry job's time to come round.
@@ -33,33 +34,40 @@ impl Checker for ExpiredHolds {
     fn check(&self, evidence: &Evidence<'_>) -> Result<CheckResult, Undeclared> {
         let audit = evidence.audit()?;
         let mut violations = Violations::default();
-        for row in audit.reservations.iter().filter(|row| row.state == "held") {
+        for row in audit.reservations.iter().filter(|row| row.state == ReservationState::Held) {
             let over = audit.taken_at - row.expires_at;
             if over > GRACE {
                 let seconds = over.whole_seconds();
-                let what = format!(
-                    "reservation {} of seats {:?} ended {seconds} s ago",
+                let text = format!(
+                    "reservation {} of seats {:?} ended {seconds} s ago and is still held",
                     row.id, row.seat_ids
                 );
-                violations.add(seconds.unsigned_abs(), format!("{what} and is still held"));
+                let violation = Violation {
+                    seats: row.seat_ids.clone(),
+                    reservations: vec![row.id],
+                    users: vec![row.user_id],
+                    ..Violation::new("hold_outlived", text)
+                };
+                violations.add(seconds.unsigned_abs(), violation);
             }
         }
         for finding in
             audit.findings.iter().filter(|finding| finding.kind == FindingKind::OrphanedHold)
         {
-            violations.add(1, format!("the audit found: {}", finding.detail));
+            let text = format!("the audit found: {}", finding.detail);
+            violations.add(1, Violation::new("seat_blocked", text));
         }
         Ok(violations.result(self.name(), || {
             if audit.reservations.is_empty() {
                 return CheckResult::unknown(self.name(), "nothing was ever held");
             }
             let in_state =
-                |state: &str| audit.reservations.iter().filter(|row| row.state == state).count();
+                |state| audit.reservations.iter().filter(|row| row.state == state).count();
             let detail = format!(
                 "{}: {} expired, {} still live",
                 counted(audit.reservations.len(), "reservation"),
-                in_state("expired"),
-                in_state("held")
+                in_state(ReservationState::Expired),
+                in_state(ReservationState::Held)
             );
             CheckResult::pass(self.name(), detail)
         }))
@@ -71,7 +79,8 @@ mod tests {
     use std::time::Duration;
 
     use super::ExpiredHolds;
-    use crate::harness::checkers::crafted::Case;
+    use crate::domain::ReservationState;
+    use crate::harness::checkers::fixtures::Case;
     use crate::harness::checkers::judge;
     use crate::harness::summary::{CheckResult, CheckVerdict};
     use crate::storage::audit::{Finding, FindingKind};
@@ -82,7 +91,7 @@ mod tests {
 
     fn with_a_hold_that_ended(ago: Duration) -> Case {
         let mut case = Case::honest_sale();
-        "held".clone_into(&mut case.audit.reservations[2].state);
+        case.audit.reservations[2].state = ReservationState::Held;
         case.audit.reservations[2].expires_at = case.audit.taken_at - ago;
         case
     }

@@ -10,8 +10,8 @@ use super::violations::{Violations, counted};
 use super::{Checker, Evidence, Undeclared};
 use crate::harness::plan::EvidenceKind;
 use crate::harness::recorder::{Operation, Outcome};
-use crate::harness::summary::CheckResult;
-use crate::storage::audit::Audit;
+use crate::harness::summary::{CheckResult, Violation};
+use crate::storage::audit::{Audit, PaymentState};
 
 /// The checker.
 #[derive(Debug)]
@@ -67,9 +67,9 @@ fn check_answers((user, key): &Key<'_>, requests: &[&Operation], violations: &mu
     let granted = || requests.iter().filter(|op| op.end() == Outcome::Ok);
     let bodies: BTreeSet<&str> = granted().map(|op| op.request_sha256.as_str()).collect();
     if bodies.len() > 1 {
-        let what =
+        let text =
             format!("key {key} of buyer {user} was granted to {} different requests", bodies.len());
-        violations.add(bodies.len() as u64, what);
+        violations.add(bodies.len() as u64, of_key(*user, key, "key_reused", text));
     }
     for body in bodies {
         // Settling reads an answer back inside another one, so only answers as sent are compared.
@@ -77,11 +77,11 @@ fn check_answers((user, key): &Key<'_>, requests: &[&Operation], violations: &mu
         let answers: BTreeSet<&str> =
             as_sent.filter_map(|op| op.response_sha256.as_deref()).collect();
         if answers.len() > 1 {
-            let what = format!(
+            let text = format!(
                 "key {key} of buyer {user} was answered in {} ways for one request",
                 answers.len()
             );
-            violations.add(answers.len() as u64, what);
+            violations.add(answers.len() as u64, of_key(*user, key, "answers_differ", text));
         }
     }
 }
@@ -94,8 +94,10 @@ fn check_effects(audit: &Audit, violations: &mut Violations) {
         audit.reservations.iter().map(|row| (row.user_id, row.idempotency_key.as_str(), row.id));
     let bookings =
         audit.bookings.iter().map(|row| (row.user_id, row.idempotency_key.as_str(), row.id));
-    let charges =
-        audit.payments.iter().filter(|row| row.state == "captured" || row.state == "refunded");
+    let charges = audit.payments.iter().filter(|row| match row.state {
+        PaymentState::Captured | PaymentState::Refunded => true,
+        PaymentState::Pending | PaymentState::Failed => false,
+    });
     let charges = charges.map(|row| {
         let owner = owners.get(&row.reservation_id).copied().unwrap_or_default();
         (owner, row.idempotency_key.as_str(), row.id)
@@ -117,12 +119,16 @@ fn report_repeated<'a>(
     for ((user, key), ids) in made {
         if let [first, second, ..] = ids.as_slice() {
             let count = ids.len();
-            let what = format!(
+            let text = format!(
                 "key {key} of buyer {user} made {count} {noun}, among them {first} and {second}"
             );
-            violations.add(count as u64, what);
+            violations.add(count as u64, of_key(user, key, "effects", text));
         }
     }
+}
+
+fn of_key(user: Uuid, key: &str, kind: &str, text: String) -> Violation {
+    Violation { users: vec![user], keys: vec![key.to_owned()], ..Violation::new(kind, text) }
 }
 
 fn tally(requests: &BTreeMap<Key<'_>, Vec<&Operation>>) -> String {
@@ -143,11 +149,12 @@ fn tally(requests: &BTreeMap<Key<'_>, Vec<&Operation>>) -> String {
 #[cfg(test)]
 mod tests {
     use super::Idempotency;
-    use crate::harness::checkers::crafted::{Case, payment};
+    use crate::harness::checkers::fixtures::{Case, payment};
     use crate::harness::checkers::judge;
     use crate::harness::recorder::fixtures::{ended, hold, reservation, user};
     use crate::harness::recorder::{Operation, Outcome};
     use crate::harness::summary::{CheckResult, CheckVerdict};
+    use crate::storage::audit::PaymentState;
 
     fn check(case: &Case) -> CheckResult {
         judge(&Idempotency, case.collected())
@@ -175,10 +182,10 @@ mod tests {
         let mut twice_charged = Case::honest_sale();
         let mut row = twice_charged.audit.payments[3].clone();
         row.id = payment(900);
-        "refunded".clone_into(&mut row.state);
+        row.state = PaymentState::Refunded;
         twice_charged.audit.payments.push(row.clone());
         fails(&twice_charged, "made 2 charges");
-        "failed".clone_into(&mut twice_charged.audit.payments.last_mut().unwrap().state);
+        twice_charged.audit.payments.last_mut().unwrap().state = PaymentState::Failed;
         assert_eq!(
             check(&twice_charged).verdict,
             CheckVerdict::Pass,

@@ -7,9 +7,10 @@ use uuid::Uuid;
 
 use super::violations::{Violations, counted};
 use super::{Checker, Evidence, Undeclared};
+use crate::domain::BookingState;
 use crate::harness::plan::EvidenceKind;
-use crate::harness::summary::CheckResult;
-use crate::storage::audit::{Audit, BookingRow, FindingKind, PaymentRow};
+use crate::harness::summary::{CheckResult, Violation};
+use crate::storage::audit::{Audit, BookingRow, FindingKind, PaymentRow, PaymentState};
 use crate::wire::{Charge, ChargeState};
 
 /// The checker.
@@ -40,7 +41,8 @@ impl Checker for Ledger {
         story.check_bookings(&mut violations);
         if violations.count() == 0 {
             for finding in findings(audit) {
-                violations.add(1, format!("the audit found: {finding}"));
+                let text = format!("the audit found: {finding}");
+                violations.add(1, Violation::new("payment_or_booking_alone", text));
             }
         }
         Ok(violations.result(self.name(), || {
@@ -87,7 +89,11 @@ impl<'a> Story<'a> {
         Self {
             charges,
             payments: audit.payments.iter().map(|payment| (payment.id, payment)).collect(),
-            sales: audit.bookings.iter().filter(|booking| booking.state == "confirmed").collect(),
+            sales: audit
+                .bookings
+                .iter()
+                .filter(|booking| booking.state == BookingState::Confirmed)
+                .collect(),
             captured,
         }
     }
@@ -101,12 +107,12 @@ impl<'a> Story<'a> {
         let (kept, booked) =
             (self.kept_cents(), self.sales.iter().map(|sale| sale.total_cents).sum());
         if kept != booked {
-            let what = format!(
+            let text = format!(
                 "{} were captured and not refunded, {} were booked",
                 cents(kept),
                 cents(booked)
             );
-            violations.add(u64::MAX, what);
+            violations.add(u64::MAX, Violation::new("totals_differ", text));
         }
     }
 
@@ -118,34 +124,20 @@ impl<'a> Story<'a> {
             *bookings.entry(sale.reservation_id).or_default() += 1;
         }
         for charge in ledger {
-            let id = charge.payment_id;
-            *entries.entry(id).or_default() += 1;
-            let amount = cents(charge.amount_cents);
-            match (charge.state, self.payments.get(&id)) {
-                (ChargeState::Captured, None) => {
-                    violations.add(
-                        2,
-                        format!("charge {id} over {amount} has no payment in the database"),
-                    );
+            *entries.entry(charge.payment_id).or_default() += 1;
+            let payment = self.payments.get(&charge.payment_id);
+            let booked = payment.and_then(|payment| bookings.get(&payment.reservation_id).copied());
+            match (charge.state, payment) {
+                (ChargeState::Captured, Some(_)) if booked == Some(1) => {}
+                (ChargeState::Captured, payment) => {
+                    violations.add(2, stray(charge, payment.copied(), booked.unwrap_or_default()));
                 }
-                (ChargeState::Captured, Some(payment)) => match bookings
-                    .get(&payment.reservation_id)
-                {
-                    Some(1) => {}
-                    count => {
-                        let booked =
-                            counted(count.copied().unwrap_or_default(), "confirmed booking");
-                        let paid_for =
-                            format!("reservation {} with {booked}", payment.reservation_id);
-                        violations.add(2, format!("charge {id} over {amount} is for {paid_for}"));
-                    }
-                },
                 (ChargeState::Declined | ChargeState::Refunded, _) => {}
             }
         }
         for (id, times) in entries.into_iter().filter(|(_, times)| *times > 1) {
-            violations
-                .add(times, format!("payment {id} is in the provider's ledger {times} times"));
+            let text = format!("payment {id} is in the provider's ledger {times} times");
+            violations.add(times, of_payment(id, "charged_twice", text));
         }
     }
 
@@ -154,28 +146,28 @@ impl<'a> Story<'a> {
         for payment in &audit.payments {
             let charge = self.charges.get(&payment.id);
             let agrees = matches!(
-                (payment.state.as_str(), charge.map(|charge| charge.state)),
-                ("captured", Some(ChargeState::Captured))
-                    | ("refunded", Some(ChargeState::Refunded))
-                    | ("failed", Some(ChargeState::Declined) | None)
+                (payment.state, charge.map(|charge| charge.state)),
+                (PaymentState::Captured, Some(ChargeState::Captured))
+                    | (PaymentState::Refunded, Some(ChargeState::Refunded))
+                    | (PaymentState::Failed, Some(ChargeState::Declined) | None)
             );
             if !agrees {
                 let provider =
                     charge.map_or("knows nothing of it", |charge| state_name(charge.state));
-                let what = format!(
+                let text = format!(
                     "payment {} is {}, the provider says: {provider}",
-                    payment.id, payment.state
+                    payment.id,
+                    payment.state.name()
                 );
-                violations.add(1, what);
+                violations.add(1, of_payment(payment.id, "payment_state", text));
             }
             if let Some(charge) =
                 charge.filter(|charge| charge.amount_cents != payment.amount_cents)
             {
                 let (asked, charged) = (cents(payment.amount_cents), cents(charge.amount_cents));
-                violations.add(
-                    1,
-                    format!("payment {} is over {asked} and was charged {charged}", payment.id),
-                );
+                let text =
+                    format!("payment {} is over {asked} and was charged {charged}", payment.id);
+                violations.add(1, of_payment(payment.id, "other_amount", text));
             }
         }
     }
@@ -184,27 +176,50 @@ impl<'a> Story<'a> {
     fn check_bookings(&self, violations: &mut Violations) {
         for sale in &self.sales {
             let total = cents(sale.total_cents);
-            match self.captured.get(&sale.reservation_id).map(Vec::as_slice) {
-                Some([payment]) if payment.amount_cents == sale.total_cents => {}
-                Some([payment]) => {
+            let charges = self.captured.get(&sale.reservation_id).map_or(&[][..], Vec::as_slice);
+            let wrong = |kind, text: String| Violation {
+                seats: sale.seat_ids.clone(),
+                bookings: vec![sale.id],
+                payments: charges.iter().map(|payment| payment.id).collect(),
+                users: vec![sale.user_id],
+                ..Violation::new(kind, format!("booking {} {text}", sale.id))
+            };
+            match charges {
+                [payment] if payment.amount_cents == sale.total_cents => {}
+                [payment] => {
                     let paid = cents(payment.amount_cents);
-                    violations
-                        .add(2, format!("booking {} costs {total} and {paid} were paid", sale.id));
+                    let text = format!("costs {total} and {paid} were paid");
+                    violations.add(2, wrong("other_amount", text));
                 }
-                Some(payments) => {
-                    let count = payments.len();
-                    violations.add(
-                        count as u64,
-                        format!("booking {} over {total} was charged {count} times", sale.id),
-                    );
+                [] => {
+                    let text = format!("over {total} was never charged");
+                    violations.add(2, wrong("unpaid_booking", text));
                 }
-                None => {
-                    violations
-                        .add(2, format!("booking {} over {total} was never charged", sale.id));
+                [_, _, ..] => {
+                    let count = charges.len();
+                    let text = format!("over {total} was charged {count} times");
+                    violations.add(count as u64, wrong("charged_twice", text));
                 }
             }
         }
     }
+}
+
+/// A charge that stands, and no payment or not exactly one confirmed booking to it.
+fn stray(charge: &Charge, payment: Option<&PaymentRow>, booked: usize) -> Violation {
+    let (id, amount) = (charge.payment_id, cents(charge.amount_cents));
+    let Some(payment) = payment else {
+        let text = format!("charge {id} over {amount} has no payment in the database");
+        return of_payment(id, "stray_charge", text);
+    };
+    let booked = counted(booked, "confirmed booking");
+    let reservation = payment.reservation_id;
+    let text = format!("charge {id} over {amount} is for reservation {reservation} with {booked}");
+    Violation { reservations: vec![reservation], ..of_payment(id, "stray_charge", text) }
+}
+
+fn of_payment(id: Uuid, kind: &str, text: String) -> Violation {
+    Violation { payments: vec![id], ..Violation::new(kind, text) }
 }
 
 fn findings(audit: &Audit) -> impl Iterator<Item = &str> {
@@ -233,10 +248,11 @@ fn cents(amount: i64) -> String {
 #[cfg(test)]
 mod tests {
     use super::Ledger;
-    use crate::harness::checkers::crafted::{Case, payment};
+    use crate::domain::BookingState;
+    use crate::harness::checkers::fixtures::{Case, payment};
     use crate::harness::checkers::judge;
     use crate::harness::summary::{CheckResult, CheckVerdict};
-    use crate::storage::audit::{Finding, FindingKind};
+    use crate::storage::audit::{Finding, FindingKind, PaymentState};
     use crate::wire::{Charge, ChargeState};
 
     fn check(case: &Case) -> CheckResult {
@@ -249,6 +265,7 @@ mod tests {
         let result = check(&case);
         assert_eq!(result.verdict, CheckVerdict::Fail, "{word}: {result:?}");
         assert!(result.detail.contains(word), "{word} in {}", result.detail);
+        assert_eq!(result.double_sells(), 0, "money is no seat");
     }
 
     #[test]
@@ -257,7 +274,7 @@ mod tests {
             Charge { payment_id: payment(900), amount_cents: 100, state: ChargeState::Captured };
         fails(|case| case.ledger.push(extra), "has no payment");
         fails(
-            |case| "cancelled".clone_into(&mut case.audit.bookings[0].state),
+            |case| case.audit.bookings[0].state = BookingState::Cancelled,
             "0 confirmed bookings",
         );
     }
@@ -274,8 +291,8 @@ mod tests {
         fails(
             |case| {
                 case.ledger[0].state = ChargeState::Refunded;
-                "refunded".clone_into(&mut case.audit.payments[0].state);
-                "cancelled".clone_into(&mut case.audit.bookings[1].state);
+                case.audit.payments[0].state = PaymentState::Refunded;
+                case.audit.bookings[1].state = BookingState::Cancelled;
             },
             "was never charged",
         );
@@ -296,9 +313,9 @@ mod tests {
 
     #[test]
     fn a_payment_left_pending_or_of_another_amount_fails() {
-        fails(|case| "pending".clone_into(&mut case.audit.payments[0].state), "is pending");
+        fails(|case| case.audit.payments[0].state = PaymentState::Pending, "is pending");
         fails(
-            |case| "failed".clone_into(&mut case.audit.payments[0].state),
+            |case| case.audit.payments[0].state = PaymentState::Failed,
             "is failed, the provider says: captured",
         );
         fails(|case| case.audit.payments[0].amount_cents += 1, "and was charged");
@@ -309,14 +326,14 @@ mod tests {
     fn refunds_and_declines_that_all_agree_on_pass() {
         let mut case = Case::honest_sale();
         for (state, charge) in [
-            ("refunded", Some(ChargeState::Refunded)),
-            ("failed", Some(ChargeState::Declined)),
-            ("failed", None),
+            (PaymentState::Refunded, Some(ChargeState::Refunded)),
+            (PaymentState::Failed, Some(ChargeState::Declined)),
+            (PaymentState::Failed, None),
         ] {
             let number = 900 + case.audit.payments.len() as u64;
             let mut row = case.audit.payments[0].clone();
             row.id = payment(number);
-            state.clone_into(&mut row.state);
+            row.state = state;
             let entry = charge.map(|state| Charge {
                 payment_id: row.id,
                 amount_cents: row.amount_cents,

@@ -6,8 +6,8 @@ pub mod evidence;
 mod violations;
 /// No seat has two sales in the database.
 pub mod database;
-/// What clients were told is theirs.
-pub mod told;
+/// What clients may call theirs.
+mod claims;
 /// No seat was promised to two clients.
 pub mod clients;
 /// One key, one effect.
@@ -22,7 +22,7 @@ pub mod expired_holds;
 pub mod event_rules;
 /// Evidence for tests.
 #[cfg(test)]
-pub mod crafted;
+pub mod fixtures;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -97,7 +97,7 @@ pub fn verdict(results: &[CheckResult]) -> CheckVerdict {
 mod tests {
     use std::collections::BTreeSet;
 
-    use super::crafted::Case;
+    use super::fixtures::Case;
     use super::{
         CHECKERS, CheckResult, CheckVerdict, Checker, Collected, Evidence, EvidenceKind,
         Undeclared, judge, run, verdict,

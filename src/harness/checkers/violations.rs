@@ -1,54 +1,90 @@
-//! Counting what broke: all of it is counted; the first, the worst and the last are named. Knows nothing of any
+//! Counting what broke: all of it is counted; the first, the worst and the last are kept. Knows nothing of any
 //! invariant.
 
-use crate::harness::summary::{CheckResult, CheckVerdict};
+use std::collections::BTreeMap;
+
+use crate::harness::summary::{CheckResult, CheckVerdict, Violation};
+
+/// Things of one sort that a violation kept as an example names at most.
+const NAMED_MAX: usize = 20;
 
 /// What broke so far.
 #[derive(Debug, Default)]
 pub struct Violations {
-    count: u64,
-    first: Option<String>,
-    worst: Option<(u64, String)>,
-    last: Option<String>,
+    kinds: BTreeMap<String, u64>,
+    first: Option<Violation>,
+    worst: Option<(u64, Violation)>,
+    last: Option<Violation>,
 }
 
 impl Violations {
     /// Adds one; `badness` compares it to the others, and of equally bad ones the earlier is the worst.
-    pub fn add(&mut self, badness: u64, what: String) {
-        self.count += 1;
+    pub fn add(&mut self, badness: u64, mut violation: Violation) {
+        *self.kinds.entry(violation.kind.clone()).or_default() += 1;
+        name_few(&mut violation);
         if self.worst.as_ref().is_none_or(|(worst, _)| badness > *worst) {
-            self.worst = Some((badness, what.clone()));
+            self.worst = Some((badness, violation.clone()));
         }
         if self.first.is_none() {
-            self.first = Some(what);
+            self.first = Some(violation);
         } else {
-            self.last = Some(what);
+            self.last = Some(violation);
         }
     }
 
     /// How many there are.
     pub fn count(&self) -> u64 {
-        self.count
+        self.kinds.values().sum()
     }
 
     /// The result of a checker: fail when anything broke, else what `otherwise` says.
     pub fn result(self, name: &str, otherwise: impl FnOnce() -> CheckResult) -> CheckResult {
+        let violations = self.count();
         let Some(first) = self.first else { return otherwise() };
-        let count = counted(self.count, "violation");
-        let detail = match (self.worst, self.last) {
-            (_, None) => format!("{count}: {first}"),
-            (Some((_, worst)), Some(last)) if worst != first && worst != last => {
-                format!("{count}: {first} (first); {worst} (worst); {last} (last)")
-            }
-            (_, Some(last)) => format!("{count}: {first} (first); {last} (last)"),
+        let count = counted(violations, "violation");
+        let (detail, examples) = match (self.worst, self.last) {
+            (_, None) => (format!("{count}: {}", first.text), vec![first]),
+            (Some((_, worst)), Some(last)) if worst != first && worst != last => (
+                format!(
+                    "{count}: {} (first); {} (worst); {} (last)",
+                    first.text, worst.text, last.text
+                ),
+                vec![first, worst, last],
+            ),
+            (_, Some(last)) => (
+                format!("{count}: {} (first); {} (last)", first.text, last.text),
+                vec![first, last],
+            ),
         };
         CheckResult {
             name: name.to_owned(),
             verdict: CheckVerdict::Fail,
             detail,
-            violations: self.count,
+            violations,
+            violation_kinds: self.kinds,
+            examples,
         }
     }
+}
+
+/// Keeps a record bounded, however many took part.
+fn name_few(violation: &mut Violation) {
+    let Violation {
+        kind: _,
+        text: _,
+        seats,
+        events,
+        reservations,
+        bookings,
+        payments,
+        users,
+        keys,
+    } = violation;
+    seats.truncate(NAMED_MAX);
+    for ids in [events, reservations, bookings, payments, users] {
+        ids.truncate(NAMED_MAX);
+    }
+    keys.truncate(NAMED_MAX);
 }
 
 /// `1 seat`, `12,345 seats`.
@@ -73,22 +109,32 @@ pub fn at(us: u64) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{Violations, at, counted};
-    use crate::harness::summary::CheckResult;
+    use std::collections::BTreeMap;
+
+    use super::{NAMED_MAX, Violations, at, counted};
+    use crate::harness::summary::{CheckResult, Violation};
 
     #[test]
-    fn all_are_counted_and_three_are_named() {
+    fn all_are_counted_by_kind_and_three_are_kept() {
         let mut violations = Violations::default();
-        for (badness, what) in [(1, "a"), (9, "b"), (9, "c"), (2, "d")] {
-            violations.add(badness, what.to_owned());
+        for (badness, text) in [(1, "a"), (9, "b"), (9, "c"), (2, "d")] {
+            let kind = if text == "a" { "odd" } else { "even" };
+            let seats = (1..100).collect();
+            violations.add(badness, Violation { seats, ..Violation::new(kind, text) });
         }
         let result = violations.result("x", || CheckResult::pass("x", ""));
         assert_eq!(result.detail, "4 violations: a (first); b (worst); d (last)");
         assert_eq!(result.violations, 4);
+        let kinds = BTreeMap::from([("even".to_owned(), 3), ("odd".to_owned(), 1)]);
+        assert_eq!(result.violation_kinds, kinds);
+        let kept: Vec<&str> = result.examples.iter().map(|kept| kept.text.as_str()).collect();
+        assert_eq!(kept, ["a", "b", "d"]);
+        assert!(result.examples.iter().all(|kept| kept.seats.len() == NAMED_MAX));
 
         let mut one = Violations::default();
-        one.add(1, "a".to_owned());
-        assert_eq!(one.result("x", || CheckResult::pass("x", "")).detail, "1 violation: a");
+        one.add(1, Violation::new("odd", "a"));
+        let result = one.result("x", || CheckResult::pass("x", ""));
+        assert_eq!((result.detail.as_str(), result.examples.len()), ("1 violation: a", 1));
     }
 
     #[test]

@@ -18,8 +18,11 @@ use tokio::task::JoinSet;
 use uuid::Uuid;
 
 use crate::clock;
+use crate::domain::{BookingState, ReservationState};
 use crate::harness::client::sha256_hex;
-use crate::storage::audit::{Audit, BookingRow, PaymentRow, ReservationRow};
+use crate::storage::audit::{
+    Audit, BookingRow, PaymentRow, PaymentState, PaymentStep, ReservationRow,
+};
 use crate::wire::{
     self, Charge, ChargeState, Claims, ConfirmBooking, CreateBooking, CreateReservation,
     IDEMPOTENCY_KEY, Reason,
@@ -70,8 +73,8 @@ impl Books {
     fn is_free(&self, seat: i64) -> bool {
         let now = clock::now_utc();
         let blocks = |reservation: &&ReservationRow| {
-            reservation.state == "confirmed"
-                || (reservation.state == "held" && reservation.expires_at > now)
+            reservation.state == ReservationState::Confirmed
+                || (reservation.state == ReservationState::Held && reservation.expires_at > now)
         };
         !self
             .reservations
@@ -112,7 +115,8 @@ impl Fake {
     /// The database, as the audit would read it.
     pub fn audit(&self, seats_count: i64) -> Audit {
         let books = self.books();
-        let sales = books.bookings.iter().filter(|booking| booking.state == "confirmed");
+        let sales =
+            books.bookings.iter().filter(|booking| booking.state == BookingState::Confirmed);
         let mut sold: Vec<i64> = sales.flat_map(|booking| booking.seat_ids.clone()).collect();
         sold.sort_unstable();
         sold.dedup();
@@ -190,7 +194,7 @@ async fn book(State(fake): State<Fake>, headers: HeaderMap, body: Bytes) -> Resp
     let order: CreateBooking = serde_json::from_slice(&body).unwrap();
     let reservation = reservation(&headers, order.event_id, order.seat_ids, Duration::ZERO);
     let grant = |books: &mut Books, mut reservation: ReservationRow| {
-        "confirmed".clone_into(&mut reservation.state);
+        reservation.state = ReservationState::Confirmed;
         let answer = sell(books, &reservation, &reservation.idempotency_key);
         // As with the real server, the hold has a key of its own.
         reservation.idempotency_key.push_str(" hold");
@@ -212,7 +216,7 @@ fn reservation(
         id: Uuid::new_v4(),
         event_id,
         user_id: caller(headers),
-        state: "held".to_owned(),
+        state: ReservationState::Held,
         seat_ids,
         expires_at: clock::now_utc() + ttl,
         idempotency_key: key_of(headers),
@@ -258,7 +262,7 @@ fn as_wire(row: &ReservationRow) -> wire::Reservation {
         event_id: row.event_id,
         user_id: row.user_id,
         seat_ids: row.seat_ids.clone(),
-        state: row.state.clone(),
+        state: row.state.name().to_owned(),
         total_cents: PRICE_CENTS * i64::try_from(row.seat_ids.len()).unwrap(),
         expires_at: row.expires_at,
     }
@@ -278,11 +282,11 @@ async fn confirm(State(fake): State<Fake>, headers: HeaderMap, body: Bytes) -> R
         .reservations
         .iter_mut()
         .find(|row| row.id == order.reservation_id && row.user_id == user);
-    let Some(row) = found.filter(|row| !honest || row.state == "held") else {
+    let Some(row) = found.filter(|row| !honest || row.state == ReservationState::Held) else {
         drop(books);
         return fake.respond(refusal(410, Reason::ReservationEnded));
     };
-    "confirmed".clone_into(&mut row.state);
+    row.state = ReservationState::Confirmed;
     let row = row.clone();
     let answer = sell(&mut books, &row, &key);
     if honest {
@@ -301,7 +305,7 @@ fn sell(books: &mut Books, reservation: &ReservationRow, key: &str) -> Answer {
         reservation_id: reservation.id,
         event_id: reservation.event_id,
         user_id: reservation.user_id,
-        state: "confirmed".to_owned(),
+        state: BookingState::Confirmed,
         total_cents: amount_cents,
         seat_ids: reservation.seat_ids.clone(),
         idempotency_key: key.to_owned(),
@@ -309,8 +313,8 @@ fn sell(books: &mut Books, reservation: &ReservationRow, key: &str) -> Answer {
     books.payments.push(PaymentRow {
         id: payment_id,
         reservation_id: reservation.id,
-        state: "captured".to_owned(),
-        step: "done".to_owned(),
+        state: PaymentState::Captured,
+        step: PaymentStep::Done,
         amount_cents,
         idempotency_key: key.to_owned(),
     });
@@ -328,7 +332,7 @@ fn booking_as_wire(row: &BookingRow) -> wire::Booking {
         reservation_id: row.reservation_id,
         event_id: row.event_id,
         user_id: row.user_id,
-        state: row.state.clone(),
+        state: row.state.name().to_owned(),
         total_cents: row.total_cents,
         created_at: time::OffsetDateTime::UNIX_EPOCH,
         cancelled_at: None,
@@ -347,7 +351,7 @@ async fn cancel_booking(
         let found = books.bookings.iter_mut().find(|row| row.id == id && row.user_id == user);
         match found {
             Some(row) => {
-                "cancelled".clone_into(&mut row.state);
+                row.state = BookingState::Cancelled;
                 let row = row.clone();
                 refund(&mut books, row.reservation_id);
                 success(booking_as_wire(&row))
@@ -360,11 +364,11 @@ async fn cancel_booking(
 
 fn refund(books: &mut Books, reservation: Uuid) {
     for row in books.reservations.iter_mut().filter(|row| row.id == reservation) {
-        "cancelled".clone_into(&mut row.state);
+        row.state = ReservationState::Cancelled;
     }
     let Books { payments, charges, .. } = books;
     for payment in payments.iter_mut().filter(|payment| payment.reservation_id == reservation) {
-        "refunded".clone_into(&mut payment.state);
+        payment.state = PaymentState::Refunded;
         for charge in charges.iter_mut().filter(|charge| charge.payment_id == payment.id) {
             charge.state = ChargeState::Refunded;
         }
@@ -376,9 +380,9 @@ async fn cancel(State(fake): State<Fake>, headers: HeaderMap, Path(id): Path<Uui
     let answer = {
         let mut books = fake.books();
         let found = books.reservations.iter_mut().find(|row| row.id == id && row.user_id == user);
-        match found.filter(|row| row.state == "held") {
+        match found.filter(|row| row.state == ReservationState::Held) {
             Some(row) => {
-                "cancelled".clone_into(&mut row.state);
+                row.state = ReservationState::Cancelled;
                 success(as_wire(row))
             }
             None => refusal(410, Reason::ReservationEnded),

@@ -1,4 +1,4 @@
-//! What is told about runs. To add a format: a new file, its `mod` line, a line in `REPORTS`.
+//! What is reported of runs. To add a format: a new file, its `mod` line, a line in `REPORTS`.
 
 pub mod table;
 pub mod json;

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use crate::harness::summary::{
-    CheckResult, CheckVerdict, FaultSummary, GeneratorSummary, OperationMetrics, Outcomes,
-    Percentiles, Summary, ThresholdSummary, Verdict,
+    CheckResult, CheckVerdict, DOUBLE_SELL, FaultSummary, GeneratorSummary, OperationMetrics,
+    Outcomes, Percentiles, Summary, ThresholdSummary, Verdict, Violation,
 };
 
 /// Every invariant held; one threshold, one fault that bit.
@@ -103,7 +103,15 @@ pub fn void() -> Summary {
 }
 
 fn checker(name: &str, verdict: CheckVerdict, detail: &str, violations: u64) -> CheckResult {
-    CheckResult { name: name.to_owned(), verdict, detail: detail.to_owned(), violations }
+    let broken = Violation { seats: vec![17], ..Violation::new(DOUBLE_SELL, detail) };
+    let fails = verdict == CheckVerdict::Fail;
+    CheckResult {
+        verdict,
+        violations,
+        violation_kinds: fails.then(|| (DOUBLE_SELL.to_owned(), violations)).into_iter().collect(),
+        examples: fails.then_some(broken).into_iter().collect(),
+        ..CheckResult::pass(name, detail)
+    }
 }
 
 fn limit(metric: &str, expr: &str, ok: bool, observed: Option<f64>) -> ThresholdSummary {

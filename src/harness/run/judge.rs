@@ -6,6 +6,7 @@ use std::collections::{HashMap, HashSet};
 use uuid::Uuid;
 
 use super::Record;
+use crate::domain::BookingState;
 use crate::harness::checkers;
 use crate::harness::plan::Plan;
 use crate::harness::recorder::{OpKind, Operation, Outcome};
@@ -14,9 +15,6 @@ use crate::harness::summary::{
     CheckResult, CheckVerdict, FaultSummary, GeneratorSummary, Summary, ThresholdSummary, Verdict,
 };
 use crate::harness::thresholds::{self, Measured};
-
-/// Names of the checkers whose violations are seats sold twice.
-const DOUBLE_SELL_CHECKERS: [&str; 2] = ["no-double-sell-database", "no-double-sell-clients"];
 
 /// Puts the verdict together with everything it rests on.
 pub fn summarise(
@@ -47,8 +45,6 @@ pub fn summarise(
         void_reasons.push("no checker could judge it: the target gives too little".to_owned());
     }
     let (verdict, exit_code) = word_on(&results, &void_reasons, &thresholds);
-    let double_sells =
-        results.iter().filter(|result| DOUBLE_SELL_CHECKERS.contains(&result.name.as_str()));
     Summary {
         repeat: repeat.to_owned(),
         scenario: plan.name.clone(),
@@ -60,7 +56,7 @@ pub fn summarise(
         strategy: plan.target.strategy.clone(),
         instances: plan.target.instances,
         version: env!("CARGO_PKG_VERSION").to_owned(),
-        double_sells: double_sells.map(|result| result.violations).max().unwrap_or(0),
+        double_sells: results.iter().map(CheckResult::double_sells).max().unwrap_or(0),
         seats_count,
         seats_sold: measured.seats_sold,
         bookings_confirmed: measured.bookings_confirmed,
@@ -131,7 +127,7 @@ fn measure(record: &Record, seats_count: u64) -> Measured {
         .audit
         .bookings
         .iter()
-        .filter(|booking| booking.state == "confirmed")
+        .filter(|booking| booking.state == BookingState::Confirmed)
         .flat_map(|booking| booking.seat_ids.iter().copied())
         .collect();
     Measured {
@@ -158,7 +154,7 @@ fn distinct<T: std::hash::Hash + Eq>(
     granted.filter_map(made).collect::<HashSet<T>>().len() as u64
 }
 
-/// Seats in more than one acknowledged booking: given back in between, if all is well.
+/// Seats in more than one acknowledged booking: cancelled in between, if all is well.
 fn seats_resold(history: &[Operation]) -> u64 {
     let mut bookings: HashMap<i64, HashSet<Uuid>> = HashMap::new();
     for sale in history.iter().filter(|op| op.op.sells() && op.end() == Outcome::Ok) {

@@ -2,11 +2,11 @@
 //! will.
 
 /// What a run runs on.
-mod ground;
+mod environment;
 /// Making it.
 mod provision;
 /// The database once the servers' jobs are done.
-mod quiet;
+mod quiesce;
 /// The word on what was recorded.
 mod judge;
 
@@ -30,7 +30,7 @@ use super::summary::{CheckResult, FaultSummary, Summary};
 use super::workloads::LoadContext;
 use crate::storage::audit::Audit;
 use crate::wire::Charge;
-use ground::Ground;
+use environment::Environment;
 
 /// How long unknown operations and unfinished payments are waited for after the load.
 const SETTLE_WITHIN: Duration = Duration::from_secs(30);
@@ -91,16 +91,16 @@ pub async fn run(
     repeat: &str,
 ) -> anyhow::Result<Ran> {
     run_dir.write_plan(plan)?;
-    let ground = provision::provision(plan, place, progress).await?;
-    let made = make(plan, &ground, run_dir, progress).await;
-    ground.save_logs(run_dir).await?;
+    let environment = provision::provision(plan, place, progress).await?;
+    let made = make(plan, &environment, run_dir, progress).await;
+    environment.save_logs(run_dir).await?;
     let kept = match place.afterwards {
         Afterwards::TearDown => {
             progress.phase("tearing down");
-            ground.tear_down().await?;
+            environment.tear_down().await?;
             None
         }
-        Afterwards::Keep => Some(ground.keep().await?),
+        Afterwards::Keep => Some(environment.keep().await?),
     };
     let record = made?;
     progress.phase("judging");
@@ -134,33 +134,34 @@ pub fn analyze(run_dir: &RunDir) -> anyhow::Result<Vec<CheckResult>> {
 /// From the load to everything that judging needs, all of it on disk.
 async fn make(
     plan: &Plan,
-    ground: &Ground,
+    environment: &Environment,
     run_dir: &RunDir,
     progress: &mut Progress,
 ) -> anyhow::Result<Record> {
     let epoch = Epoch::begin();
     let files = Files { history: run_dir.history(), latency: run_dir.latency() };
-    let names = ground.servers.iter().map(|server| server.name.clone()).collect();
+    let names = environment.servers.iter().map(|server| server.name.clone()).collect();
     let recording = Recording::start(&files, names, epoch)?;
-    let context = Arc::new(ground.context(plan, recording.recorder(), epoch)?);
-    let (outcome, fault_summaries) = load_with_faults(plan, ground, &context, progress).await?;
+    let context = Arc::new(environment.context(plan, recording.recorder(), epoch)?);
+    let (outcome, fault_summaries) =
+        load_with_faults(plan, environment, &context, progress).await?;
     let mut recorded = recording.finish().await?;
     progress.phase("settling");
-    ground.wait_until_ready().await?;
-    settle(plan, ground, &context, &mut recorded).await?;
+    environment.wait_until_ready().await?;
+    settle(plan, environment, &context, &mut recorded).await?;
     history::replace(&run_dir.history(), &recorded.history)?;
-    let audit = quiet::audit(ground).await?;
-    let ledger = ground.stack.payments().ledger();
+    let audit = quiesce::audit(environment).await?;
+    let ledger = environment.stack.payments().ledger();
     run_dir.write_audit(&audit)?;
     run_dir::write_json(&run_dir.ledger(), &ledger)?;
-    let server_counts = ground.server_counts().await?;
+    let server_counts = environment.server_counts().await?;
     Ok(Record { recorded, outcome, faults: fault_summaries, audit, ledger, server_counts })
 }
 
 /// The load and the faults at the same time; both are over when this returns, and every fault is healed.
 async fn load_with_faults(
     plan: &Plan,
-    ground: &Ground,
+    environment: &Environment,
     context: &Arc<LoadContext>,
     progress: &mut Progress,
 ) -> anyhow::Result<(LoadOutcome, Vec<FaultSummary>)> {
@@ -168,8 +169,8 @@ async fn load_with_faults(
     let live = Arc::clone(context.recorder.live());
     let world = World {
         target: &plan.target,
-        proxies: ground.proxies.as_ref(),
-        stack: &ground.stack,
+        proxies: environment.proxies.as_ref(),
+        stack: &environment.stack,
         site: Some(context),
         live: &live,
         epoch,
@@ -195,7 +196,7 @@ async fn load_with_faults(
 /// Finds out how requests ended whose clients never knew.
 async fn settle(
     plan: &Plan,
-    ground: &Ground,
+    environment: &Environment,
     context: &Arc<LoadContext>,
     recorded: &mut Recorded,
 ) -> anyhow::Result<()> {
@@ -203,7 +204,8 @@ async fn settle(
         plan.loads.iter().map(|load| load.request_timeout).max().unwrap_or_default();
     let limits = SettleLimits { request_timeout, deadline: SETTLE_WITHIN };
     let epoch = *context.client.epoch();
-    let direct = Arc::new(ground.direct_load_context(plan, context.recorder.clone(), epoch)?);
+    let direct =
+        Arc::new(environment.direct_load_context(plan, context.recorder.clone(), epoch)?);
     let settled = settle::settle(&direct, &mut recorded.history, limits).await;
     tracing::debug!(?settled, "settled");
     Ok(())

@@ -11,7 +11,7 @@ use tokio::process::Command;
 use uuid::Uuid;
 
 use super::Place;
-use super::ground::Ground;
+use super::environment::Environment;
 use crate::clock;
 use crate::harness::client::Server;
 use crate::harness::plan::Plan;
@@ -32,7 +32,11 @@ const REQUEST_TIMEOUT: Duration = Duration::from_secs(5);
 const PAYMENT_TIMEOUT_MIN: Duration = Duration::from_secs(2);
 
 /// Provisions everything the plan needs.
-pub async fn provision(plan: &Plan, place: &Place, progress: &Progress) -> anyhow::Result<Ground> {
+pub async fn provision(
+    plan: &Plan,
+    place: &Place,
+    progress: &Progress,
+) -> anyhow::Result<Environment> {
     progress.phase("starting PostgreSQL and Redis");
     let spec = StackSpec {
         redis_nodes: usize::try_from(plan.target.redis_nodes)?,
@@ -72,7 +76,7 @@ pub async fn provision(plan: &Plan, place: &Place, progress: &Progress) -> anyho
     };
     let http = reqwest::Client::builder().no_proxy().timeout(REQUEST_TIMEOUT).build()?;
     let events = read_seats(&http, &direct, &events).await?;
-    Ok(Ground { stack, proxies, servers, direct, events, http, built_in_proxies, links })
+    Ok(Environment { stack, proxies, servers, direct, events, http, built_in_proxies, links })
 }
 
 /// Runs a command of our own program on the stack's database and returns what it printed.
@@ -221,7 +225,7 @@ async fn start_servers(
             redis_urls: nodes
                 .map(|(store, url)| through(url, store))
                 .collect::<anyhow::Result<_>>()?,
-            env: environment(plan),
+            env: server_settings(plan),
         };
         let name = spec.name.clone();
         let address = stack.start_server(spec).await?;
@@ -231,7 +235,7 @@ async fn start_servers(
 }
 
 /// What servers are set to: quick to recover, and whatever the scenario says.
-fn environment(plan: &Plan) -> BTreeMap<String, String> {
+fn server_settings(plan: &Plan) -> BTreeMap<String, String> {
     let timeout = PAYMENT_TIMEOUT_MIN.max(plan.payments.latency * 2);
     let idle = timeout + Duration::from_secs(1);
     let mut env = BTreeMap::from([

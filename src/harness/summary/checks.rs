@@ -1,6 +1,9 @@
 //! What a checker may say of a run. Knows no checker.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
+use uuid::Uuid;
 
 /// A checker's word. Ordered: merging takes the maximum, so that a broken invariant outweighs everything, and what was not
 /// judged changes nothing as long as anything was.
@@ -41,6 +44,52 @@ pub struct CheckResult {
     pub detail: String,
     /// How often it broke.
     pub violations: u64,
+    /// The same by kind of violation; empty when it did not break.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub violation_kinds: BTreeMap<String, u64>,
+    /// The first, the worst and the last violation, each once; empty when it did not break.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub examples: Vec<Violation>,
+}
+
+/// The kind of a violation that is a seat sold twice, or more tickets sold than there are.
+pub const DOUBLE_SELL: &str = "double_sell";
+
+/// One way in which an invariant broke, and what it names.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Violation {
+    /// What kind of violation, as its checker calls it: [`DOUBLE_SELL`], `unpaid_booking` ….
+    pub kind: String,
+    /// One line for people.
+    pub text: String,
+    /// Seats it names.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub seats: Vec<i64>,
+    /// Events it names.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub events: Vec<Uuid>,
+    /// Reservations it names.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub reservations: Vec<Uuid>,
+    /// Bookings it names.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub bookings: Vec<Uuid>,
+    /// Payments it names.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub payments: Vec<Uuid>,
+    /// Buyers it names.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub users: Vec<Uuid>,
+    /// Idempotency keys it names.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub keys: Vec<String>,
+}
+
+impl Violation {
+    /// A violation that names nothing; what it names is added by struct update.
+    pub fn new(kind: &str, text: impl Into<String>) -> Self {
+        Self { kind: kind.to_owned(), text: text.into(), ..Self::default() }
+    }
 }
 
 impl CheckResult {
@@ -59,7 +108,19 @@ impl CheckResult {
         Self::without_violations(name, CheckVerdict::NotJudged, detail.into())
     }
 
+    /// How many of the violations are seats sold twice.
+    pub fn double_sells(&self) -> u64 {
+        self.violation_kinds.get(DOUBLE_SELL).copied().unwrap_or_default()
+    }
+
     fn without_violations(name: &str, verdict: CheckVerdict, detail: String) -> Self {
-        Self { name: name.to_owned(), verdict, detail, violations: 0 }
+        Self {
+            name: name.to_owned(),
+            verdict,
+            detail,
+            violations: 0,
+            violation_kinds: BTreeMap::new(),
+            examples: Vec::new(),
+        }
     }
 }

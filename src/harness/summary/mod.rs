@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-pub use checks::{CheckResult, CheckVerdict};
+pub use checks::{CheckResult, CheckVerdict, DOUBLE_SELL, Violation};
 
 /// What became of a run. Written as `summary.json`; the interface that other programs read.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -19,7 +19,7 @@ pub struct Measured {
     pub bookings_confirmed: u64,
     /// Reservations granted to clients.
     pub reservations_held: u64,
-    /// Seats that were sold more than once, given back in between.
+    /// Seats that were sold more than once, cancelled in between.
     pub seats_resold: u64,
     /// Refusals by what was asked and the reason given.
     pub refusals: HashMap<(OpKind, String), u64>,

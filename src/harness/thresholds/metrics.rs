@@ -151,7 +151,7 @@ pub const METRICS: &[Metric] = &[
     },
     Metric {
         name: "seats_resold",
-        summary: "seats sold again after their booking was given back",
+        summary: "seats sold again after their booking was cancelled",
         tags: &[],
         kind: Kind::Counter(|measured, _| (measured.seats_resold, scheduled(measured))),
     },
@@ -165,7 +165,7 @@ pub const METRICS: &[Metric] = &[
     },
     Metric {
         name: "payments_recovered",
-        summary: "payments that a server finished or gave back for another, by the servers' own count",
+        summary: "payments that a server finished or refunded for another, by the servers' own count",
         tags: &[],
         kind: Kind::Counter(|measured, _| {
             (server_count(measured, "ticketctl_recovered_payments_total"), scheduled(measured))

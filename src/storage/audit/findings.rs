@@ -31,7 +31,7 @@ pub enum FindingKind {
     PaymentWithoutBooking,
     /// A user with more tickets of an event than it allows.
     TicketLimit,
-    /// A confirmed booking or a live hold of an event that was called off.
+    /// A confirmed booking or a live hold of a cancelled event.
     SoldAfterCancel,
 }
 
@@ -50,7 +50,7 @@ impl FindingKind {
     }
 }
 
-/// How long after its end a hold may still stand as held, and after its event was called off a hold or a booking, before
+/// How long after its end a hold may still stand as held, and after its event was cancelled a hold or a booking, before
 /// it counts, in seconds: the jobs' time to come round.
 const SWEEP_GRACE_SECONDS: f64 = 5.0;
 

@@ -4,6 +4,8 @@
 mod findings;
 /// What is under way.
 mod present;
+/// States as words.
+mod states;
 
 use serde::{Deserialize, Serialize};
 use sqlx::PgConnection;
@@ -12,8 +14,10 @@ use uuid::Uuid;
 
 pub use findings::{Finding, FindingKind};
 pub use present::{EventSales, event_sales, open_transactions};
+pub use states::{PaymentState, PaymentStep};
 
 use super::{Storage, StorageError, StorageSettings, Tx};
+use crate::domain::{BookingState, EventStatus, ReservationState};
 
 /// The database at one moment (one REPEATABLE READ transaction).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -64,8 +68,9 @@ pub struct BookingRow {
     pub event_id: Uuid,
     /// Owner.
     pub user_id: Uuid,
-    /// `pending`, `confirmed`, `cancelled` or `expired`.
-    pub state: String,
+    /// Where it stands.
+    #[serde(with = "states")]
+    pub state: BookingState,
     /// Total in cents.
     pub total_cents: i64,
     /// Its seats, sorted.
@@ -83,8 +88,9 @@ pub struct ReservationRow {
     pub event_id: Uuid,
     /// Owner.
     pub user_id: Uuid,
-    /// `held`, `confirmed`, `cancelled` or `expired`.
-    pub state: String,
+    /// Where it stands.
+    #[serde(with = "states")]
+    pub state: ReservationState,
     /// Its seats, sorted.
     pub seat_ids: Vec<i64>,
     /// End of the hold, database time.
@@ -101,10 +107,12 @@ pub struct PaymentRow {
     pub id: Uuid,
     /// The reservation paid for.
     pub reservation_id: Uuid,
-    /// `pending`, `captured`, `failed` or `refunded`.
-    pub state: String,
-    /// `charging`, `refunding` or `done`: where its saga stands.
-    pub step: String,
+    /// Where it stands.
+    #[serde(with = "states")]
+    pub state: PaymentState,
+    /// Where its saga stands.
+    #[serde(with = "states")]
+    pub step: PaymentStep,
     /// Amount in cents.
     pub amount_cents: i64,
     /// Key of the request that made it.
@@ -116,8 +124,9 @@ pub struct PaymentRow {
 pub struct EventRow {
     /// Event id.
     pub id: Uuid,
-    /// `draft`, `published`, `cancelled` or `completed`.
-    pub status: String,
+    /// Where it stands.
+    #[serde(with = "states")]
+    pub status: EventStatus,
     /// Tickets one user may have, where limited.
     pub tickets_per_user_max: Option<i32>,
 }
@@ -173,45 +182,105 @@ async fn examine_within(connection: &mut PgConnection) -> Result<Examination, St
 }
 
 async fn events(connection: &mut PgConnection) -> Result<Vec<EventRow>, StorageError> {
-    let rows = sqlx::query_as!(
-        EventRow,
+    let rows = sqlx::query!(
         "select id, status::text as \"status!\", tickets_per_user_max from events order by id"
     )
     .fetch_all(connection)
     .await?;
-    Ok(rows)
+    rows.into_iter()
+        .map(|row| {
+            Ok(EventRow {
+                id: row.id,
+                status: states::read(&row.status)?,
+                tickets_per_user_max: row.tickets_per_user_max,
+            })
+        })
+        .collect()
 }
 
 async fn bookings(connection: &mut PgConnection) -> Result<Vec<BookingRow>, StorageError> {
-    let rows = sqlx::query_as!(
-        BookingRow,
+    let rows = sqlx::query!(
         r#"select id, reference, reservation_id, event_id, user_id, state::text as "state!", total_cents, idempotency_key,
                   array(select seat_id from booking_seats where booking_id = bookings.id order by seat_id) as "seat_ids!"
            from bookings order by id"#
     )
     .fetch_all(connection)
     .await?;
-    Ok(rows)
+    rows.into_iter()
+        .map(|row| {
+            Ok(BookingRow {
+                id: row.id,
+                reference: row.reference,
+                reservation_id: row.reservation_id,
+                event_id: row.event_id,
+                user_id: row.user_id,
+                state: states::read(&row.state)?,
+                total_cents: row.total_cents,
+                seat_ids: row.seat_ids,
+                idempotency_key: row.idempotency_key,
+            })
+        })
+        .collect()
 }
 
 async fn reservations(connection: &mut PgConnection) -> Result<Vec<ReservationRow>, StorageError> {
-    let rows = sqlx::query_as!(
-        ReservationRow,
+    let rows = sqlx::query!(
         "select id, event_id, user_id, state::text as \"state!\", seat_ids, expires_at, idempotency_key
          from reservations order by id"
     )
     .fetch_all(connection)
     .await?;
-    Ok(rows)
+    rows.into_iter()
+        .map(|row| {
+            Ok(ReservationRow {
+                id: row.id,
+                event_id: row.event_id,
+                user_id: row.user_id,
+                state: states::read(&row.state)?,
+                seat_ids: row.seat_ids,
+                expires_at: row.expires_at,
+                idempotency_key: row.idempotency_key,
+            })
+        })
+        .collect()
 }
 
 async fn payments(connection: &mut PgConnection) -> Result<Vec<PaymentRow>, StorageError> {
-    let rows = sqlx::query_as!(
-        PaymentRow,
+    let rows = sqlx::query!(
         "select id, reservation_id, state::text as \"state!\", step::text as \"step!\", amount_cents, idempotency_key
          from payments order by id"
     )
     .fetch_all(connection)
     .await?;
-    Ok(rows)
+    rows.into_iter()
+        .map(|row| {
+            Ok(PaymentRow {
+                id: row.id,
+                reservation_id: row.reservation_id,
+                state: states::read(&row.state)?,
+                step: states::read(&row.step)?,
+                amount_cents: row.amount_cents,
+                idempotency_key: row.idempotency_key,
+            })
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Audit;
+
+    #[test]
+    fn an_audit_on_disk_reads_back_and_is_written_with_the_same_bytes() {
+        let (one, two) =
+            ("00000000-0000-0001-0000-000000000001", "00000000-0000-0001-0000-000000000002");
+        let text = format!(
+            r#"{{"taken_at":"2026-01-02T03:04:05Z","seats_count":2,"seats_sold":1,"findings":[{{"kind":"double_sell","detail":"x"}}],"bookings":[{{"id":"{one}","reference":"R","reservation_id":"{two}","event_id":"{one}","user_id":"{two}","state":"confirmed","total_cents":5,"seat_ids":[1],"idempotency_key":"k"}}],"reservations":[{{"id":"{two}","event_id":"{one}","user_id":"{two}","state":"expired","seat_ids":[1],"expires_at":"2026-01-02T03:04:05Z","idempotency_key":"k"}}],"payments":[{{"id":"{one}","reservation_id":"{two}","state":"captured","step":"done","amount_cents":5,"idempotency_key":"k"}}],"events":[{{"id":"{one}","status":"published","tickets_per_user_max":null}}]}}"#
+        );
+        let audit: Audit = serde_json::from_str(&text).unwrap();
+        assert_eq!(serde_json::to_string(&audit).unwrap(), text);
+        let wrong = text.replace("captured", "lost");
+        let refusal = serde_json::from_str::<Audit>(&wrong).unwrap_err().to_string();
+        assert!(refusal.contains("\"lost\" is no payment state"), "{refusal}");
+    }
 }

@@ -1,17 +1,17 @@
 //! `no-double-sell-clients`: no seat was promised to two clients, judged from what they were told and from nothing else.
 //! Believes neither the database nor the server's clock.
 //!
-//! Two rules. (a) A seat has one acknowledged booking that was not given back. (b) The times in which different buyers
-//! certainly had a seat (see `told`) must not overlap.
+//! Two rules. (a) A seat has one acknowledged booking that was not cancelled. (b) The times in which different buyers
+//! certainly had a seat (see `claims`) must not overlap.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::told::{Claim, Sale, Told};
+use super::claims::{Claim, Claims, Sale};
 use super::violations::{Violations, at, counted};
 use super::{Checker, Evidence, Undeclared};
 use crate::harness::plan::EvidenceKind;
 use crate::harness::recorder::{Operation, Outcome};
-use crate::harness::summary::CheckResult;
+use crate::harness::summary::{CheckResult, DOUBLE_SELL, Violation};
 
 /// The checker.
 #[derive(Debug)]
@@ -33,26 +33,26 @@ impl Checker for NoDoubleSellClients {
     /// A violation is a seat.
     fn check(&self, evidence: &Evidence<'_>) -> Result<CheckResult, Undeclared> {
         let history = evidence.history()?;
-        let told = Told::read(history);
-        let mut broken = told.sold_twice();
-        for conflict in told.promised_twice() {
+        let claims = Claims::read(history);
+        let mut broken = claims.sold_twice();
+        for conflict in claims.promised_twice() {
             broken.entry(conflict.seat).or_insert(conflict);
         }
         let mut broken: Vec<Conflict> = broken.into_values().collect();
         broken.sort_by_key(|conflict| conflict.at_us);
         let mut violations = Violations::default();
         for conflict in broken {
-            violations.add(conflict.times, conflict.what);
+            violations.add(conflict.times, conflict.violation);
         }
-        Ok(violations.result(self.name(), || self.without_violations(history, &told)))
+        Ok(violations.result(self.name(), || self.without_violations(history, &claims)))
     }
 }
 
 impl NoDoubleSellClients {
-    fn without_violations(&self, history: &[Operation], told: &Told) -> CheckResult {
+    fn without_violations(&self, history: &[Operation], claims: &Claims) -> CheckResult {
         let unknown =
             history.iter().filter(|op| op.op.sells() && op.end() == Outcome::Info).count();
-        if told.claims.is_empty() && told.sales.is_empty() {
+        if claims.certain.is_empty() && claims.sales.is_empty() {
             return CheckResult::unknown(self.name(), "nobody was told that a seat is theirs");
         }
         if unknown > 0 {
@@ -62,9 +62,9 @@ impl NoDoubleSellClients {
                 format!("{payments} ended in no known way, they may be sales"),
             );
         }
-        let seats: BTreeSet<i64> = told.claims.iter().map(|claim| claim.seat).collect();
+        let seats: BTreeSet<i64> = claims.certain.iter().map(|claim| claim.seat).collect();
         let (promises, bookings) =
-            (counted(told.claims.len(), "promise"), counted(told.sales.len(), "sale"));
+            (counted(claims.certain.len(), "promise"), counted(claims.sales.len(), "sale"));
         CheckResult::pass(
             self.name(),
             format!("{promises} and {bookings} of {}", counted(seats.len(), "seat")),
@@ -77,10 +77,10 @@ struct Conflict {
     seat: i64,
     at_us: u64,
     times: u64,
-    what: String,
+    violation: Violation,
 }
 
-impl Told {
+impl Claims {
     /// Rule (a), by seat.
     fn sold_twice(&self) -> BTreeMap<i64, Conflict> {
         let mut by_seat: BTreeMap<i64, Vec<&Sale>> = BTreeMap::new();
@@ -89,7 +89,7 @@ impl Told {
         }
         let conflict = |(seat, sales): (i64, Vec<&Sale>)| {
             let [first, second, ..] = sales.as_slice() else { return None };
-            let what = format!(
+            let text = format!(
                 "seat {seat} was sold {} times: booking {} to buyer {} (answered at {}) and booking {} to buyer {} (at {})",
                 sales.len(),
                 first.booking,
@@ -99,14 +99,21 @@ impl Told {
                 second.user,
                 at(second.at_us),
             );
-            Some((seat, Conflict { seat, at_us: second.at_us, times: sales.len() as u64, what }))
+            let violation = Violation {
+                seats: vec![seat],
+                bookings: sales.iter().map(|sale| sale.booking).collect(),
+                users: sales.iter().map(|sale| sale.user).collect(),
+                ..Violation::new(DOUBLE_SELL, text)
+            };
+            let times = sales.len() as u64;
+            Some((seat, Conflict { seat, at_us: second.at_us, times, violation }))
         };
         by_seat.into_iter().filter_map(conflict).collect()
     }
 
     /// Rule (b): the first overlap of each seat, and how many promises overlapped an earlier one.
     fn promised_twice(&self) -> Vec<Conflict> {
-        let mut claims = self.claims.clone();
+        let mut claims = self.certain.clone();
         claims.sort_by_key(|claim| (claim.seat, claim.from_us, claim.until_us));
         let of_one_seat = claims.chunk_by(|one, next| one.seat == next.seat);
         of_one_seat.filter_map(first_overlap).collect()
@@ -147,7 +154,7 @@ fn overlap(earlier: &Claim, later: &Claim) -> Conflict {
         u64::MAX => "for good".to_owned(),
         until_us => format!("until {} at least", at(until_us)),
     };
-    let what = format!(
+    let text = format!(
         "seat {} was buyer {}'s {until} (reservation {}, answered at {}) when buyer {} was told it was theirs (reservation \
          {}, answered at {})",
         later.seat,
@@ -158,7 +165,13 @@ fn overlap(earlier: &Claim, later: &Claim) -> Conflict {
         later.reservation,
         at(later.from_us),
     );
-    Conflict { seat: later.seat, at_us: later.from_us, times: 2, what }
+    let violation = Violation {
+        seats: vec![later.seat],
+        reservations: vec![earlier.reservation, later.reservation],
+        users: vec![earlier.user, later.user],
+        ..Violation::new(DOUBLE_SELL, text)
+    };
+    Conflict { seat: later.seat, at_us: later.from_us, times: 2, violation }
 }
 
 #[cfg(test)]

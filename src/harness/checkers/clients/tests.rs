@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 
 use super::NoDoubleSellClients;
-use crate::harness::checkers::crafted::Case;
+use crate::harness::checkers::fixtures::Case;
 use crate::harness::checkers::judge;
 use crate::harness::recorder::fixtures::{
     TTL_US, book, booking, cancel, cancel_booking, confirm, ended, hold, user,
@@ -54,6 +54,9 @@ fn two_bookings_of_one_seat_fail_and_everybody_is_named() {
     ] {
         assert!(result.detail.contains(name), "{name} in {}", result.detail);
     }
+    assert_eq!(result.double_sells(), 1);
+    let violation = &result.examples[0];
+    assert_eq!((violation.seats.as_slice(), violation.users.len()), (&[7][..], 2));
     fails(history);
 }
 
@@ -124,7 +127,7 @@ fn a_sale_whose_hold_was_never_answered_counts_from_the_payment() {
 }
 
 #[test]
-fn a_sale_in_one_step_lasts_until_it_is_given_back() {
+fn a_sale_in_one_step_lasts_until_it_is_cancelled() {
     let one = book(user(1), &[7], booking(1), 0..10);
     let late = 9 * TTL_US;
     let two = book(user(2), &[7, 8], booking(2), late..late + 5);
@@ -141,7 +144,7 @@ fn a_sale_in_one_step_lasts_until_it_is_given_back() {
 }
 
 #[test]
-fn a_booking_that_was_given_back_frees_what_was_held_first_too() {
+fn a_cancelled_booking_frees_what_was_held_first_too() {
     let one = hold(user(1), &[7], 0..10);
     let sale = confirm(&one, booking(1), 20..30);
     let two = book(user(2), &[7], booking(2), 60..70);

@@ -1,4 +1,4 @@
-//! What the clients were told is theirs, and for how long that is certain. Believes neither the database nor the server's
+//! What clients may claim: which seats they were told are theirs, and for how long that is certain. Believes neither the database nor the server's
 //! clock, and judges nothing.
 //!
 //! Whoever was told that a seat is held or sold *certainly* has it from the moment of the answer until the earliest moment
@@ -23,7 +23,7 @@ pub struct Claim {
     pub user: Uuid,
     /// By which reservation.
     pub reservation: Uuid,
-    /// From the moment at which it was told, microseconds.
+    /// From the answer that said so, microseconds.
     pub from_us: u64,
     /// Until it may have been lost.
     pub until_us: u64,
@@ -38,15 +38,15 @@ pub struct Sale {
     pub user: Uuid,
     /// The booking.
     pub booking: Uuid,
-    /// When it was told.
+    /// When it was acknowledged, microseconds.
     pub at_us: u64,
 }
 
-/// What clients were told.
-pub struct Told {
-    /// Times of certainty, one for each buyer, reservation and seat.
-    pub claims: Vec<Claim>,
-    /// Seats in acknowledged bookings, by time; without those that may have been given back.
+/// What clients may claim.
+pub struct Claims {
+    /// Times in which a buyer certainly had a seat, one for each buyer, reservation and seat.
+    pub certain: Vec<Claim>,
+    /// Seats in acknowledged bookings, by time; without those that may have been cancelled.
     pub sales: Vec<Sale>,
 }
 
@@ -96,7 +96,7 @@ impl Losses {
     }
 }
 
-impl Told {
+impl Claims {
     /// Reads it from the history.
     pub fn read(history: &[Operation]) -> Self {
         let losses = Losses::read(history);
@@ -133,8 +133,8 @@ impl Told {
                     until_us,
                 })
             });
-        let claims = claims.filter(|claim| claim.from_us < claim.until_us).collect();
-        Self { claims, sales: sales(history, &losses) }
+        let certain = claims.filter(|claim| claim.from_us < claim.until_us).collect();
+        Self { certain, sales: sales(history, &losses) }
     }
 }
 

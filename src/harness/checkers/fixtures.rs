@@ -7,11 +7,13 @@ use time::OffsetDateTime;
 use uuid::Uuid;
 
 use super::Collected;
-use crate::harness::plan::Plan;
-use crate::harness::plan::{GeneratorLimits, Inventory, Payments, Target};
+use crate::domain::{BookingState, EventStatus, ReservationState};
+use crate::harness::plan::{GeneratorLimits, Inventory, Payments, Plan, Target};
 use crate::harness::recorder::Operation;
 use crate::harness::recorder::fixtures::{booking, confirm, event, hold, reservation, user};
-use crate::storage::audit::{Audit, BookingRow, EventRow, PaymentRow, ReservationRow};
+use crate::storage::audit::{
+    Audit, BookingRow, EventRow, PaymentRow, PaymentState, PaymentStep, ReservationRow,
+};
 use crate::wire::{Admission, Charge, ChargeState};
 
 /// Price of every seat.
@@ -61,7 +63,7 @@ impl Case {
             payments: Vec::new(),
             events: vec![EventRow {
                 id: event(),
-                status: "published".to_owned(),
+                status: EventStatus::Published,
                 tickets_per_user_max: None,
             }],
         };
@@ -87,14 +89,14 @@ impl Case {
     }
 
     /// A sale in the database and at the provider, under the number's booking and reservation and the keys that the
-    /// crafted operations of this user have.
+    /// operations of the recorder's fixtures have for this user.
     pub fn sell(&mut self, number: u64, user: Uuid, seats: &[i64]) {
         let total_cents = PRICE_CENTS * i64::try_from(seats.len()).unwrap();
         self.audit.reservations.push(ReservationRow {
             id: reservation(number),
             event_id: event(),
             user_id: user,
-            state: "confirmed".to_owned(),
+            state: ReservationState::Confirmed,
             seat_ids: seats.to_vec(),
             expires_at: self.audit.taken_at,
             idempotency_key: format!("hold-{user}"),
@@ -105,7 +107,7 @@ impl Case {
             reservation_id: reservation(number),
             event_id: event(),
             user_id: user,
-            state: "confirmed".to_owned(),
+            state: BookingState::Confirmed,
             total_cents,
             seat_ids: seats.to_vec(),
             idempotency_key: format!("confirm-{user}"),
@@ -113,8 +115,8 @@ impl Case {
         self.audit.payments.push(PaymentRow {
             id: payment(number),
             reservation_id: reservation(number),
-            state: "captured".to_owned(),
-            step: "done".to_owned(),
+            state: PaymentState::Captured,
+            step: PaymentStep::Done,
             amount_cents: total_cents,
             idempotency_key: format!("confirm-{user}"),
         });

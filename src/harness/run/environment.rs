@@ -1,4 +1,4 @@
-//! What a run runs on: what the load goes to, what the judge asks, and how it ends.
+//! The environment of a run: what the load goes to, what the judge asks, and how it ends.
 
 use std::collections::{BTreeMap, HashSet};
 use std::time::Duration;
@@ -24,8 +24,8 @@ const READY_WITHIN: Duration = Duration::from_secs(20);
 /// How often readiness is asked for meanwhile.
 const LOOK_EVERY: Duration = Duration::from_millis(100);
 
-/// A provisioned run.
-pub struct Ground {
+/// Everything that was provisioned for a run.
+pub struct Environment {
     /// The processes.
     pub stack: Stack,
     /// The fault proxies, where the plan has network faults.
@@ -44,7 +44,7 @@ pub struct Ground {
     pub(super) links: Vec<Link>,
 }
 
-impl Ground {
+impl Environment {
     /// What the load's iterations share.
     pub fn context(
         &self,
