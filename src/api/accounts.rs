@@ -4,10 +4,11 @@ use axum::Extension;
 use axum::extract::State;
 use axum::response::Response;
 
-use super::error::{ApiError, Faults};
+use super::app::App;
+use super::error::{ApiError, ValidationErrors};
 use super::limits::Client;
 use super::query::Body;
-use super::{App, render};
+use super::render;
 use crate::domain::{Email, Password};
 use crate::wire;
 
@@ -82,8 +83,8 @@ fn token(given: wire::RefreshToken) -> Result<String, ApiError> {
 
 fn parse(credentials: wire::Credentials) -> Result<(Email, Password), ApiError> {
     let wire::Credentials { email, password } = credentials;
-    let mut faults = Faults::default();
-    let email = faults.check("email", Email::parse(&email));
-    let password = faults.check("password", Password::parse(password));
-    email.zip(password).ok_or_else(|| faults.into())
+    let mut errors = ValidationErrors::default();
+    let email = errors.check("email", Email::parse(&email));
+    let password = errors.check("password", Password::parse(password));
+    email.zip(password).ok_or_else(|| errors.into())
 }

@@ -7,12 +7,13 @@ use axum::extract::{Path, State};
 use axum::response::Response;
 use uuid::Uuid;
 
+use super::app::App;
+use super::auth::Caller;
 use super::error::ApiError;
 use super::extract::Keyed;
-use super::guard::Caller;
+use super::paging::{self, PageQuery};
 use super::query::Asked;
-use super::reservations::{PageQuery, wanted};
-use super::{App, layers, render};
+use super::{render, wanted};
 use crate::booking::confirm::ConfirmRequest;
 use crate::booking::purchase::{self, PurchaseRequest};
 use crate::booking::{cancel_booking, confirm};
@@ -41,7 +42,7 @@ pub async fn confirm(
     let order = ConfirmRequest { reservation, method: method(body.payment_method)?, request };
     let context = Arc::clone(&app.context);
     let answer =
-        layers::to_its_end(&app, async move { confirm::confirm(&context, &order).await }).await??;
+        app.run_to_completion(async move { confirm::confirm(&context, &order).await }).await??;
     Ok(render::answer(answer))
 }
 
@@ -62,15 +63,14 @@ pub async fn create(
     let Keyed { body, request } = keyed;
     let order = PurchaseRequest {
         event: EventId(body.event_id),
-        wanted: wanted(body.seat_ids, body.quantity)?,
+        wanted: wanted::parse(body.seat_ids, body.quantity)?,
         ttl: app.hold_ttl,
         method: method(body.payment_method)?,
         request,
     };
     let context = Arc::clone(&app.context);
     let answer =
-        layers::to_its_end(&app, async move { purchase::purchase(&context, &order).await })
-            .await??;
+        app.run_to_completion(async move { purchase::purchase(&context, &order).await }).await??;
     Ok(render::answer(answer))
 }
 
@@ -118,7 +118,7 @@ async fn page_of(app: &App, user: UserId, page: &PageQuery) -> Result<Response, 
     let (after, limit) = page.read()?;
     let mut connection = app.context.storage.connection().await?;
     let rows = bookings::list_of_user(&mut connection, user, after, limit).await?;
-    Ok(render::newest_first::<_, wire::Booking>(&rows, limit, |row| row.id.0))
+    Ok(paging::newest_first::<_, wire::Booking>(&rows, limit, |row| row.id.0))
 }
 
 /// Read a booking.
@@ -174,9 +174,10 @@ pub async fn cancel(
 ) -> Result<Response, ApiError> {
     let Path(id) = id?;
     let context = Arc::clone(&app.context);
-    let cancelled = layers::to_its_end(&app, async move {
-        cancel_booking::cancel(&context, (caller.user, caller.role), BookingId(id)).await
-    })
-    .await??;
+    let cancelled = app
+        .run_to_completion(async move {
+            cancel_booking::cancel(&context, (caller.user, caller.role), BookingId(id)).await
+        })
+        .await??;
     Ok(render::ok(wire::Booking::from(&cancelled), "booking cancelled, its money goes back"))
 }

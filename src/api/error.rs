@@ -7,8 +7,8 @@ use axum::extract::rejection::{PathRejection, QueryRejection};
 use axum::http::{HeaderName, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 
-use super::limits::Counted;
-use super::{render, wording};
+use super::limit_headers::LimitHeaders;
+use super::{parse_errors, render};
 use crate::accounts::AccountError;
 use crate::booking::BookingError;
 use crate::domain::Refusal;
@@ -46,7 +46,7 @@ pub enum ApiError {
         /// When there is room for one more.
         retry_after_seconds: u64,
         /// What the headers say.
-        counted: Counted,
+        headers: LimitHeaders,
     },
     /// 503 with Retry-After: a dependency failed or was too slow. What was under way may have happened.
     Unavailable(String),
@@ -57,23 +57,23 @@ pub enum ApiError {
 impl ApiError {
     /// 400 for one field.
     pub fn malformed(field: &str, message: impl Display) -> Self {
-        Self::Malformed(fault(field, message))
+        Self::Malformed(field_error(field, message))
     }
 
     /// 422 for one field.
     pub fn invalid(field: &str, message: impl Display) -> Self {
-        Self::Invalid(vec![fault(field, message)])
+        Self::Invalid(vec![field_error(field, message)])
     }
 }
 
 /// What is wrong with the fields of one body, gathered so that all of it is told at once.
 #[derive(Debug, Default)]
-pub struct Faults(Vec<FieldError>);
+pub struct ValidationErrors(Vec<FieldError>);
 
-impl Faults {
+impl ValidationErrors {
     /// The parsed value; without one, the field and why are kept.
     pub fn check<T, E: Display>(&mut self, field: &str, parsed: Result<T, E>) -> Option<T> {
-        parsed.map_err(|error| self.0.push(fault(field, error))).ok()
+        parsed.map_err(|error| self.0.push(field_error(field, error))).ok()
     }
 
     /// The same for a field that may be absent.
@@ -85,22 +85,22 @@ impl Faults {
         parsed.and_then(|parsed| self.check(field, parsed))
     }
 
-    /// 422 if there was a fault.
+    /// 422 if there is one.
     pub fn none(self) -> Result<(), ApiError> {
         if self.0.is_empty() { Ok(()) } else { Err(self.into()) }
     }
 }
 
-impl From<Faults> for ApiError {
-    fn from(Faults(faults): Faults) -> Self {
-        Self::Invalid(faults)
+impl From<ValidationErrors> for ApiError {
+    fn from(ValidationErrors(errors): ValidationErrors) -> Self {
+        Self::Invalid(errors)
     }
 }
 
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
         let (status, message, errors) = match self {
-            Self::Malformed(fault) => (StatusCode::BAD_REQUEST, told(&fault), vec![fault]),
+            Self::Malformed(error) => (StatusCode::BAD_REQUEST, by_itself(&error), vec![error]),
             Self::Unauthenticated(message) => {
                 let challenge = [(header::WWW_AUTHENTICATE, "Bearer")];
                 let failure = render::failure(StatusCode::UNAUTHORIZED, message, Vec::new());
@@ -126,27 +126,27 @@ impl IntoResponse for ApiError {
             Self::PreconditionRequired => (
                 StatusCode::PRECONDITION_REQUIRED,
                 "say which version you change: send its ETag as If-Match".to_owned(),
-                vec![fault(Reason::IfMatch.name(), "this is missing")],
+                vec![field_error(Reason::IfMatch.name(), "this is missing")],
             ),
-            Self::Invalid(faults) => {
-                let message = match faults.as_slice() {
-                    [fault] => told(fault),
+            Self::Invalid(errors) => {
+                let message = match errors.as_slice() {
+                    [error] => by_itself(error),
                     many => format!("{} fields need a correction", many.len()),
                 };
-                (StatusCode::UNPROCESSABLE_ENTITY, message, faults)
+                (StatusCode::UNPROCESSABLE_ENTITY, message, errors)
             }
             Self::Refused(Refusal::InProgress) => {
                 let failure = render::refusal_response(&Refusal::InProgress);
                 return (retry_after(), failure).into_response();
             }
             Self::Refused(refusal) => return render::refusal_response(&refusal),
-            Self::LimitReached { retry_after_seconds, counted } => {
+            Self::LimitReached { retry_after_seconds, headers } => {
                 let message = format!("too many requests, come back in {retry_after_seconds} s");
-                let errors = vec![fault(Reason::RateLimit.name(), &message)];
+                let errors = vec![field_error(Reason::RateLimit.name(), &message)];
                 let failure = render::failure(StatusCode::TOO_MANY_REQUESTS, &message, errors);
                 let wait = [(header::RETRY_AFTER, retry_after_seconds.to_string())];
                 let mut response = (wait, failure).into_response();
-                counted.tell(&mut response);
+                headers.put_on(&mut response);
                 return response;
             }
             Self::Unavailable(cause) => {
@@ -169,13 +169,13 @@ impl IntoResponse for ApiError {
     }
 }
 
-fn fault(field: &str, message: impl Display) -> FieldError {
+fn field_error(field: &str, message: impl Display) -> FieldError {
     FieldError { field: field.to_owned(), message: message.to_string() }
 }
 
-/// A fault by itself: whoever reads only this has to learn which field it is about.
-fn told(fault: &FieldError) -> String {
-    format!("{}: {}", fault.field, fault.message)
+/// The message where it is the only error: whoever reads no more than this has to learn which field it is about.
+fn by_itself(error: &FieldError) -> String {
+    format!("{}: {}", error.field, error.message)
 }
 
 fn too_slow() -> Response {
@@ -233,13 +233,13 @@ impl From<StorageError> for ApiError {
 
 impl From<PathRejection> for ApiError {
     fn from(rejection: PathRejection) -> Self {
-        Self::Malformed(wording::of_path(&rejection))
+        Self::Malformed(parse_errors::of_path(&rejection))
     }
 }
 
 impl From<QueryRejection> for ApiError {
     fn from(rejection: QueryRejection) -> Self {
-        Self::Malformed(wording::of_query(&rejection))
+        Self::Malformed(parse_errors::of_query(&rejection))
     }
 }
 

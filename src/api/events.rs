@@ -10,10 +10,11 @@ use serde::Deserialize;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use super::error::{ApiError, Faults};
-use super::guard::Caller;
+use super::app::App;
+use super::auth::Caller;
+use super::error::{ApiError, ValidationErrors};
 use super::query::{Asked, Body, Csv};
-use super::{App, cursor, etag, layers, render};
+use super::{cursor, etag, paging, render};
 use crate::booking::events::{self as editing, Change, Editor, GeneralAdmission, NewEvent};
 use crate::booking::seat_map;
 use crate::domain::event::{GENERAL_ADMISSION_MAX, PRICE_CENTS_MAX};
@@ -23,8 +24,9 @@ use crate::storage::events::{self, Event, EventFilter};
 use crate::storage::seats;
 use crate::wire;
 
-const EVENTS_PER_PAGE_MAX: u32 = 100;
+/// Seats in one page.
 const SEATS_PER_PAGE: i64 = 1000;
+/// Longest text to search for, in characters.
 const SEARCH_LENGTH_MAX: usize = 200;
 
 /// Which events, and which page of them.
@@ -72,7 +74,7 @@ pub async fn list(
     let filter = filter(asked, caller)?;
     let mut connection = app.context.storage.connection().await?;
     let found = events::list(&mut connection, &filter).await?;
-    let next = render::next_cursor(&found, filter.limit, |event| {
+    let next = paging::next_cursor(&found, filter.limit, |event| {
         cursor::write(event.starts_at, event.id.0)
     });
     let page: Vec<wire::Event> = found.iter().map(wire::Event::from).collect();
@@ -98,7 +100,7 @@ fn filter(asked: EventQuery, caller: Option<Caller>) -> Result<EventFilter, ApiE
         price_max: price("price_max", asked.price_max)?,
         text: search_text("q", asked.q)?,
         after: asked.cursor.as_deref().map(cursor::read).transpose()?,
-        limit: render::page_limit(asked.limit, EVENTS_PER_PAGE_MAX)?,
+        limit: paging::rows_per_page(asked.limit)?,
     })
 }
 
@@ -179,7 +181,7 @@ pub async fn seats(
     let mut connection = app.context.storage.connection().await?;
     let rows = seats::list(&mut connection, event.id, asked.cursor.unwrap_or(0), SEATS_PER_PAGE);
     let rows = rows.await?;
-    let next = render::next_cursor(&rows, SEATS_PER_PAGE, |row| row.id.to_string());
+    let next = paging::next_cursor(&rows, SEATS_PER_PAGE, |row| row.id.to_string());
     let page: Vec<wire::Seat> = rows.into_iter().map(wire::Seat::from).collect();
     Ok(render::page(page, next))
 }
@@ -226,11 +228,8 @@ pub async fn create(
 ) -> Result<Response, ApiError> {
     let new = new_event(&body)?;
     let context = Arc::clone(&app.context);
-    let event =
-        layers::to_its_end(
-            &app,
-            async move { editing::create(&context, editor(caller), &new).await },
-        )
+    let event = app
+        .run_to_completion(async move { editing::create(&context, editor(caller), &new).await })
         .await??;
     let mut response = shown(&event, "event created");
     *response.status_mut() = StatusCode::CREATED;
@@ -254,10 +253,11 @@ pub async fn change(
     let (Path(id), version) = (id?, etag::if_match(&headers)?);
     let change = change_of(&body)?;
     let context = Arc::clone(&app.context);
-    let event = layers::to_its_end(&app, async move {
-        editing::change(&context, editor(caller), EventId(id), version, &change).await
-    })
-    .await??;
+    let event = app
+        .run_to_completion(async move {
+            editing::change(&context, editor(caller), EventId(id), version, &change).await
+        })
+        .await??;
     Ok(shown(&event, "event changed"))
 }
 
@@ -275,10 +275,11 @@ pub async fn delete(
 ) -> Result<Response, ApiError> {
     let (Path(id), version) = (id?, etag::if_match(&headers)?);
     let context = Arc::clone(&app.context);
-    let event = layers::to_its_end(&app, async move {
-        editing::delete(&context, editor(caller), EventId(id), version).await
-    })
-    .await??;
+    let event = app
+        .run_to_completion(async move {
+            editing::delete(&context, editor(caller), EventId(id), version).await
+        })
+        .await??;
     Ok(render::ok(wire::Event::from(&event), "event deleted"))
 }
 
@@ -299,10 +300,11 @@ pub async fn upload_seats(
     let (Path(id), version) = (id?, etag::if_match(&headers)?);
     let places = seat_map::read(&map[..]).map_err(|error| ApiError::invalid("seat_map", error))?;
     let context = Arc::clone(&app.context);
-    let (event, seats) = layers::to_its_end(&app, async move {
-        editing::seat(&context, editor(caller), EventId(id), version, &places).await
-    })
-    .await??;
+    let (event, seats) = app
+        .run_to_completion(async move {
+            editing::seat(&context, editor(caller), EventId(id), version, &places).await
+        })
+        .await??;
     let seats = i64::try_from(seats).unwrap_or(i64::MAX);
     let body = wire::SeatMap { event_id: id, seats };
     Ok(etag::with_etag(render::ok(body, "seat map stored"), event.version))
@@ -313,50 +315,50 @@ fn editor(caller: Caller) -> Editor {
 }
 
 fn new_event(body: &wire::CreateEvent) -> Result<NewEvent, ApiError> {
-    let mut faults = Faults::default();
-    let title = faults.check("title", Text::parse(&body.title));
-    let venue = faults.check("venue", Text::parse(&body.venue));
-    let description = faults.check("description", Text::parse_optional(&body.description));
+    let mut errors = ValidationErrors::default();
+    let title = errors.check("title", Text::parse(&body.title));
+    let venue = errors.check("venue", Text::parse(&body.venue));
+    let description = errors.check("description", Text::parse_optional(&body.description));
     let given = body.general_admission.as_ref();
-    let starts_at = faults.check("starts_at", moment(body.starts_at));
-    let general = given.and_then(|general| general_admission(&mut faults, general));
-    let tickets_per_user = limit_of_tickets(&mut faults, body.tickets_per_user_max);
+    let starts_at = errors.check("starts_at", moment(body.starts_at));
+    let general = given.and_then(|general| general_admission(&mut errors, general));
+    let tickets_per_user = limit_of_tickets(&mut errors, body.tickets_per_user_max);
     let required = (title, venue, description, starts_at);
     let (Some(title), Some(venue), Some(description), Some(starts_at)) = required else {
-        return Err(faults.into());
+        return Err(errors.into());
     };
-    faults.none()?;
+    errors.none()?;
     Ok(NewEvent { title, venue, description, starts_at, tickets_per_user, general })
 }
 
 fn change_of(body: &wire::ChangeEvent) -> Result<Change, ApiError> {
-    let mut faults = Faults::default();
-    let title = faults.check_given("title", body.title.as_deref().map(Text::parse));
-    let venue = faults.check_given("venue", body.venue.as_deref().map(Text::parse));
+    let mut errors = ValidationErrors::default();
+    let title = errors.check_given("title", body.title.as_deref().map(Text::parse));
+    let venue = errors.check_given("venue", body.venue.as_deref().map(Text::parse));
     let description = body.description.as_deref().map(Text::parse_optional);
-    let description = faults.check_given("description", description);
-    let starts_at = faults.check_given("starts_at", body.starts_at.map(moment));
-    let tickets_per_user = limit_of_tickets(&mut faults, body.tickets_per_user_max);
-    faults.none()?;
+    let description = errors.check_given("description", description);
+    let starts_at = errors.check_given("starts_at", body.starts_at.map(moment));
+    let tickets_per_user = limit_of_tickets(&mut errors, body.tickets_per_user_max);
+    errors.none()?;
     let status = body.status.map(EventStatus::from);
     Ok(Change { title, venue, description, starts_at, status, tickets_per_user })
 }
 
-fn limit_of_tickets(faults: &mut Faults, limit: Option<i32>) -> Option<TicketLimit> {
-    faults.check_given("tickets_per_user_max", limit.map(TicketLimit::new))
+fn limit_of_tickets(errors: &mut ValidationErrors, limit: Option<i32>) -> Option<TicketLimit> {
+    errors.check_given("tickets_per_user_max", limit.map(TicketLimit::new))
 }
 
 fn general_admission(
-    faults: &mut Faults,
+    errors: &mut ValidationErrors,
     general: &wire::GeneralAdmission,
 ) -> Option<GeneralAdmission> {
     let wire::GeneralAdmission { quantity, price_cents } = *general;
     let fits = (1..=GENERAL_ADMISSION_MAX).contains(&quantity);
     let fits = fits.then_some(quantity).ok_or(format!("1 to {GENERAL_ADMISSION_MAX} tickets"));
-    let quantity = faults.check("general_admission.quantity", fits);
+    let quantity = errors.check("general_admission.quantity", fits);
     let fits = (1..=PRICE_CENTS_MAX).contains(&price_cents);
     let fits = fits.then_some(price_cents).ok_or(format!("1 to {PRICE_CENTS_MAX} cents"));
-    let price_cents = faults.check("general_admission.price_cents", fits);
+    let price_cents = errors.check("general_admission.price_cents", fits);
     Some(GeneralAdmission { quantity: quantity?, price_cents: price_cents? })
 }
 

@@ -5,9 +5,9 @@ use axum::http::HeaderMap;
 use serde::de::DeserializeOwned;
 use sha2::{Digest as _, Sha256};
 
-use super::App;
+use super::app::App;
+use super::auth::Caller;
 use super::error::ApiError;
-use super::guard::Caller;
 use super::query::{self, Kind};
 use crate::booking::answer::KeyedRequest;
 use crate::domain::{IdempotencyKey, RequestHash};

@@ -10,7 +10,7 @@ use futures_util::future::join_all;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::App;
+use super::app::App;
 
 /// Say that the process answers at all.
 #[utoipa::path(get, path = "/health/live", operation_id = "check_liveness", tag = "operations",

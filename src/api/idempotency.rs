@@ -4,9 +4,10 @@ use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
 use axum::response::Response;
 
+use super::app::App;
+use super::auth::Caller;
 use super::error::ApiError;
-use super::guard::Caller;
-use super::{App, render};
+use super::render;
 use crate::domain::{IdempotencyKey, Refusal};
 use crate::storage::idempotency;
 use crate::wire;

@@ -6,23 +6,17 @@ use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
 use axum::extract::ConnectInfo;
-use axum::http::{Extensions, HeaderMap, HeaderName, HeaderValue};
-use axum::response::Response;
+use axum::http::{Extensions, HeaderMap};
 use ipnet::IpNet;
 use sha2::{Digest as _, Sha256};
 
 use super::error::ApiError;
-use super::guard::Caller;
-use super::routes::Budget;
-use crate::domain::Email;
+use super::limit_headers::LimitHeaders;
+use crate::domain::{Email, UserId};
 use crate::locks::rate_limit::{Allowance, RateLimiter, Taken};
 
 /// Where proxies write whom they speak for.
 const FORWARDED_FOR: &str = "x-forwarded-for";
-/// What may be done. Source: IETF draft-ietf-httpapi-ratelimit-headers-10.
-const POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
-/// What is left of it.
-const LEFT: HeaderName = HeaderName::from_static("ratelimit");
 
 /// How often somebody may call.
 #[derive(Clone)]
@@ -44,12 +38,23 @@ pub struct Limits {
 }
 
 /// What happens to requests that can't be counted.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum WhenLimitsUnreachable {
     /// Answer them uncounted.
     Allow,
     /// Refuse them with 503.
     Refuse,
+}
+
+/// What a call counts against.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Budget {
+    /// The usual limit.
+    Usual,
+    /// The stricter one of routes that take a password.
+    Credentials,
+    /// Nothing: probes and documentation.
+    Unlimited,
 }
 
 /// Whom a request comes from, as far as it is counted.
@@ -59,13 +64,6 @@ pub enum Client {
     Counted(IpAddr),
     /// From an address that is not counted.
     Exempt,
-}
-
-/// What was counted and what is left, for the answer's headers.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Counted {
-    policy: String,
-    left: String,
 }
 
 impl Limits {
@@ -87,19 +85,19 @@ impl Limits {
     pub async fn charge(
         &self,
         budget: Budget,
-        caller: Option<Caller>,
+        user: Option<UserId>,
         client: Client,
-    ) -> Result<Option<Counted>, ApiError> {
+    ) -> Result<Option<LimitHeaders>, ApiError> {
         let Client::Counted(address) = client else { return Ok(None) };
         let address = network_of(address);
-        let (limit, names) = match (budget, caller) {
+        let (limit, names) = match (budget, user) {
             (Budget::Unlimited, _) => return Ok(None),
             (Budget::Credentials, _) => {
                 (self.credentials, vec![("credentials", format!("credentials:{address}"))])
             }
             (Budget::Usual, None) => (self.usual, vec![("address", format!("address:{address}"))]),
-            (Budget::Usual, Some(caller)) => {
-                let user = ("user", format!("user:{}", caller.user.0));
+            (Budget::Usual, Some(user)) => {
+                let user = ("user", format!("user:{}", user.0));
                 (self.usual, vec![user, ("address", format!("address:{address}"))])
             }
         };
@@ -120,14 +118,14 @@ impl Limits {
             // Writing to a string cannot fail.
             let _written = write!(name, "{byte:02x}");
         }
-        self.take(self.credentials, vec![("login", name)]).await.map(|_counted| ())
+        self.take(self.credentials, vec![("login", name)]).await.map(|_headers| ())
     }
 
     async fn take(
         &self,
         limit: u32,
         names: Vec<(&'static str, String)>,
-    ) -> Result<Option<Counted>, ApiError> {
+    ) -> Result<Option<LimitHeaders>, ApiError> {
         let (policies, allowances): (Vec<&str>, Vec<Allowance>) =
             names.into_iter().map(|(policy, name)| (policy, Allowance { name, limit })).unzip();
         let taken = match self.limiter.take(self.window, &allowances).await {
@@ -141,9 +139,9 @@ impl Limits {
                 };
             }
         };
-        let counted = self.counted(limit, &policies, &taken);
+        let headers = self.headers(limit, &policies, &taken);
         if taken.is_allowed {
-            return Ok(Some(counted));
+            return Ok(Some(headers));
         }
         let used_up = policies.iter().zip(&taken.left).filter(|(_, left)| left.remaining == 0);
         for (policy, _) in used_up.clone() {
@@ -151,29 +149,18 @@ impl Limits {
                 .increment(1);
         }
         let wait = used_up.map(|(_, left)| seconds(left.more_in)).max().unwrap_or(1).max(1);
-        Err(ApiError::LimitReached { retry_after_seconds: wait, counted })
+        Err(ApiError::LimitReached { retry_after_seconds: wait, headers })
     }
 
-    fn counted(&self, limit: u32, policies: &[&str], taken: &Taken) -> Counted {
+    fn headers(&self, limit: u32, policies: &[&str], taken: &Taken) -> LimitHeaders {
         let window = seconds(self.window);
         let policy = policies.iter().map(|policy| format!("\"{policy}\";q={limit};w={window}"));
         let left = policies.iter().zip(&taken.left).map(|(policy, left)| {
             format!("\"{policy}\";r={};t={}", left.remaining, seconds(left.more_in))
         });
-        Counted {
+        LimitHeaders {
             policy: policy.collect::<Vec<_>>().join(", "),
             left: left.collect::<Vec<_>>().join(", "),
-        }
-    }
-}
-
-impl Counted {
-    /// Says in an answer what is left, unless it says so already.
-    pub fn tell(&self, response: &mut Response) {
-        for (name, value) in [(POLICY, &self.policy), (LEFT, &self.left)] {
-            if let Ok(value) = HeaderValue::from_str(value) {
-                response.headers_mut().entry(name).or_insert(value);
-            }
         }
     }
 }
@@ -206,6 +193,8 @@ fn network_of(address: IpAddr) -> IpAddr {
 
 #[cfg(test)]
 mod tests {
+    use axum::http::HeaderValue;
+
     use super::*;
 
     #[test]

@@ -1,113 +1,69 @@
 //! HTTP: routes, who may call them, and how answers and errors look. Decides nothing; `booking` does.
+//!
+//! The files stand on each other in this order, and none names one that comes later.
 
-/// Every route, and who may call it.
-pub mod routes;
-/// Who calls, and whether the route is open to them.
-pub mod guard;
-/// How often somebody may call.
-pub mod limits;
 /// How refusals look from outside.
 pub mod refusals;
-/// Errors and their status codes.
-pub mod error;
-/// What parsers complain of, in plain words.
-pub mod wording;
-/// Bodies under an idempotency key.
-pub mod extract;
-/// Queries and bodies without one.
-pub mod query;
-/// Where the next page begins.
-pub mod cursor;
-/// Versions and who may overwrite them.
-pub mod etag;
 /// How answers look.
 pub mod render;
+/// What is left of a caller's limits, as answers say it.
+pub mod limit_headers;
+/// What parsers complain of, in plain words.
+pub mod parse_errors;
+/// Errors and their status codes.
+pub mod error;
+/// How often somebody may call.
+pub mod limits;
+/// What browsers are told.
+pub mod security_headers;
+/// What every handler shares.
+pub mod app;
+/// Who calls, and whether the route is open to them.
+pub mod auth;
+/// Queries and bodies without an idempotency key.
+pub mod query;
+/// Bodies under an idempotency key.
+pub mod extract;
+/// Where the next page begins.
+pub mod cursor;
+/// Which page of a list, and the page as it is answered.
+pub mod paging;
+/// Versions and who may overwrite them.
+pub mod etag;
+/// Seats or a quantity, as orders ask for them.
+pub mod wanted;
 /// Registering and logging in.
 pub mod accounts;
 /// Finding, reading and preparing events.
 pub mod events;
 /// Holding seats and giving them up.
 pub mod reservations;
-/// Paying for them, reading what was bought, giving it back.
+/// Paying for them, reading what was bought, cancelling it.
 pub mod bookings;
-/// Tickets, and the door.
+/// Tickets, and checking them in.
 pub mod tickets;
 /// What became of a key.
 pub mod idempotency;
 /// Is it alive, is it ready, what has it counted.
 pub mod health;
+/// A line of the route table.
+pub mod route;
 /// The API described by itself.
 pub mod openapi;
+/// Every route, and who may call it.
+pub mod routes;
 /// What surrounds every request.
 pub mod layers;
 /// Connections and their bounds.
 pub mod listen;
 
-use std::ops::Deref;
-use std::sync::Arc;
-use std::time::Duration;
-
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
-use jsonwebtoken::DecodingKey;
-use metrics_exporter_prometheus::PrometheusHandle;
-use tokio_util::task::TaskTracker;
 
-use layers::browsers::Browsers;
-use limits::Limits;
-
-use crate::accounts::Accounts;
-use crate::booking::Context;
-use crate::domain::HoldTtl;
-use crate::locks::Node;
+pub use app::{App, Shared};
 
 /// Largest request body, in bytes.
 pub const BODY_BYTES_MAX: usize = 64 * 1024;
-
-/// What every handler shares. One count to clone, which happens for every layer of every request.
-#[derive(Clone)]
-pub struct App(Arc<Shared>);
-
-impl App {
-    /// Shares it.
-    pub fn new(shared: Shared) -> Self {
-        Self(Arc::new(shared))
-    }
-}
-
-impl Deref for App {
-    type Target = Shared;
-
-    fn deref(&self) -> &Shared {
-        &self.0
-    }
-}
-
-/// What there is to share.
-pub struct Shared {
-    /// The use cases' tools.
-    pub context: Arc<Context>,
-    /// Name of the booking strategy, for readiness.
-    pub strategy: &'static str,
-    /// Who may sign in.
-    pub accounts: Accounts,
-    /// How often somebody may call.
-    pub limits: Limits,
-    /// What browsers are told.
-    pub browsers: Browsers,
-    /// The Redis nodes, for readiness.
-    pub nodes: Arc<[Node]>,
-    /// Verifies access tokens.
-    pub token_key: DecodingKey,
-    /// Hold time where the request names none.
-    pub hold_ttl: HoldTtl,
-    /// How long a request may take before it is answered with 503.
-    pub request_timeout: Duration,
-    /// Work that goes on when its client has gone.
-    pub work: TaskTracker,
-    /// What was counted.
-    pub metrics: PrometheusHandle,
-}
 
 /// The whole server: every route, and what surrounds it.
 pub fn router(app: App) -> Router {

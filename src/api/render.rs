@@ -3,11 +3,7 @@
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
-use time::OffsetDateTime;
-use uuid::Uuid;
 
-use super::cursor;
-use super::error::ApiError;
 use super::refusals::{reason_of, status_of};
 use crate::booking::answer::{Answer, Render};
 use crate::domain::{
@@ -89,34 +85,6 @@ pub fn page<T: Serialize>(data: T, next_cursor: Option<String>) -> Response {
     let meta = Some(Meta { next_cursor });
     let body = Success { success: true, data, message: "ok".to_owned(), meta };
     with_json(json(StatusCode::OK, &body))
-}
-
-/// Rows of a page: what was asked for, within 1 and `most`; `most` unless asked.
-pub fn page_limit(asked: Option<u32>, most: u32) -> Result<i64, ApiError> {
-    match asked {
-        None => Ok(i64::from(most)),
-        Some(rows) if (1..=most).contains(&rows) => Ok(i64::from(rows)),
-        Some(_) => Err(ApiError::malformed("limit", format!("ask for 1 to {most}"))),
-    }
-}
-
-/// Where the next page begins, when this one is full.
-pub fn next_cursor<R>(rows: &[R], per_page: i64, cursor: impl Fn(&R) -> String) -> Option<String> {
-    let full = i64::try_from(rows.len()) == Ok(per_page);
-    rows.last().filter(|_| full).map(cursor)
-}
-
-/// A page of rows that are listed by the time they were made, newest first.
-pub fn newest_first<'a, R, W>(
-    rows: &'a [(OffsetDateTime, R)],
-    per_page: i64,
-    id: fn(&R) -> Uuid,
-) -> Response
-where
-    W: From<&'a R> + Serialize,
-{
-    let next = next_cursor(rows, per_page, |(time, row)| cursor::write(*time, id(row)));
-    page(rows.iter().map(|(_, row)| W::from(row)).collect::<Vec<W>>(), next)
 }
 
 /// A failure in its envelope.

@@ -5,41 +5,20 @@ use std::sync::Arc;
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
 use axum::response::Response;
-use serde::Deserialize;
 use uuid::Uuid;
 
+use super::app::App;
+use super::auth::Caller;
 use super::error::ApiError;
 use super::extract::Keyed;
-use super::guard::Caller;
+use super::paging::{self, PageQuery};
 use super::query::Asked;
-use super::{App, cursor, layers, render};
+use super::{render, wanted};
 use crate::booking::hold::HoldRequest;
 use crate::booking::{cancel as cancelling, extend as extending, hold};
-use crate::domain::{EventId, HoldTtl, Quantity, Refusal, ReservationId, SeatSet, UserId, Wanted};
+use crate::domain::{EventId, HoldTtl, Refusal, ReservationId, UserId};
 use crate::storage::reservations;
 use crate::wire;
-
-const ROWS_PER_PAGE_MAX: u32 = 100;
-
-/// Which page of a list.
-#[derive(Debug, Deserialize, utoipa::IntoParams)]
-#[serde(deny_unknown_fields)]
-#[into_params(parameter_in = Query)]
-pub struct PageQuery {
-    /// Rows in one page, 1 to 100.
-    #[param(minimum = 1, maximum = 100)]
-    limit: Option<u32>,
-    /// `meta.next_cursor` of the page before.
-    cursor: Option<String>,
-}
-
-impl PageQuery {
-    /// Where the page begins, and how long it is.
-    pub fn read(&self) -> Result<(Option<(time::OffsetDateTime, Uuid)>, i64), ApiError> {
-        let after = self.cursor.as_deref().map(cursor::read).transpose()?;
-        Ok((after, render::page_limit(self.limit, ROWS_PER_PAGE_MAX)?))
-    }
-}
 
 /// Hold seats: all of them or none, until `expires_at`.
 #[utoipa::path(post, path = "/api/v1/reservations", operation_id = "create_reservation", tag = "reservations",
@@ -54,31 +33,18 @@ pub async fn create(
     keyed: Keyed<wire::CreateReservation>,
 ) -> Result<Response, ApiError> {
     let Keyed { body, request } = keyed;
-    let wanted = wanted(body.seat_ids, body.quantity)?;
+    let wanted = wanted::parse(body.seat_ids, body.quantity)?;
     let ttl = match body.ttl_seconds {
         Some(seconds) => HoldTtl::from_seconds(seconds)
             .map_err(|error| ApiError::invalid("ttl_seconds", error))?,
         None => app.hold_ttl,
     };
     let id = ReservationId(app.context.entropy.uuid());
-    let wish = HoldRequest { id, event: EventId(body.event_id), wanted, ttl, request };
+    let hold_request = HoldRequest { id, event: EventId(body.event_id), wanted, ttl, request };
     let context = Arc::clone(&app.context);
     let answer =
-        layers::to_its_end(&app, async move { hold::hold(&context, &wish).await }).await??;
+        app.run_to_completion(async move { hold::hold(&context, &hold_request).await }).await??;
     Ok(render::answer(answer))
-}
-
-/// What is asked for: seats or a quantity, one of the two.
-pub fn wanted(seat_ids: Vec<i64>, quantity: Option<u32>) -> Result<Wanted, ApiError> {
-    match quantity {
-        None => SeatSet::parse(seat_ids)
-            .map(Wanted::Seats)
-            .map_err(|error| ApiError::invalid("seat_ids", error)),
-        Some(quantity) if seat_ids.is_empty() => Quantity::new(quantity)
-            .map(Wanted::Any)
-            .map_err(|error| ApiError::invalid("quantity", error)),
-        Some(_) => Err(ApiError::invalid("quantity", "name seats or a quantity, not both")),
-    }
 }
 
 /// Read a reservation.
@@ -119,7 +85,7 @@ pub async fn list_of_user(
     let (after, limit) = page.read()?;
     let mut connection = app.context.storage.connection().await?;
     let rows = reservations::list_of_user(&mut connection, user, after, limit).await?;
-    Ok(render::newest_first::<_, wire::Reservation>(&rows, limit, |row| row.id.0))
+    Ok(paging::newest_first::<_, wire::Reservation>(&rows, limit, |row| row.id.0))
 }
 
 /// Keep a hold for as long again as it was made for. Once.
@@ -136,10 +102,11 @@ pub async fn extend(
 ) -> Result<Response, ApiError> {
     let Path(id) = id?;
     let context = Arc::clone(&app.context);
-    let extended = layers::to_its_end(&app, async move {
-        extending::extend(&context, caller.user, ReservationId(id)).await
-    })
-    .await??;
+    let extended = app
+        .run_to_completion(async move {
+            extending::extend(&context, caller.user, ReservationId(id)).await
+        })
+        .await??;
     Ok(render::ok(wire::Reservation::from(&extended), "reservation extended"))
 }
 
@@ -157,9 +124,10 @@ pub async fn cancel(
     let Path(id) = id?;
     let context = Arc::clone(&app.context);
     let user = caller.user;
-    let cancelled = layers::to_its_end(&app, async move {
-        cancelling::cancel(&context, user, ReservationId(id)).await
-    })
-    .await??;
+    let cancelled = app
+        .run_to_completion(
+            async move { cancelling::cancel(&context, user, ReservationId(id)).await },
+        )
+        .await??;
     Ok(render::ok(wire::Reservation::from(&cancelled), "reservation cancelled"))
 }

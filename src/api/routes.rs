@@ -1,70 +1,25 @@
 //! Every route of the server in one table: method, path, who may call it, out of which budget, and what answers. A route
 //! that is not in it does not exist; one in it without a rule does not compile.
 
+use std::sync::LazyLock;
+
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
-use axum::http::Method;
+use axum::http::{Method, header};
 use axum::middleware;
-use axum::routing::{MethodRouter, delete, get, patch, post, put};
+use axum::response::{IntoResponse as _, Response};
+use axum::routing::{delete, get, patch, post, put};
+use utoipa::openapi::OpenApi;
 
-use super::guard::{Access, guard};
-use super::openapi::pages;
-use super::{App, accounts, bookings, events, health, idempotency, openapi, reservations, tickets};
+use super::app::App;
+use super::auth::{Access, authorize};
+use super::openapi::{self, pages};
+use super::route::{Route, credentials, free, route};
+use super::{accounts, bookings, events, health, idempotency, reservations, tickets};
 use crate::domain::Role;
 
 /// Largest seat map, in bytes.
 pub const SEAT_MAP_BYTES_MAX: usize = 16 * 1024 * 1024;
-
-/// A route.
-pub struct Route {
-    /// Method.
-    pub method: Method,
-    /// Path, with `{…}` for its parameters.
-    pub path: &'static str,
-    /// Who may call it.
-    pub access: Access,
-    /// Which of the caller's budgets a call is counted against.
-    pub budget: Budget,
-    handler: fn() -> MethodRouter<App>,
-}
-
-/// What a call counts against.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Budget {
-    /// The usual limit.
-    Usual,
-    /// The stricter one of routes that take a password.
-    Credentials,
-    /// Nothing: probes and documentation.
-    Unlimited,
-}
-
-impl std::fmt::Debug for Route {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(formatter, "{} {}", self.method, self.path)
-    }
-}
-
-/// A route of the booking API.
-const fn route(
-    method: Method,
-    path: &'static str,
-    access: Access,
-    handler: fn() -> MethodRouter<App>,
-) -> Route {
-    Route { method, path, access, budget: Budget::Usual, handler }
-}
-
-/// A route that costs nothing: probes and documentation.
-const fn free(path: &'static str, handler: fn() -> MethodRouter<App>) -> Route {
-    Route { method: Method::GET, path, access: Access::Anyone, budget: Budget::Unlimited, handler }
-}
-
-/// A route that takes a password. A refresh token needs no guard against guessing: it has 256 random bits.
-const fn credentials(path: &'static str, handler: fn() -> MethodRouter<App>) -> Route {
-    let (method, access, budget) = (Method::POST, Access::Anyone, Budget::Credentials);
-    Route { method, path, access, budget, handler }
-}
 
 /// Who runs events.
 const ORGANIZERS: Access = Access::Only(&[Role::Organizer, Role::Admin]);
@@ -117,7 +72,7 @@ pub static ROUTES: &[Route] = &[
     free("/api", || get(pages::to_swagger)),
     free("/api/", || get(pages::swagger)),
     free("/api/{file}", || get(pages::swagger_asset)),
-    free(openapi::DOCUMENT, || get(openapi::document)),
+    free(pages::DOCUMENT, || get(document)),
     free("/api/reference", || get(pages::scalar)),
     free("/api/reference/scalar.js", || get(pages::scalar_script)),
     free("/health", || get(health::overall)),
@@ -126,10 +81,23 @@ pub static ROUTES: &[Route] = &[
     free("/metrics", || get(health::metrics)),
 ];
 
-/// The table as a router, every route behind its guard.
+/// What the API says of itself: every route of the table, that of the description included.
+pub static OPENAPI: LazyLock<OpenApi> = LazyLock::new(|| openapi::describe(ROUTES));
+
+static DOCUMENT_JSON: LazyLock<String> =
+    LazyLock::new(|| OPENAPI.to_json().unwrap_or_else(|error| error.to_string()));
+
+/// `GET /api/openapi.json`.
+async fn document() -> Response {
+    ([(header::CONTENT_TYPE, "application/json")], DOCUMENT_JSON.as_str()).into_response()
+}
+
+/// The table as a router, every route open to those only whom its rule admits.
 pub fn router(app: &App) -> Router<App> {
     ROUTES.iter().fold(Router::new(), |router, route| {
-        let guarded = middleware::from_fn_with_state((app.clone(), route), guard);
-        router.route(route.path, (route.handler)().route_layer(guarded))
+        let rule = (app.clone(), route.access, route.budget);
+        let handler = (route.handler)();
+        router
+            .route(route.path, handler.route_layer(middleware::from_fn_with_state(rule, authorize)))
     })
 }

@@ -7,9 +7,10 @@ use axum::response::{IntoResponse as _, Response};
 use qrcode::QrCode;
 use qrcode::render::svg;
 
+use super::app::App;
+use super::auth::Caller;
 use super::error::ApiError;
-use super::guard::Caller;
-use super::{App, render};
+use super::render;
 use crate::booking::check_in;
 use crate::domain::{Refusal, Role};
 use crate::storage::tickets::{self, Ticket};

@@ -42,7 +42,7 @@ pub struct LimitArgs {
     trusted_proxies: u8,
     /// What to do with requests that can't be counted because Redis doesn't answer.
     #[arg(long, env = "WHEN_LIMITS_UNREACHABLE", value_enum, default_value = "allow")]
-    when_limits_unreachable: WhenLimitsUnreachable,
+    when_limits_unreachable: WhenUnreachable,
     /// Connections at once; more wait.
     #[arg(long, env = "MAX_CONNECTIONS", default_value_t = 4096, value_name = "COUNT",
           value_parser = value_parser!(u32).range(1..=1_000_000))]
@@ -56,6 +56,24 @@ pub struct LimitArgs {
     header_timeout: Duration,
 }
 
+/// The words of the flag.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum WhenUnreachable {
+    /// Answer them uncounted.
+    Allow,
+    /// Refuse them with 503.
+    Refuse,
+}
+
+impl From<WhenUnreachable> for WhenLimitsUnreachable {
+    fn from(word: WhenUnreachable) -> Self {
+        match word {
+            WhenUnreachable::Allow => Self::Allow,
+            WhenUnreachable::Refuse => Self::Refuse,
+        }
+    }
+}
+
 impl LimitArgs {
     /// How often somebody may call.
     ///
@@ -63,7 +81,7 @@ impl LimitArgs {
     /// When requests that can't be counted shall be refused, and there is nothing to count with.
     pub fn limits(&self, nodes: &Arc<[Node]>) -> anyhow::Result<Limits> {
         if nodes.is_empty() {
-            if self.when_limits_unreachable == WhenLimitsUnreachable::Refuse {
+            if self.when_limits_unreachable == WhenUnreachable::Refuse {
                 let message = "WHEN_LIMITS_UNREACHABLE=refuse needs Redis nodes, set REDIS_URLS";
                 return Err(BadInput(message.to_owned()).into());
             }
@@ -76,7 +94,7 @@ impl LimitArgs {
             window: self.rate_limit_window,
             exempt: self.rate_limit_exempt.clone(),
             trusted_proxies: usize::from(self.trusted_proxies),
-            when_unreachable: self.when_limits_unreachable,
+            when_unreachable: self.when_limits_unreachable.into(),
         })
     }
 

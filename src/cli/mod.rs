@@ -12,7 +12,7 @@ pub mod serve;
 /// What a client of the server may take.
 pub mod limits;
 /// What browsers are told by the server.
-pub mod browsers;
+pub mod security_headers;
 /// What the server says about itself.
 pub mod telemetry;
 /// Proof that no seat is sold twice.

@@ -15,10 +15,10 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::BadInput;
-use super::browsers::BrowserArgs;
 use super::jobs::PeriodArgs;
 use super::limits::LimitArgs;
 use super::payments::{self, PaymentArgs};
+use super::security_headers::SecurityHeaderArgs;
 use super::shared::{check_schema, masked, positive_duration};
 use super::telemetry::TelemetryArgs;
 use crate::accounts::{Accounts, Passwords, TokenTtls, password};
@@ -86,7 +86,7 @@ pub struct Args {
     #[command(flatten)]
     limits: LimitArgs,
     #[command(flatten)]
-    browsers: BrowserArgs,
+    security_headers: SecurityHeaderArgs,
     #[command(flatten)]
     telemetry: TelemetryArgs,
     #[command(flatten)]
@@ -192,7 +192,7 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
         strategy: strategy.name,
         accounts: open_accounts(&args, storage.clone())?,
         limits: args.limits.limits(&nodes)?,
-        browsers: (&args.browsers).into(),
+        security_headers: (&args.security_headers).into(),
         nodes,
         token_key: DecodingKey::from_secret(args.jwt_secret.as_bytes()),
         hold_ttl: args.hold_ttl,

@@ -7,7 +7,7 @@ use serde_json::json;
 use uuid::Uuid;
 
 use super::app::{Got, Setup, TestApp};
-use crate::api::guard::Access;
+use crate::api::auth::Access;
 use crate::api::routes::ROUTES;
 use crate::domain::Role;
 use crate::wire;

@@ -20,9 +20,9 @@ use uuid::Uuid;
 
 use super::contract::{self, Contract};
 use crate::accounts::{Accounts, Passwords, TokenTtls};
-use crate::api::layers::browsers::Browsers;
 use crate::api::limits::{Limits, WhenLimitsUnreachable};
 use crate::api::listen::{self, Bounds};
+use crate::api::security_headers::SecurityHeaders;
 use crate::api::{self, App, Shared, render};
 use crate::booking::answer::Render;
 use crate::booking::jobs::{self, Tally};
@@ -72,7 +72,7 @@ pub struct Setup {
     pub when_locks_unreachable: WhenLocksUnreachable,
     pub render: Render,
     pub limits: LimitSetup,
-    pub browsers: Browsers,
+    pub security_headers: SecurityHeaders,
 }
 
 /// How much a client of the test's server may do.
@@ -118,7 +118,7 @@ impl Default for Setup {
             when_locks_unreachable: WhenLocksUnreachable::Degrade,
             render: render::RENDER,
             limits: LimitSetup::default(),
-            browsers: Browsers::default(),
+            security_headers: SecurityHeaders::default(),
         }
     }
 }
@@ -607,7 +607,7 @@ async fn serve(
         strategy: setup.strategy,
         accounts: open_accounts(context.storage.clone()),
         limits: open_limits(&setup.limits, stack),
-        browsers: setup.browsers.clone(),
+        security_headers: setup.security_headers.clone(),
         nodes: open_nodes(stack),
         token_key: DecodingKey::from_secret(SECRET),
         hold_ttl: HoldTtl::from_seconds(60).unwrap(),

@@ -11,8 +11,7 @@ use axum::response::Response;
 use serde_json::Value;
 
 use super::app::value;
-use crate::api::openapi::OPENAPI;
-use crate::api::routes::ROUTES;
+use crate::api::routes::{OPENAPI, ROUTES};
 use crate::wire;
 
 /// Headers that mean something to a client of the API; others are between browsers and servers.

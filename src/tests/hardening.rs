@@ -12,7 +12,7 @@ use tokio::net::{TcpSocket, TcpStream};
 use uuid::Uuid;
 
 use super::app::{LimitSetup, Setup, TestApp, claims, key, token};
-use crate::api::layers::browsers::Browsers;
+use crate::api::security_headers::SecurityHeaders;
 use crate::clock;
 use crate::wire;
 
@@ -25,8 +25,8 @@ fn header<'a>(response: &'a Response, name: &str) -> Option<&'a str> {
 #[tokio::test]
 async fn every_answer_tells_browsers_what_not_to_do() {
     let day = Some(Duration::from_hours(24));
-    let browsers = Browsers { https_only_for: day, ..Browsers::default() };
-    let app = TestApp::start(Setup { browsers, ..Setup::default() }).await;
+    let security_headers = SecurityHeaders { https_only_for: day, ..SecurityHeaders::default() };
+    let app = TestApp::start(Setup { security_headers, ..Setup::default() }).await;
     for (method, path, status) in [
         (Method::GET, EVENTS, 200),
         (Method::GET, "/api/v1/events/rubbish", 400),
@@ -58,9 +58,11 @@ async fn every_answer_tells_browsers_what_not_to_do() {
 #[tokio::test]
 async fn only_the_sites_of_the_setting_may_read_answers() {
     let ours = "https://tickets.example.org";
-    let browsers =
-        Browsers { cors_origins: vec![HeaderValue::from_static(ours)], ..Browsers::default() };
-    let app = TestApp::start(Setup { browsers, ..Setup::default() }).await;
+    let security_headers = SecurityHeaders {
+        cors_origins: vec![HeaderValue::from_static(ours)],
+        ..SecurityHeaders::default()
+    };
+    let app = TestApp::start(Setup { security_headers, ..Setup::default() }).await;
     let url = format!("{}/api/v1/bookings", app.url);
     let preflight = async |origin: &str| {
         let asked = reqwest::Client::new().request(Method::OPTIONS, &url).header("origin", origin);

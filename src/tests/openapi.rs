@@ -8,8 +8,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::app::{Setup, TestApp, value};
-use crate::api::openapi::OPENAPI;
-use crate::api::routes::ROUTES;
+use crate::api::routes::{OPENAPI, ROUTES};
 use crate::domain::{BookingState, RecordState, ReservationState, Role};
 use crate::wire;
 

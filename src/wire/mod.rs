@@ -38,6 +38,8 @@ pub use reservations::{CreateReservation, Reservation};
 pub const IDEMPOTENCY_KEY: &str = "idempotency-key";
 /// Response header set to `true` on an answer that was stored earlier and is being replayed.
 pub const IDEMPOTENT_REPLAYED: &str = "idempotent-replayed";
+/// Header that names a request in the server's log; in requests, where the client brings its own, and in every answer.
+pub const REQUEST_ID: &str = "x-request-id";
 
 /// Envelope of every successful answer.
 #[expect(clippy::struct_field_names, reason = "the names are the interface")]

@@ -9,10 +9,11 @@ use tracing::Instrument as _;
 use tracing::field::Empty;
 use tracing_opentelemetry::OpenTelemetrySpanExt as _;
 
-use crate::api::App;
+use crate::api::app::App;
+use crate::wire;
 
 /// Names a request; a client may bring its own.
-pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+const REQUEST_ID: HeaderName = HeaderName::from_static(wire::REQUEST_ID);
 /// Longest id that a client may bring.
 const LENGTH_MAX: usize = 64;
 

@@ -1,12 +1,7 @@
-//! What surrounds every request: an id, a deadline, a log line, a count; headers that browsers obey, compression; and work
-//! that outlives its client.
+//! What surrounds every request: an id, a deadline, a log line, a count; headers that browsers obey, and compression.
 
 /// Which request a log line is about.
 pub mod identity;
-/// What browsers are told.
-pub mod browsers;
-
-use std::future::Future;
 
 use axum::Router;
 use axum::body::HttpBody;
@@ -18,11 +13,12 @@ use tower::ServiceBuilder;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::compression::CompressionLayer;
 use tower_http::compression::predicate::Predicate;
-use tracing::{Instrument as _, field};
+use tracing::field;
 
-use super::App;
+use super::app::App;
+use super::auth::Caller;
 use super::error::ApiError;
-use super::guard::Caller;
+use super::security_headers;
 use crate::clock;
 
 /// Smaller answers fit into one packet anyway.
@@ -33,11 +29,12 @@ const COMPRESSED_BYTES_MAX: u64 = 1024 * 1024;
 /// Puts the layers around the routes, the outermost first. As one stack: a route that is wrapped eight times is boxed eight
 /// times, and all of it is cloned for every request.
 pub fn around(routes: Router<App>, app: &App) -> Router<App> {
+    let https_only = app.security_headers.https_only();
     let stack = ServiceBuilder::new()
         .layer(middleware::from_fn_with_state(app.clone(), identity::identify))
         .layer(middleware::from_fn(counted))
-        .layer(middleware::from_fn_with_state(app.clone(), browsers::protect))
-        .option_layer(browsers::cors(&app.browsers.cors_origins))
+        .layer(middleware::from_fn_with_state(https_only, security_headers::protect))
+        .option_layer(security_headers::cors(&app.security_headers.cors_origins))
         .layer(middleware::from_fn(acceptable))
         .layer(CompressionLayer::new().gzip(true).br(true).compress_when(OfWorthwhileSize))
         .layer(CatchPanicLayer::custom(|_panic| {
@@ -121,17 +118,4 @@ async fn counted(request: Request, next: Next) -> Response {
 fn known(method: &Method) -> &'static str {
     const KNOWN: [&str; 7] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"];
     KNOWN.into_iter().find(|known| *known == method.as_str()).unwrap_or("other")
-}
-
-/// Runs work to its end even when its client goes away: a saga is not to be dropped halfway because somebody closed a
-/// browser. Shutdown waits for it.
-pub async fn to_its_end<F>(app: &App, work: F) -> Result<F::Output, ApiError>
-where
-    F: Future + Send + 'static,
-    F::Output: Send + 'static,
-{
-    app.work
-        .spawn(work.in_current_span())
-        .await
-        .map_err(|error| ApiError::Internal(error.to_string()))
 }

@@ -6,8 +6,9 @@ use utoipa::openapi::path::{Operation, Parameter, ParameterIn};
 use utoipa::openapi::schema::{Object, Type};
 use utoipa::openapi::{ContentBuilder, Ref, RefOr, Response, ResponseBuilder};
 
-use crate::api::guard::Access;
-use crate::api::routes::{Budget, Route};
+use crate::api::auth::Access;
+use crate::api::limits::Budget;
+use crate::api::route::Route;
 use crate::wire;
 
 /// The server's own connection handling answers it, before there is a request.

@@ -5,21 +5,15 @@ pub mod answers;
 /// Where it is read.
 pub mod pages;
 
-use std::sync::LazyLock;
-
-use axum::http::header;
-use axum::response::{IntoResponse as _, Response};
 use utoipa::openapi::OpenApi;
 use utoipa::openapi::path::{HttpMethod, Operation};
 use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityRequirement, SecurityScheme};
 
-use super::guard::Access;
-use super::routes::{Budget, ROUTES, Route};
+use super::auth::Access;
+use super::limits::Budget;
+use super::route::Route;
 use super::{accounts, bookings, events, health, idempotency, reservations, tickets};
 use crate::wire;
-
-/// Where the description is.
-pub const DOCUMENT: &str = "/api/openapi.json";
 
 #[derive(utoipa::OpenApi)]
 #[openapi(
@@ -45,23 +39,21 @@ pub const DOCUMENT: &str = "/api/openapi.json";
         (name = "events", description = "What is for sale"),
         (name = "reservations", description = "Seats held for a while"),
         (name = "bookings", description = "Sales"),
-        (name = "tickets", description = "The door"),
+        (name = "tickets", description = "Tickets and their check-in"),
         (name = "idempotency", description = "What became of a key"),
         (name = "operations", description = "Probes and metrics"),
     )
 )]
 struct Described;
 
-/// The whole description, rules and refusals of the route table included.
-pub static OPENAPI: LazyLock<OpenApi> = LazyLock::new(describe);
-
-fn describe() -> OpenApi {
+/// The whole description, rules and refusals of these routes included.
+pub fn describe(routes: &[Route]) -> OpenApi {
     let mut described = <Described as utoipa::OpenApi>::openapi();
     let bearer = SecurityScheme::Http(
         Http::builder().scheme(HttpAuthScheme::Bearer).bearer_format("JWT").build(),
     );
     described.components.get_or_insert_default().add_security_scheme("bearer", bearer);
-    for route in ROUTES {
+    for route in routes {
         if let Some(operation) = operation(&mut described, route) {
             say_who_may(operation, route);
             answers::add(operation, route);
@@ -119,12 +111,4 @@ fn say_who_may(operation: &mut Operation, route: &Route) {
         let text = operation.description.take().map(|text| format!("{text}\n\n{who}"));
         operation.description = Some(text.unwrap_or(who));
     }
-}
-
-static DOCUMENT_JSON: LazyLock<String> =
-    LazyLock::new(|| OPENAPI.to_json().unwrap_or_else(|error| error.to_string()));
-
-/// `GET /api/openapi.json`.
-pub async fn document() -> Response {
-    ([(header::CONTENT_TYPE, "application/json")], DOCUMENT_JSON.as_str()).into_response()
 }

@@ -8,9 +8,10 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse as _, Redirect, Response};
 use serde_json::json;
 
-use super::DOCUMENT;
 use crate::api::error::ApiError;
 
+/// Where the description is.
+pub const DOCUMENT: &str = "/api/openapi.json";
 /// Pages may run what this server gave them, and ask nobody else.
 const PAGE_POLICY: &str = "default-src 'self'; script-src 'self' 'unsafe-inline'; \
     style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; font-src 'self' data:; \

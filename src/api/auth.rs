@@ -8,10 +8,10 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
 use jsonwebtoken::{Algorithm, Validation};
 
-use super::App;
+use super::app::App;
 use super::error::ApiError;
-use super::limits::Counted;
-use super::routes::{Budget, Route};
+use super::limit_headers::LimitHeaders;
+use super::limits::Budget;
 use crate::domain::{Refusal, Role, UserId};
 use crate::wire::{self, Claims};
 
@@ -51,19 +51,19 @@ impl Caller {
 }
 
 /// Lets a request through to its handler when the route's rule allows its caller, and the limits do.
-pub async fn guard(
-    State((app, route)): State<(App, &'static Route)>,
+pub async fn authorize(
+    State((app, access, budget)): State<(App, Access, Budget)>,
     mut request: Request,
     next: Next,
 ) -> Response {
-    let caller = bearer(request.headers()).map(|token| verify(&app, token, route.access));
+    let caller = bearer(request.headers()).map(|token| verify(&app, token, access));
     let known = caller.as_ref().and_then(|caller| caller.as_ref().ok()).copied();
     // What is refused below counts, too.
-    let counted = match count(&app, route, known, &mut request).await {
-        Ok(counted) => counted,
+    let limit_headers = match count(&app, budget, known, &mut request).await {
+        Ok(headers) => headers,
         Err(refused) => return refused.into_response(),
     };
-    let mut response = match admit(route.access, caller) {
+    let mut response = match admit(access, caller) {
         Ok(caller) => {
             if let Some(caller) = caller {
                 request.extensions_mut().insert(caller);
@@ -72,8 +72,8 @@ pub async fn guard(
         }
         Err(refused) => refused.into_response(),
     };
-    if let Some(counted) = counted {
-        counted.tell(&mut response);
+    if let Some(headers) = limit_headers {
+        headers.put_on(&mut response);
     }
     if let Some(caller) = known {
         // For the log.
@@ -84,16 +84,16 @@ pub async fn guard(
 
 async fn count(
     app: &App,
-    route: &Route,
+    budget: Budget,
     caller: Option<Caller>,
     request: &mut Request,
-) -> Result<Option<Counted>, ApiError> {
-    if route.budget == Budget::Unlimited {
+) -> Result<Option<LimitHeaders>, ApiError> {
+    if budget == Budget::Unlimited {
         return Ok(None);
     }
     let client = app.limits.client(request.headers(), request.extensions())?;
     request.extensions_mut().insert(client);
-    app.limits.charge(route.budget, caller, client).await
+    app.limits.charge(budget, caller.map(|caller| caller.user), client).await
 }
 
 /// The caller, where there is one; an error where the rule asks for another.

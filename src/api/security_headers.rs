@@ -8,8 +8,6 @@ use axum::middleware::Next;
 use axum::response::Response;
 use tower_http::cors::{AllowOrigin, Any, CorsLayer};
 
-use super::identity::REQUEST_ID;
-use crate::api::App;
 use crate::wire;
 
 /// How long a browser may remember what it was allowed.
@@ -31,11 +29,19 @@ const ALWAYS: [(HeaderName, HeaderValue); 5] = [
 
 /// What browsers are told beyond what always holds.
 #[derive(Debug, Clone, Default)]
-pub struct Browsers {
+pub struct SecurityHeaders {
     /// Sites whose pages may use this API, as `https://example.org`; or `*` alone.
     pub cors_origins: Vec<HeaderValue>,
     /// How long to use nothing but HTTPS.
     pub https_only_for: Option<Duration>,
+}
+
+impl SecurityHeaders {
+    /// The value of `Strict-Transport-Security`, where there is to be one.
+    pub fn https_only(&self) -> Option<HeaderValue> {
+        let seconds = self.https_only_for?.as_secs();
+        HeaderValue::from_str(&format!("max-age={seconds}")).ok()
+    }
 }
 
 /// Lets pages of these sites use the API. Without any, browsers keep all of them out.
@@ -48,7 +54,7 @@ pub fn cors(origins: &[HeaderValue]) -> Option<CorsLayer> {
     let exposed = [
         header::ETAG,
         header::RETRY_AFTER,
-        REQUEST_ID,
+        HeaderName::from_static(wire::REQUEST_ID),
         HeaderName::from_static("ratelimit"),
         HeaderName::from_static("ratelimit-policy"),
         HeaderName::from_static(wire::IDEMPOTENT_REPLAYED),
@@ -57,7 +63,7 @@ pub fn cors(origins: &[HeaderValue]) -> Option<CorsLayer> {
         header::AUTHORIZATION,
         header::CONTENT_TYPE,
         header::IF_MATCH,
-        REQUEST_ID,
+        HeaderName::from_static(wire::REQUEST_ID),
         HeaderName::from_static(wire::IDEMPOTENCY_KEY),
     ];
     let cors = CorsLayer::new()
@@ -70,15 +76,17 @@ pub fn cors(origins: &[HeaderValue]) -> Option<CorsLayer> {
 }
 
 /// Tells browsers not to guess, frame, refer, run or keep anything.
-pub async fn protect(State(app): State<App>, request: Request, next: Next) -> Response {
+pub async fn protect(
+    State(https_only): State<Option<HeaderValue>>,
+    request: Request,
+    next: Next,
+) -> Response {
     let mut response = next.run(request).await;
     let headers = response.headers_mut();
     for (name, value) in ALWAYS {
         headers.entry(name).or_insert(value);
     }
-    if let Some(duration) = app.browsers.https_only_for
-        && let Ok(value) = HeaderValue::from_str(&format!("max-age={}", duration.as_secs()))
-    {
+    if let Some(value) = https_only {
         headers.insert(header::STRICT_TRANSPORT_SECURITY, value);
     }
     response

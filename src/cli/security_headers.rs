@@ -1,16 +1,16 @@
-//! The settings of `serve` that concern browsers.
+//! The settings of `serve` that say what browsers are told.
 
 use std::time::Duration;
 
 use axum::http::HeaderValue;
 
 use super::shared::positive_duration;
-use crate::api::layers::browsers::Browsers;
+use crate::api::security_headers::SecurityHeaders;
 
 /// What browsers are told.
 #[derive(Debug, clap::Args)]
-#[command(next_help_heading = "Browsers")]
-pub struct BrowserArgs {
+#[command(next_help_heading = "Security headers")]
+pub struct SecurityHeaderArgs {
     /// Sites whose pages may use this API, such as `https://example.org`, separated by commas; `*` lets all.
     #[arg(
         long,
@@ -25,8 +25,8 @@ pub struct BrowserArgs {
     hsts_max_age: Option<Duration>,
 }
 
-impl From<&BrowserArgs> for Browsers {
-    fn from(args: &BrowserArgs) -> Self {
+impl From<&SecurityHeaderArgs> for SecurityHeaders {
+    fn from(args: &SecurityHeaderArgs) -> Self {
         Self { cors_origins: args.cors_origins.clone(), https_only_for: args.hsts_max_age }
     }
 }
