@@ -112,7 +112,13 @@ const BAD: &[Bad] = &[
     ),
     Bad("seats = 200", "seats = 200\n^sets = 3", "unknown key \"sets\"; did you mean \"seats\"?"),
     Bad("seed = 5", "^sead = 5", "unknown key \"sead\"; did you mean \"seed\"?"),
+    // Keys of another executor, and of another workload.
     Bad("vus = 5\n", "vus = 5\n^rate = 5\n", "unknown key \"rate\""),
+    Bad(
+        "max_vus = 64",
+        "max_vus = 64\n^duplicates = 4",
+        "unknown key \"duplicates\"; valid names: executor, exec, start, buyers, request_timeout, seats_per_order, abandon,",
+    ),
     Bad("[[sometimes]]", "[^somtimes]", "unknown key \"somtimes\"; did you mean \"sometimes\"?"),
     Bad(
         "seed = 5",

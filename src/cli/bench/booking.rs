@@ -15,12 +15,14 @@ use crate::cli::output;
 use crate::cli::shared::positive_duration;
 use crate::clock;
 use crate::harness::checkers::CHECKERS;
-use crate::harness::plan::{Executor, GeneratorLimits, Inventory, Load, Payments, Plan, Target};
+use crate::harness::load::executors::{self, constant_vus::ConstantVus};
+use crate::harness::plan::{GeneratorLimits, Inventory, Load, Payments, Plan, Target};
 use crate::harness::progress::{Audience, Progress};
 use crate::harness::run::{self, Afterwards, Place};
 use crate::harness::run_dir::{self, RunDir};
 use crate::harness::summary::Summary;
 use crate::harness::summary::Verdict;
+use crate::harness::workloads::{self, SeatsPerOrder, checkout::Checkout};
 use crate::stack::{Stack, StackSpec, binaries};
 use crate::storage::{Storage, StorageSettings};
 use crate::wire::Admission;
@@ -182,19 +184,18 @@ fn plan(args: &Args) -> Plan {
         checkers: CHECKERS.iter().map(|checker| checker.name().to_owned()).collect(),
         loads: vec![Load {
             name: "buyers".to_owned(),
-            exec: "checkout".to_owned(),
             start: Duration::ZERO,
-            seats_per_order: (1, 1),
-            abandon: 0.0,
             buyers: None,
             request_timeout: Duration::from_secs(10),
-            duplicates: 1,
-            other_body: 0.0,
-            executor: Executor::ConstantVus {
+            workload: workloads::choose(&Checkout {
+                seats_per_order: SeatsPerOrder(1, 1),
+                abandon: 0.0,
+            }),
+            executor: executors::choose(&ConstantVus {
                 vus: args.vus,
                 duration: args.duration,
                 iterations: None,
-            },
+            }),
         }],
         faults: Vec::new(),
         thresholds: Vec::new(),

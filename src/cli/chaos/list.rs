@@ -9,8 +9,8 @@ use crate::booking::strategies::STRATEGIES;
 use crate::cli::output;
 use crate::harness::checkers::CHECKERS;
 use crate::harness::faults::{FAULTS, Strikes};
+use crate::harness::load::executors::EXECUTORS;
 use crate::harness::reports::REPORTS;
-use crate::harness::scenario::EXECUTORS;
 use crate::harness::thresholds::METRICS;
 use crate::harness::workloads::WORKLOADS;
 
@@ -51,7 +51,7 @@ pub fn run(args: &Args) -> ExitCode {
 fn groups() -> Vec<Group> {
     vec![
         ("strategies", STRATEGIES.iter().map(|each| row(each.name, "", each.summary)).collect()),
-        ("executors", EXECUTORS.iter().map(|(name, summary, _)| row(name, "", summary)).collect()),
+        ("executors", EXECUTORS.iter().map(|each| row(each.name(), "", each.summary())).collect()),
         ("workloads", WORKLOADS.iter().map(|each| row(each.name(), "", each.summary())).collect()),
         (
             "faults",

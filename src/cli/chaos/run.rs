@@ -12,6 +12,7 @@ use crate::booking::strategies;
 use crate::cli::toxiproxy::raise_open_files_limit;
 use crate::cli::{BadInput, output, serve};
 use crate::clock;
+use crate::harness::load;
 use crate::harness::plan::Plan;
 use crate::harness::progress::{Audience, Progress};
 use crate::harness::reports::{REPORTS, Report as _, json, table, worst_exit_code};
@@ -204,7 +205,7 @@ async fn run_one(file: &Path, plan: &Plan, place: &Place, args: &Args) -> anyhow
         None => run_dir::Place::Within(Path::new("runs")),
     };
     let run_dir = RunDir::create(dir, plan, clock::now_utc())?;
-    let mut progress = Progress::new(audience(args), plan.load_duration());
+    let mut progress = Progress::new(audience(args), load::end(&plan.loads)?);
     progress
         .phase(&format!("{}: seed {}, strategy {}", plan.title, plan.seed, plan.target.strategy));
     let ran = run::run(plan, place, &run_dir, &mut progress, &repeat(file, plan, args)).await;

@@ -1,78 +1,42 @@
-//! Runs the loads of a plan: when iterations start, how many at once, and how the generator itself did. Knows nothing
-//! of what an iteration does.
+//! Runs the loads of a plan, each from its own start. Knows nothing of what an iteration does, nor when its executor
+//! starts one.
 
+/// When iterations start, and how many at once.
+pub mod executors;
+/// The loop of executors that have a schedule.
+mod arrivals;
 /// Start times of an open loop.
-pub mod schedule;
-/// Executors with a schedule.
-mod open;
-/// Executors without one.
-mod closed;
+mod schedule;
 /// The iterations under way.
-mod crew;
+mod iterations;
+/// What a load is run with.
+mod load_run;
+/// How the generator did.
+mod outcome;
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use hdrhistogram::Histogram;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use super::plan::{Executor, Load, Plan};
-use super::recorder::latencies::{histogram, millis};
-use super::summary::GeneratorSummary;
-use super::workloads::{self, LoadContext, Workload};
-use crew::Crew;
-use schedule::Schedule;
+pub use outcome::LoadOutcome;
 
-/// Beyond the request timeout, how long iterations may take to end.
-const MARGIN: Duration = Duration::from_secs(1);
+use super::plan::{Load, Plan};
+use super::workloads::{self, LoadContext};
+use load_run::LoadRun;
 
-/// How the generator did.
-#[derive(Debug, Clone)]
-pub struct LoadOutcome {
-    /// Iterations started.
-    pub iterations: u64,
-    /// Iterations that fell due while every VU was busy, and never started.
-    pub dropped: u64,
-    /// Iterations that had to be aborted, their last request unrecorded: such a run proves nothing.
-    pub aborted: u64,
-    /// How late iterations started against their schedule, microseconds.
-    pub lag_us: Histogram<u64>,
-    /// Seconds from the run's beginning to the end of the last iteration.
-    pub seconds: f64,
-}
-
-impl LoadOutcome {
-    fn nothing() -> Self {
-        Self { iterations: 0, dropped: 0, aborted: 0, lag_us: histogram(), seconds: 0.0 }
+/// When the last of these loads stops starting iterations, after the beginning of the run.
+///
+/// # Errors
+/// A load names no executor, or one that can't read its settings.
+pub fn end(loads: &[Load]) -> anyhow::Result<Duration> {
+    let mut last = Duration::ZERO;
+    for load in loads {
+        last = last.max(load.start + executors::open(&load.executor)?.duration());
     }
-
-    fn add(&mut self, other: &Self) -> anyhow::Result<()> {
-        self.iterations += other.iterations;
-        self.dropped += other.dropped;
-        self.aborted += other.aborted;
-        self.lag_us.add(&other.lag_us).context("two lag histograms don't add up")
-    }
-
-    /// The summary's part.
-    pub fn summary(&self) -> GeneratorSummary {
-        GeneratorSummary {
-            iterations: self.iterations,
-            dropped: self.dropped,
-            lag_ms_p99: millis(self.lag_us.value_at_quantile(0.99)),
-        }
-    }
-}
-
-/// What one load is run with.
-#[derive(Clone)]
-struct Post {
-    context: Arc<LoadContext>,
-    load: Arc<Load>,
-    workload: &'static dyn Workload,
-    /// Ends the starting of iterations.
-    stop: CancellationToken,
+    Ok(last)
 }
 
 /// Runs all loads of the plan, each from its own start, and returns when the last iteration ended. Cancelling `stop`
@@ -84,16 +48,13 @@ pub async fn run(
 ) -> anyhow::Result<LoadOutcome> {
     let mut loads = JoinSet::new();
     for load in &plan.loads {
-        let workload = workloads::find(&load.exec).with_context(|| {
-            format!("load {:?} executes {:?}, which is no workload", load.name, load.exec)
-        })?;
-        let post = Post {
+        let run = LoadRun {
             context: Arc::clone(context),
             load: Arc::new(load.clone()),
-            workload,
+            workload: workloads::open(&load.workload)?.into(),
             stop: stop.clone(),
         };
-        loads.spawn(run_one(post));
+        loads.spawn(run_one(run));
     }
     let mut total = LoadOutcome::nothing();
     while let Some(ended) = loads.join_next().await {
@@ -106,24 +67,13 @@ pub async fn run(
     Ok(total)
 }
 
-async fn run_one(post: Post) -> anyhow::Result<LoadOutcome> {
-    let begins = post.context.client.epoch().at(post.load.start);
+async fn run_one(run: LoadRun) -> anyhow::Result<LoadOutcome> {
+    let executor = executors::open(&run.load.executor)?;
+    let begins = run.context.client.epoch().at(run.load.start);
     tokio::select! {
         biased;
-        () = post.stop.cancelled() => return Ok(LoadOutcome::nothing()),
+        () = run.stop.cancelled() => return Ok(LoadOutcome::nothing()),
         () = tokio::time::sleep_until(begins) => {}
     }
-    let crew = Crew::new(&post);
-    match (&post.load.executor, Schedule::of(&post.load.executor)) {
-        (
-            Executor::ConstantArrivalRate { max_vus, .. }
-            | Executor::RampingArrivalRate { max_vus, .. },
-            Some(schedule),
-        ) => open::run(&post, crew, &schedule, *max_vus).await,
-        (Executor::ConstantVus { vus, duration, iterations }, _) => {
-            let bounds = closed::Bounds { vus: *vus, duration: *duration, iterations: *iterations };
-            closed::run(&post, crew, bounds).await
-        }
-        _ => anyhow::bail!("load {:?} has no schedule", post.load.name),
-    }
+    executor.run(&run).await
 }

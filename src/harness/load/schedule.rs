@@ -3,13 +3,24 @@
 
 use std::time::Duration;
 
-use crate::harness::plan::{Executor, Stage};
+use serde::{Deserialize, Serialize};
+
+use crate::harness::plan::duration_ms;
+
+/// A stretch of time at whose end the rate is `target`.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Stage {
+    /// Rate at the stage's end, iterations a second.
+    pub target: f64,
+    /// How long the stage lasts; 0 jumps.
+    #[serde(with = "duration_ms")]
+    pub duration: Duration,
+}
 
 /// The start times of an open loop.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Schedule {
     pieces: Vec<Piece>,
-    duration: Duration,
 }
 
 /// A stretch of time in which the rate moves in a straight line.
@@ -61,20 +72,7 @@ impl Schedule {
                 pieces.push(piece);
             }
         }
-        Self { pieces, duration: stages.iter().map(|stage| stage.duration).sum() }
-    }
-
-    /// The schedule of an open loop; `None` for a closed one, which has none.
-    pub fn of(executor: &Executor) -> Option<Self> {
-        match executor {
-            Executor::ConstantVus { .. } => None,
-            Executor::ConstantArrivalRate { rate, duration, .. } => {
-                Some(Self::constant(*rate, *duration))
-            }
-            Executor::RampingArrivalRate { start_rate, stages, .. } => {
-                Some(Self::ramping(*start_rate, stages))
-            }
-        }
+        Self { pieces }
     }
 
     /// When iteration `number` starts, after the schedule's beginning; `None` past the last one.
@@ -89,12 +87,6 @@ impl Schedule {
         let piece = self.pieces.iter().find(|piece| number <= piece.before + piece.area())?;
         Some(Duration::from_secs_f64(piece.began_s + piece.time_of(number - piece.before)))
     }
-
-    #[cfg(test)]
-    /// How long the schedule lasts.
-    pub fn duration(&self) -> Duration {
-        self.duration
-    }
 }
 
 #[cfg(test)]
@@ -103,8 +95,7 @@ mod tests {
 
     use proptest::prelude::*;
 
-    use super::Schedule;
-    use crate::harness::plan::Stage;
+    use super::{Schedule, Stage};
 
     fn stage(target: f64, seconds: f64) -> Stage {
         Stage { target, duration: Duration::from_secs_f64(seconds) }
@@ -175,7 +166,8 @@ mod tests {
             let count = starts.len() as f64;
             prop_assert!((count - area).abs() <= 1.0, "{} starts over an area of {area}", starts.len());
             prop_assert!(starts.is_sorted());
-            prop_assert!(starts.iter().all(|start| *start <= schedule.duration().as_secs_f64() + 1e-9));
+            let duration: Duration = stages.iter().map(|stage| stage.duration).sum();
+            prop_assert!(starts.iter().all(|start| *start <= duration.as_secs_f64() + 1e-9));
         }
     }
 }

@@ -7,8 +7,10 @@ mod load;
 mod fault;
 /// What a run can be judged from.
 mod evidence;
+/// Settings that only their owner can read.
+mod settings;
 /// How durations are stored.
-mod duration_ms;
+pub mod duration_ms;
 #[cfg(test)]
 mod sample;
 
@@ -21,9 +23,10 @@ use crate::wire::Admission;
 
 pub use evidence::EvidenceKind;
 pub use fault::{FaultPlan, FaultTarget, Moment};
-pub use load::{Executor, Load, Stage};
+pub use load::{ExecutorChoice, Load, WorkloadChoice};
 #[cfg(test)]
 pub use sample::sample;
+pub use settings::Settings;
 
 /// Everything a run is decided by; stored with it as `plan.toml`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -65,13 +68,6 @@ pub struct Target {
     pub redis_nodes: u32,
     /// Settings of the servers, as environment variables (`REDLOCK_RETRY_COUNT` …).
     pub env: BTreeMap<String, String>,
-}
-
-impl Plan {
-    /// When the last load stops starting iterations, after the beginning of the run.
-    pub fn load_duration(&self) -> Duration {
-        self.loads.iter().map(Load::end).max().unwrap_or_default()
-    }
 }
 
 /// What is for sale.

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::{
-    Executor, FaultPlan, FaultTarget, GeneratorLimits, Inventory, Load, Moment, Payments, Plan,
-    Sometimes, Stage, Target, Threshold,
+    ExecutorChoice, FaultPlan, FaultTarget, GeneratorLimits, Inventory, Load, Moment, Payments,
+    Plan, Settings, Sometimes, Target, Threshold, WorkloadChoice,
 };
 use crate::wire::Admission;
 
@@ -35,18 +35,23 @@ pub fn sample() -> Plan {
         checkers: vec!["ledger".to_owned()],
         loads: vec![Load {
             name: "rush".to_owned(),
-            exec: "checkout".to_owned(),
             start: second,
-            seats_per_order: (1, 4),
-            abandon: 0.1,
             buyers: None,
-            duplicates: 1,
-            other_body: 0.0,
             request_timeout: 5 * second,
-            executor: Executor::RampingArrivalRate {
-                start_rate: 10.0,
-                stages: vec![Stage { target: 80.0, duration: 10 * second }],
-                max_vus: 64,
+            workload: WorkloadChoice {
+                name: "checkout".to_owned(),
+                settings: Settings::of(&toml::toml! {
+                    seats_per_order = [1, 4]
+                    abandon = 0.1
+                }),
+            },
+            executor: ExecutorChoice {
+                name: "ramping-arrival-rate".to_owned(),
+                settings: Settings::of(&toml::toml! {
+                    start_rate = 10.0
+                    stages = [{ target = 80.0, duration = 10000 }]
+                    max_vus = 64
+                }),
             },
         }],
         faults: vec![FaultPlan {

@@ -15,13 +15,20 @@ use uuid::Uuid;
 use self::fake::{Fake, Manners, SECRET};
 use super::checkers::{self, CHECKERS, Collected};
 use super::client::{Client, Server, TokenSigner};
+use super::load::executors::constant_arrival_rate::ConstantArrivalRate;
+use super::load::executors::constant_vus::ConstantVus;
+use super::load::executors::{self};
 use super::load::{self, LoadOutcome};
-use super::plan::{Executor, GeneratorLimits, Inventory, Load, Payments, Plan, Target};
+use super::plan::{
+    ExecutorChoice, GeneratorLimits, Inventory, Load, Payments, Plan, Settings, Target,
+    WorkloadChoice,
+};
 use super::recorder::recording::Files;
 use super::recorder::{Epoch, OpKind, Outcome, Recorded, Recording};
+use super::scenario;
 use super::settle::{self, SettleLimits, Settled};
 use super::summary::{CheckResult, CheckVerdict};
-use super::workloads::{LoadContext, SeatMap};
+use super::workloads::{self, LoadContext, SeatMap};
 use crate::wire::Admission;
 
 /// A run's pieces.
@@ -104,7 +111,18 @@ async fn judge(fake: &Fake, plan: Plan) -> Judged {
     Judged { results, settled, recorded }
 }
 
-fn plan(exec: &str, seats: u32, executor: Executor) -> Plan {
+/// Settings of every workload together: each reads its own.
+fn workload(exec: &str) -> WorkloadChoice {
+    let settings = toml::toml! {
+        seats_per_order = [1, 4]
+        abandon = 0.0
+        duplicates = 1
+        other_body = 0.0
+    };
+    WorkloadChoice { name: exec.to_owned(), settings: Settings::of(&settings) }
+}
+
+fn plan(exec: &str, seats: u32, executor: ExecutorChoice) -> Plan {
     Plan {
         title: "rehearsal".to_owned(),
         name: "rehearsal".to_owned(),
@@ -128,14 +146,10 @@ fn plan(exec: &str, seats: u32, executor: Executor) -> Plan {
         checkers: CHECKERS.iter().map(|checker| checker.name().to_owned()).collect(),
         loads: vec![Load {
             name: "rush".to_owned(),
-            exec: exec.to_owned(),
             start: Duration::ZERO,
-            seats_per_order: (1, 4),
-            abandon: 0.0,
             buyers: None,
-            duplicates: 1,
-            other_body: 0.0,
             request_timeout: Duration::from_secs(5),
+            workload: workload(exec),
             executor,
         }],
         faults: Vec::new(),
@@ -144,8 +158,15 @@ fn plan(exec: &str, seats: u32, executor: Executor) -> Plan {
     }
 }
 
-fn arrivals(rate: f64, seconds: u64) -> Executor {
-    Executor::ConstantArrivalRate { rate, duration: Duration::from_secs(seconds), max_vus: 64 }
+fn arrivals(rate: f64, seconds: u64) -> ExecutorChoice {
+    let duration = Duration::from_secs(seconds);
+    executors::choose(&ConstantArrivalRate { rate, duration, max_vus: 64 })
+}
+
+/// Virtual users that make so many iterations together, within so many seconds.
+fn vus(vus: u32, seconds: u64, iterations: u64) -> ExecutorChoice {
+    let duration = Duration::from_secs(seconds);
+    executors::choose(&ConstantVus { vus, duration, iterations: Some(iterations) })
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -170,8 +191,8 @@ async fn an_open_loop_sells_an_event_out_and_records_every_request() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_iteration_without_a_free_vu_is_dropped_and_counted() {
     let fake = Fake::new(Manners::Naive, 0);
-    let executor =
-        Executor::ConstantArrivalRate { rate: 500.0, duration: Duration::from_secs(1), max_vus: 1 };
+    let duration = Duration::from_secs(1);
+    let executor = executors::choose(&ConstantArrivalRate { rate: 500.0, duration, max_vus: 1 });
     let rehearsal = Rehearsal::new(&fake, plan("checkout", 1000, executor)).await;
     let (outcome, _, site) = rehearsal.load().await;
     assert!(outcome.dropped > 0);
@@ -183,9 +204,7 @@ async fn an_iteration_without_a_free_vu_is_dropped_and_counted() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_closed_loop_stops_after_its_iterations() {
     let fake = Fake::new(Manners::Honest, 0);
-    let executor =
-        Executor::ConstantVus { vus: 8, duration: Duration::from_secs(20), iterations: Some(77) };
-    let rehearsal = Rehearsal::new(&fake, plan("hot_seat", 10, executor)).await;
+    let rehearsal = Rehearsal::new(&fake, plan("hot_seat", 10, vus(8, 20, 77))).await;
     let (outcome, recorded, _) = rehearsal.load().await;
     assert_eq!(outcome.iterations, 77);
     let holds: Vec<_> = recorded.history.iter().filter(|op| op.op == OpKind::Hold).collect();
@@ -227,12 +246,7 @@ async fn an_honest_server_passes_every_checker() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_naive_server_is_caught_by_the_database_and_by_the_clients() {
     for exec in ["checkout", "hot_seat"] {
-        let executor = Executor::ConstantVus {
-            vus: 32,
-            duration: Duration::from_secs(1),
-            iterations: Some(400),
-        };
-        let judged = judge(&Fake::new(Manners::Naive, 0), plan(exec, 40, executor)).await;
+        let judged = judge(&Fake::new(Manners::Naive, 0), plan(exec, 40, vus(32, 1, 400))).await;
         for checker in ["no-double-sell-database", "no-double-sell-clients"] {
             let result = judged.of(checker);
             assert_eq!(result.verdict, CheckVerdict::Fail, "{exec}: {result:?}");
@@ -264,10 +278,8 @@ async fn answers_lost_on_the_way_are_settled_and_judged_as_what_they_were() {
 
 /// Seats bought and cancelled again and again.
 fn rebook_plan(seats: u32) -> Plan {
-    let executor =
-        Executor::ConstantVus { vus: 16, duration: Duration::from_secs(20), iterations: Some(160) };
-    let mut plan = plan("cancel_rebook", seats, executor);
-    plan.loads[0].seats_per_order = (1, 2);
+    let mut plan = plan("cancel_rebook", seats, vus(16, 20, 160));
+    plan.loads[0].workload.settings = Settings::of(&toml::toml! { seats_per_order = [1, 2] });
     plan
 }
 
@@ -297,9 +309,11 @@ async fn seats_sold_again_before_they_were_cancelled_are_seen_by_the_clients_alo
 
 fn storm_plan() -> Plan {
     let mut plan = plan("retry_storm", 200, arrivals(30.0, 1));
-    plan.loads[0].duplicates = 8;
-    plan.loads[0].other_body = 0.4;
-    plan.loads[0].seats_per_order = (1, 1);
+    plan.loads[0].workload.settings = Settings::of(&toml::toml! {
+        seats_per_order = [1, 1]
+        duplicates = 8
+        other_body = 0.4
+    });
     plan
 }
 
@@ -379,4 +393,24 @@ async fn a_request_without_an_answer_in_time_is_unknown_and_never_lost_from_the_
     drop(silent);
     let settled = settle::settle(&context, &mut recorded.history, limits).await;
     assert_eq!(settled.unknown, 20, "nobody could be asked");
+}
+
+#[test]
+fn executors_and_workloads_of_every_scenario_that_ships_read_what_they_wrote_into_the_plan() {
+    let scenarios = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("scenarios");
+    let known = scenario::Known { strategies: &["row_lock", "redlock", "optimistic"] };
+    let mut read: BTreeSet<String> = BTreeSet::new();
+    for entry in std::fs::read_dir(scenarios).unwrap() {
+        let plan = scenario::load(&entry.unwrap().path(), &known, &scenario::Overrides::default())
+            .unwrap();
+        let stored: Plan = toml::from_str(&toml::to_string(&plan).unwrap()).unwrap();
+        assert_eq!(stored, plan);
+        for load in stored.loads {
+            executors::open(&load.executor).unwrap();
+            workloads::open(&load.workload).map(drop).unwrap();
+            read.extend([load.executor.name, load.workload.name]);
+        }
+    }
+    let all = executors::names().into_iter().chain(workloads::names());
+    assert_eq!(read, all.map(str::to_owned).collect(), "some scenario uses each of them");
 }

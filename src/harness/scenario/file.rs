@@ -6,9 +6,10 @@ use std::path::Path;
 use toml::de::DeTable;
 
 use super::{Form, Known, Overrides, fault, limits, load as loads, quick, setting};
+use crate::harness::load;
 use crate::harness::parsing::Section;
 use crate::harness::parsing::problem::{Problems, ScenarioError};
-use crate::harness::plan::{Load, Plan};
+use crate::harness::plan::Plan;
 
 /// A scenario is a page of text; whatever is larger is some other file.
 const FILE_BYTES_MAX: u64 = 1 << 20;
@@ -82,9 +83,7 @@ fn document(table: &DeTable<'_>, name: &str, problems: &Problems, reader: &Reade
     let surroundings = fault::Surroundings {
         target: (before_inventory == before_target).then_some(&target),
         events: inventory.events,
-        load_end: (problems.count() == before_loads)
-            .then(|| loads.iter().map(Load::end).max())
-            .flatten(),
+        load_end: (problems.count() == before_loads).then(|| load::end(&loads).ok()).flatten(),
     };
     let faults = fault::read_all(root.tables("faults"), &surroundings);
     let plan = Plan {

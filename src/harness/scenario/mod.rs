@@ -11,7 +11,6 @@ mod quick;
 
 pub use crate::harness::parsing::problem::ScenarioError;
 pub use file::load;
-pub use load::EXECUTORS;
 
 /// Names that the harness cannot know by itself.
 #[derive(Debug, Clone, Copy)]

@@ -6,10 +6,12 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use rand::Rng as _;
+use serde::{Deserialize, Serialize};
 
 use super::order::{Ended, Refused, Wanted};
-use super::{Iteration, Workload, requirements};
+use super::{Iteration, SeatsPerOrder, Workload, requirements};
 use crate::harness::client::Booked;
+use crate::harness::parsing::Section;
 use crate::harness::plan::Inventory;
 
 /// Share of buyers who hold first and pay then.
@@ -23,26 +25,33 @@ const RETURNS: u32 = 3;
 const RETURN_AFTER_MAX: Duration = Duration::from_millis(60);
 
 /// The workload.
-#[derive(Debug)]
-pub struct CancelRebook;
+#[derive(Debug, Serialize, Deserialize)]
+pub struct CancelRebook {
+    /// Seats of an order.
+    pub seats_per_order: SeatsPerOrder,
+}
 
 #[async_trait]
 impl Workload for CancelRebook {
-    fn name(&self) -> &'static str {
+    fn name() -> &'static str {
         "cancel_rebook"
     }
 
-    fn summary(&self) -> &'static str {
+    fn summary() -> &'static str {
         "buys seats and cancels every booking, while others want the same seats"
     }
 
-    fn unmet_requirement(&self, inventory: &Inventory) -> Option<&'static str> {
+    fn unmet_requirement(inventory: &Inventory) -> Option<&'static str> {
         requirements::names_seats(inventory)
+    }
+
+    fn read(section: &mut Section<'_>) -> Self {
+        Self { seats_per_order: SeatsPerOrder::read(section) }
     }
 
     async fn iterate(&self, iteration: &mut Iteration) {
         let event = iteration.choose_event();
-        let count = iteration.choose_count();
+        let count = self.seats_per_order.choose(&mut iteration.rng);
         let wanted = iteration.want(event, count);
         let holds_first = iteration.chance(HOLD_FIRST);
         let clicks = if iteration.chance(DOUBLE_CLICK) { 2 } else { 1 };

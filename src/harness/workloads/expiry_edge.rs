@@ -5,10 +5,12 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use rand::Rng as _;
+use serde::{Deserialize, Serialize};
 
 use super::order::{Ended, Refused, Wanted};
 use super::{Iteration, Workload, requirements};
 use crate::harness::client::Held;
+use crate::harness::parsing::Section;
 use crate::harness::plan::Inventory;
 use crate::harness::recorder::epoch::micros;
 
@@ -22,21 +24,25 @@ const RETURN_AFTER_LEAST: Duration = Duration::from_millis(10);
 const RETURN_AFTER_SPREAD: Duration = Duration::from_millis(80);
 
 /// The workload.
-#[derive(Debug)]
-pub struct ExpiryEdge;
+#[derive(Debug, Serialize, Deserialize)]
+pub struct ExpiryEdge {}
 
 #[async_trait]
 impl Workload for ExpiryEdge {
-    fn name(&self) -> &'static str {
+    fn name() -> &'static str {
         "expiry_edge"
     }
 
-    fn summary(&self) -> &'static str {
+    fn summary() -> &'static str {
         "pays within milliseconds of a hold's end, while others wait for the seat"
     }
 
-    fn unmet_requirement(&self, inventory: &Inventory) -> Option<&'static str> {
+    fn unmet_requirement(inventory: &Inventory) -> Option<&'static str> {
         requirements::names_seats(inventory).or_else(|| requirements::awaits_expiry(inventory))
+    }
+
+    fn read(_section: &mut Section<'_>) -> Self {
+        Self {}
     }
 
     async fn iterate(&self, iteration: &mut Iteration) {

@@ -1,28 +1,34 @@
 //! `hot_seat`: every buyer of a load wants the same seat. One of them gets it; everything else is a refusal.
 
 use async_trait::async_trait;
+use serde::{Deserialize, Serialize};
 
 use super::order::{Ended, Refused, Wanted};
 use super::{Iteration, Workload, requirements};
+use crate::harness::parsing::Section;
 use crate::harness::plan::Inventory;
 use crate::harness::random;
 
 /// The workload.
-#[derive(Debug)]
-pub struct HotSeat;
+#[derive(Debug, Serialize, Deserialize)]
+pub struct HotSeat {}
 
 #[async_trait]
 impl Workload for HotSeat {
-    fn name(&self) -> &'static str {
+    fn name() -> &'static str {
         "hot_seat"
     }
 
-    fn summary(&self) -> &'static str {
+    fn summary() -> &'static str {
         "every buyer holds and pays for one and the same seat"
     }
 
-    fn unmet_requirement(&self, inventory: &Inventory) -> Option<&'static str> {
+    fn unmet_requirement(inventory: &Inventory) -> Option<&'static str> {
         requirements::names_seats(inventory)
+    }
+
+    fn read(_section: &mut Section<'_>) -> Self {
+        Self {}
     }
 
     async fn iterate(&self, iteration: &mut Iteration) {

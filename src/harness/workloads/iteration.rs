@@ -10,13 +10,13 @@ use rand_chacha::ChaCha8Rng;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use super::SeatMap;
+use super::context::LoadContext;
 use super::order::{Answered, Ended, Order, Refused, Request, Retries, Wanted, booked, held};
-use crate::harness::client::{Booked, Buyer, Call, Client, Held, Reply, TokenSigner};
+use crate::harness::client::{Booked, Buyer, Call, Held, Reply};
 use crate::harness::plan::Load;
 use crate::harness::random;
 use crate::harness::recorder::epoch::micros;
-use crate::harness::recorder::{OpKind, Outcome, Recorder};
+use crate::harness::recorder::{OpKind, Outcome};
 use crate::wire::{Admission, ConfirmBooking, CreateBooking, CreateReservation, Reason};
 
 /// First wait before asking again; doubles with every try, give or take half.
@@ -25,25 +25,6 @@ const BACKOFF: Duration = Duration::from_millis(25);
 const RETRY_AFTER_MAX: Duration = Duration::from_secs(1);
 /// Payment method of every ordinary order.
 pub const CARD: &str = "card";
-
-/// What all iterations of a run share.
-#[derive(Debug)]
-pub struct LoadContext {
-    /// Speaks to the servers.
-    pub client: Client,
-    /// Signs the buyers' tokens.
-    pub tokens: TokenSigner,
-    /// Takes down what happens.
-    pub recorder: Recorder,
-    /// The events, at least one.
-    pub seat_maps: Vec<SeatMap>,
-    /// Whether their seats have places or are only counted.
-    pub admission: Admission,
-    /// How long holds are asked to last; whole seconds.
-    pub hold_ttl: Duration,
-    /// The run's seed.
-    pub seed: u64,
-}
 
 /// One buyer's visit.
 #[derive(Debug)]
@@ -57,7 +38,7 @@ pub struct Iteration {
     /// Every choice of this iteration, and of no other.
     pub rng: ChaCha8Rng,
     /// When it is cancelled, no further request is sent.
-    pub stop: CancellationToken,
+    pub abort: CancellationToken,
     /// Who.
     buyer: Buyer,
     /// When the schedule wanted the first request; taken by it.
@@ -71,7 +52,7 @@ impl Iteration {
         load: &Arc<Load>,
         number: u64,
         intended_us: u64,
-        stop: CancellationToken,
+        abort: CancellationToken,
     ) -> anyhow::Result<Self> {
         let mut rng = random::of_iteration(context.seed, &load.name, number);
         let own = random_uuid(&mut rng);
@@ -81,7 +62,7 @@ impl Iteration {
         };
         let buyer = context.tokens.buyer(buyer)?;
         let (context, load) = (Arc::clone(context), Arc::clone(load));
-        Ok(Self { context, load, number, rng, stop, buyer, intended_us: Some(intended_us) })
+        Ok(Self { context, load, number, rng, abort, buyer, intended_us: Some(intended_us) })
     }
 
     /// One of the events, by index.
@@ -97,12 +78,6 @@ impl Iteration {
     /// A key never used before.
     pub fn new_key(&mut self) -> String {
         random_uuid(&mut self.rng).to_string()
-    }
-
-    /// A number of seats within the load's bounds.
-    pub fn choose_count(&mut self) -> u32 {
-        let (fewest, most) = self.load.seats_per_order;
-        self.rng.random_range(fewest..=most.max(fewest))
     }
 
     /// So many seats of this event that seem free, or, where seats have no place, just so many.
@@ -173,7 +148,7 @@ impl Iteration {
 
     /// Cancels the hold. Asked once: nobody waits for the answer to this.
     pub async fn cancel(&mut self, event: usize, held: &Held) {
-        if self.stop.is_cancelled() {
+        if self.abort.is_cancelled() {
             return;
         }
         let server = self.choose_server(None);
@@ -186,7 +161,7 @@ impl Iteration {
 
     /// Cancels a booking, `times` times at once, as an impatient finger does. Asked once: nobody waits for the answer.
     pub async fn cancel_booking(&mut self, event: usize, booked: &Booked, times: usize) {
-        if self.stop.is_cancelled() {
+        if self.abort.is_cancelled() {
             return;
         }
         let servers: Vec<usize> = (0..times).map(|_| self.choose_server(None)).collect();
@@ -202,21 +177,21 @@ impl Iteration {
         join_all(sent).await;
     }
 
-    /// Waits; false when the run was stopped meanwhile.
+    /// Waits; false when it was aborted meanwhile.
     pub async fn pause(&self, duration: Duration) -> bool {
         tokio::select! {
-            () = self.stop.cancelled() => false,
+            () = self.abort.cancelled() => false,
             () = tokio::time::sleep(duration) => true,
         }
     }
 
-    /// Sends an order, again with the same key where that makes sense; every try is on record. `None` when the run
-    /// was stopped before the first try.
+    /// Sends an order, again with the same key where that makes sense; every try is on record. `None` when it
+    /// was aborted before the first try.
     pub async fn ask(&mut self, request: Request<'_>, retries: Retries) -> Option<Answered> {
         let mut last = None;
         let mut avoid = None;
         for attempt in 0..retries.tries() {
-            if self.stop.is_cancelled() {
+            if self.abort.is_cancelled() {
                 break;
             }
             let server = self.choose_server(avoid);
@@ -293,8 +268,8 @@ impl Iteration {
         }
     }
 
-    /// Waits before the next try: as long as the server wishes, within bounds, and longer each time. False when the
-    /// run was stopped meanwhile.
+    /// Waits before the next try: as long as the server wishes, within bounds, and longer each time. False when it
+    /// was aborted meanwhile.
     async fn wait(&mut self, attempt: u32, wished: Duration) -> bool {
         let backoff = BACKOFF * 2_u32.saturating_pow(attempt.min(5));
         let wait =

@@ -2,37 +2,51 @@
 //! nothing of seats: which ones it got, the answers say.
 
 use async_trait::async_trait;
+use serde::{Deserialize, Serialize};
 
 use super::order::{Ended, Refused, Wanted};
-use super::{Iteration, Workload, requirements};
+use super::{Iteration, SeatsPerOrder, Workload, requirements};
+use crate::harness::parsing::Section;
 use crate::harness::plan::Inventory;
 
 /// Share of buyers who hold first and pay then.
 const HOLD_FIRST: f64 = 0.5;
 
 /// The workload.
-#[derive(Debug)]
-pub struct LastTickets;
+#[derive(Debug, Serialize, Deserialize)]
+pub struct LastTickets {
+    /// Seats of an order.
+    pub seats_per_order: SeatsPerOrder,
+    /// Share of holds never confirmed, 0 to 1.
+    pub abandon: f64,
+}
 
 #[async_trait]
 impl Workload for LastTickets {
-    fn name(&self) -> &'static str {
+    fn name() -> &'static str {
         "last_tickets"
     }
 
-    fn summary(&self) -> &'static str {
+    fn summary() -> &'static str {
         "buys tickets without a place, in one step or by hold and payment, until none is left"
     }
 
-    fn unmet_requirement(&self, inventory: &Inventory) -> Option<&'static str> {
+    fn unmet_requirement(inventory: &Inventory) -> Option<&'static str> {
         requirements::counts_tickets(inventory)
+    }
+
+    fn read(section: &mut Section<'_>) -> Self {
+        Self {
+            seats_per_order: SeatsPerOrder::read(section),
+            abandon: section.number("abandon", 0.0..=1.0).unwrap_or(0.0),
+        }
     }
 
     async fn iterate(&self, iteration: &mut Iteration) {
         let event = iteration.choose_event();
-        let mut count = iteration.choose_count();
+        let mut count = self.seats_per_order.choose(&mut iteration.rng);
         let holds_first = iteration.chance(HOLD_FIRST);
-        let abandons = iteration.chance(iteration.load.abandon);
+        let abandons = iteration.chance(self.abandon);
         // Whoever wanted several makes do with fewer, so that the very last ticket is fought for, too.
         while buy(iteration, event, count, (holds_first, abandons)).await
             == Ended::Refused(Refused::SoldOut)

@@ -7,9 +7,11 @@ use std::time::Duration;
 use async_trait::async_trait;
 use futures_util::future::join_all;
 use rand::Rng as _;
+use serde::{Deserialize, Serialize};
 
 use super::order::{Answered, Ended, Order, Request, booked, held};
-use super::{Iteration, Workload, requirements};
+use super::{Iteration, SeatsPerOrder, Workload, requirements};
+use crate::harness::parsing::Section;
 use crate::harness::plan::Inventory;
 use crate::harness::recorder::OpKind;
 
@@ -23,28 +25,36 @@ const CANCELLED: f64 = 0.9;
 const THINKS_MAX: Duration = Duration::from_millis(40);
 
 /// The workload.
-#[derive(Debug)]
-pub struct LimitRush;
+#[derive(Debug, Serialize, Deserialize)]
+pub struct LimitRush {
+    /// Seats of an order.
+    pub seats_per_order: SeatsPerOrder,
+}
 
 #[async_trait]
 impl Workload for LimitRush {
-    fn name(&self) -> &'static str {
+    fn name() -> &'static str {
         "limit_rush"
     }
 
-    fn summary(&self) -> &'static str {
+    fn summary() -> &'static str {
         "sends orders in parallel for more tickets than one user may have (buyers)"
     }
 
-    fn unmet_requirement(&self, inventory: &Inventory) -> Option<&'static str> {
+    fn unmet_requirement(inventory: &Inventory) -> Option<&'static str> {
         requirements::meets_limit(inventory)
+    }
+
+    fn read(section: &mut Section<'_>) -> Self {
+        Self { seats_per_order: SeatsPerOrder::read(section) }
     }
 
     async fn iterate(&self, iteration: &mut Iteration) {
         let event = iteration.choose_event();
-        let orders: [Planned; ORDERS] = std::array::from_fn(|_| plan(iteration, event));
+        let orders: [Planned; ORDERS] =
+            std::array::from_fn(|_| plan(iteration, event, self.seats_per_order));
         let intended_us = iteration.take_intended_us();
-        if iteration.stop.is_cancelled() {
+        if iteration.abort.is_cancelled() {
             return;
         }
         let visit = &*iteration;
@@ -71,8 +81,8 @@ struct Planned {
     is_cancelled: bool,
 }
 
-fn plan(iteration: &mut Iteration, event: usize) -> Planned {
-    let count = iteration.choose_count();
+fn plan(iteration: &mut Iteration, event: usize, seats: SeatsPerOrder) -> Planned {
+    let count = seats.choose(&mut iteration.rng);
     let wanted = iteration.want(event, count);
     let order = if iteration.chance(ONE_STEP) {
         Order::Book(iteration.book_order(event, wanted))

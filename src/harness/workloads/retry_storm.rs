@@ -3,11 +3,13 @@
 
 use async_trait::async_trait;
 use futures_util::future::join_all;
+use serde::{Deserialize, Serialize};
 
 use super::iteration::CARD;
 use super::order::{Answered, Ended, Order, Refused, Request, Retries, Wanted, booked, held};
-use super::{Iteration, Workload, requirements};
+use super::{Iteration, SeatsPerOrder, Workload, requirements};
 use crate::harness::client::Held;
+use crate::harness::parsing::Section;
 use crate::harness::plan::Inventory;
 use crate::harness::recorder::Outcome;
 use crate::wire::ConfirmBooking;
@@ -16,26 +18,48 @@ use crate::wire::ConfirmBooking;
 const OTHER_CARD: &str = "other-card";
 
 /// The workload.
-#[derive(Debug)]
-pub struct RetryStorm;
+#[derive(Debug, Serialize, Deserialize)]
+pub struct RetryStorm {
+    /// Seats of an order.
+    pub seats_per_order: SeatsPerOrder,
+    /// Parallel copies of each request, all with the same key, 1 to 256; 1 is the request alone.
+    pub duplicates: u32,
+    /// Share of copies sent with another body under the same key, 0 to 1.
+    pub other_body: f64,
+}
 
 #[async_trait]
 impl Workload for RetryStorm {
-    fn name(&self) -> &'static str {
+    fn name() -> &'static str {
         "retry_storm"
     }
 
-    fn summary(&self) -> &'static str {
+    fn summary() -> &'static str {
         "sends every hold and payment as parallel copies under one key (duplicates, other_body)"
     }
 
-    fn unmet_requirement(&self, inventory: &Inventory) -> Option<&'static str> {
+    fn unmet_requirement(inventory: &Inventory) -> Option<&'static str> {
         requirements::names_seats(inventory)
+    }
+
+    fn read(section: &mut Section<'_>) -> Self {
+        let storm = Self {
+            seats_per_order: SeatsPerOrder::read(section),
+            duplicates: section.integer("duplicates", 1..=256).unwrap_or(1),
+            other_body: section.number("other_body", 0.0..=1.0).unwrap_or(0.0),
+        };
+        if storm.other_body > 0.0 && storm.duplicates < 2 {
+            section.refuse(
+                "other_body",
+                "\"other_body\" is a share of the copies; set \"duplicates\" to 2 or more",
+            );
+        }
+        storm
     }
 
     async fn iterate(&self, iteration: &mut Iteration) {
         let event = iteration.choose_event();
-        let wanted = iteration.choose_count() as usize;
+        let wanted = self.seats_per_order.choose(&mut iteration.rng) as usize;
         let now_us = iteration.context.client.epoch().now_us();
         let seats = pick(iteration, event, wanted, now_us);
         let others = pick(iteration, event, wanted, now_us);
@@ -43,7 +67,7 @@ impl Workload for RetryStorm {
         let order = Order::Hold(iteration.hold_order(event, Wanted::Seats(seats.clone())));
         let other = (others != seats)
             .then(|| Order::Hold(iteration.hold_order(event, Wanted::Seats(others))));
-        let answered = storm(iteration, event, &order, other.as_ref()).await;
+        let answered = self.storm(iteration, event, &order, other.as_ref()).await;
         let held = match held(answered.as_ref()) {
             Ended::Ok(held) => held,
             Ended::Refused(Refused::SeatsTaken) => return iteration.remember_taken(event, &seats),
@@ -56,8 +80,53 @@ impl Workload for RetryStorm {
             };
             Order::Confirm(held.clone(), order)
         };
-        let answered = storm(iteration, event, &payment(CARD), Some(&payment(OTHER_CARD))).await;
+        let answered =
+            self.storm(iteration, event, &payment(CARD), Some(&payment(OTHER_CARD))).await;
         settle_up(iteration, event, &held, &booked(answered.as_ref())).await;
+    }
+}
+
+impl RetryStorm {
+    /// Sends the copies at once; then, when none of them was granted and any of them is unknown, asks with the first body
+    /// until the answer is definite. Returns the grant, if there was one, whichever body it was for.
+    async fn storm(
+        &self,
+        iteration: &mut Iteration,
+        event: usize,
+        order: &Order,
+        other: Option<&Order>,
+    ) -> Option<Answered> {
+        if iteration.abort.is_cancelled() {
+            return None;
+        }
+        let key = iteration.new_key();
+        let intended_us = iteration.take_intended_us();
+        let copies: Vec<(usize, &Order)> = (0..self.duplicates.max(1))
+            .map(|copy| {
+                // The first copy is always the request itself.
+                let body = if copy > 0 && iteration.chance(self.other_body) {
+                    other.unwrap_or(order)
+                } else {
+                    order
+                };
+                (iteration.choose_server(None), body)
+            })
+            .collect();
+        let visit = &*iteration;
+        let sent = copies.iter().enumerate().map(|(copy, (server, body))| {
+            let intended_us = intended_us.filter(|_| copy == 0);
+            visit.send(Request { event, key: &key, order: body }, *server, intended_us)
+        });
+        let answers = join_all(sent).await;
+        let granted = answers.iter().find(|answered| answered.outcome == Outcome::Ok).cloned();
+        if granted.is_some() {
+            return granted;
+        }
+        if answers.iter().any(|answered| answered.outcome == Outcome::Info) {
+            return iteration.ask(Request { event, key: &key, order }, Retries::UntilKnown).await;
+        }
+        let declined = answers.iter().position(|answered| answered.refused == Refused::Declined);
+        answers.into_iter().nth(declined.unwrap_or(0))
     }
 }
 
@@ -72,43 +141,4 @@ async fn settle_up<T>(iteration: &mut Iteration, event: usize, held: &Held, paym
         Ended::Refused(Refused::Declined) => iteration.cancel(event, held).await,
         Ended::Refused(_) | Ended::Unknown => {}
     }
-}
-
-/// Sends the copies at once; then, when none of them was granted and any of them is unknown, asks with the first body
-/// until the answer is definite. Returns the grant, if there was one, whichever body it was for.
-async fn storm(
-    iteration: &mut Iteration,
-    event: usize,
-    order: &Order,
-    other: Option<&Order>,
-) -> Option<Answered> {
-    if iteration.stop.is_cancelled() {
-        return None;
-    }
-    let key = iteration.new_key();
-    let share = iteration.load.other_body;
-    let intended_us = iteration.take_intended_us();
-    let copies: Vec<(usize, &Order)> = (0..iteration.load.duplicates.max(1))
-        .map(|copy| {
-            // The first copy is always the request itself.
-            let body =
-                if copy > 0 && iteration.chance(share) { other.unwrap_or(order) } else { order };
-            (iteration.choose_server(None), body)
-        })
-        .collect();
-    let visit = &*iteration;
-    let sent = copies.iter().enumerate().map(|(copy, (server, body))| {
-        let intended_us = intended_us.filter(|_| copy == 0);
-        visit.send(Request { event, key: &key, order: body }, *server, intended_us)
-    });
-    let answers = join_all(sent).await;
-    let granted = answers.iter().find(|answered| answered.outcome == Outcome::Ok).cloned();
-    if granted.is_some() {
-        return granted;
-    }
-    if answers.iter().any(|answered| answered.outcome == Outcome::Info) {
-        return iteration.ask(Request { event, key: &key, order }, Retries::UntilKnown).await;
-    }
-    let declined = answers.iter().position(|answered| answered.refused == Refused::Declined);
-    answers.into_iter().nth(declined.unwrap_or(0))
 }

@@ -1,0 +1,28 @@
+//! What all iterations of a run share: whom they ask, what is for sale, who takes down what happens. Knows nothing of what
+//! they do with it.
+
+use std::time::Duration;
+
+use super::seat_map::SeatMap;
+use crate::harness::client::{Client, TokenSigner};
+use crate::harness::recorder::Recorder;
+use crate::wire::Admission;
+
+/// What all iterations of a run share.
+#[derive(Debug)]
+pub struct LoadContext {
+    /// Speaks to the servers.
+    pub client: Client,
+    /// Signs the buyers' tokens.
+    pub tokens: TokenSigner,
+    /// Takes down what happens.
+    pub recorder: Recorder,
+    /// The events, at least one.
+    pub seat_maps: Vec<SeatMap>,
+    /// Whether their seats have places or are only counted.
+    pub admission: Admission,
+    /// How long holds are asked to last; whole seconds.
+    pub hold_ttl: Duration,
+    /// The run's seed.
+    pub seed: u64,
+}
