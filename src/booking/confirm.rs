@@ -1,7 +1,7 @@
-//! Paying for a hold: begins the saga, or finds out why it can't begin.
+//! Paying for a hold: starts the saga, or finds out why it can't start.
 
 use super::answer::{Answer, KeyedRequest};
-use super::saga::{self, Begun};
+use super::saga::{self, Started};
 use super::{BookingError, Context, replay};
 use crate::domain::{Refusal, Reservation, ReservationId, ReservationState};
 use crate::storage::{events, reservations};
@@ -23,13 +23,13 @@ pub async fn confirm(context: &Context, order: &ConfirmRequest) -> Result<Answer
     if let Some(answer) = replay::cached(context, request).await? {
         return Ok(answer);
     }
-    let answer = match saga::begin(context, *reservation, method, request).await? {
-        Begun::Charging(payment) => Answer::new(saga::charge(context, &payment).await?),
-        Begun::Refused => match replay::recorded(context, request).await? {
+    let answer = match saga::start(context, *reservation, method, request).await? {
+        Started::Charging(payment) => Answer::new(saga::charge(context, &payment).await?),
+        Started::Refused => match replay::recorded(context, request).await? {
             Some(answer) => answer,
             None => replay::refuse(context, request, why_not(context, order).await?).await?,
         },
-        Begun::AlreadyPaying => {
+        Started::AlreadyPaying => {
             replay::recorded(context, request).await?.ok_or(Refusal::AlreadyPaying)?
         }
     };

@@ -2,13 +2,13 @@
 //! the one before, so a process that dies or sleeps at any point leaves something that recovery finishes or undoes, once.
 //!
 //! ```text
-//! begin ──▶ charging ──captured──▶ booked                       (done)
+//! start ──▶ charging ──captured──▶ booked                       (done)
 //!              │   └───captured, but the seats are lost──▶ refunding ──▶ refunded (done)
 //!              └───declined, or the hold ended uncharged──▶ failed    (done)
 //! booked ──cancelled──▶ refunding ──▶ refunded                  (done)
 //! ```
 //!
-//! Its callers begin it (`confirm`), take it on where a dead process left it (the job `recover-payments`), or undo it
+//! Its callers start it (`confirm`), take it on where a dead process left it (the job `recover-payments`), or undo it
 //! (`cancel_booking`, the job `refund-cancelled`).
 
 use super::answer::KeyedRequest;
@@ -22,8 +22,8 @@ use crate::storage::bookings::Sale;
 use crate::storage::payments::{NewPayment, Payment, Step};
 use crate::storage::{StorageError, guard_index, idempotency, payments, reservations};
 
-/// How beginning a saga ends.
-pub enum Begun {
+/// How starting a saga ends.
+pub enum Started {
     /// Its first recovery point is written: the provider may be asked.
     Charging(Payment),
     /// The hold is not the caller's live one, or the key was used before; nothing was written.
@@ -34,12 +34,12 @@ pub enum Begun {
 
 /// The first recovery point: records the request as in progress and the payment as charging, if the hold is live and the
 /// key new.
-pub async fn begin(
+pub async fn start(
     context: &Context,
     reservation: ReservationId,
     method: &str,
     request: &KeyedRequest,
-) -> Result<Begun, BookingError> {
+) -> Result<Started, BookingError> {
     let new = NewPayment {
         id: PaymentId(context.entropy.uuid()),
         reservation,
@@ -51,11 +51,11 @@ pub async fn begin(
             .unwrap_or(i32::MAX),
     };
     let mut connection = context.storage.connection().await?;
-    match payments::begin(&mut connection, &new).await {
-        Ok(Some(payment)) => Ok(Begun::Charging(payment)),
-        Ok(None) => Ok(Begun::Refused),
+    match payments::start(&mut connection, &new).await {
+        Ok(Some(payment)) => Ok(Started::Charging(payment)),
+        Ok(None) => Ok(Started::Refused),
         Err(StorageError::Constraint { name }) if name == payments::ONE_LIVE_PAYMENT => {
-            Ok(Begun::AlreadyPaying)
+            Ok(Started::AlreadyPaying)
         }
         Err(error) => Err(error.into()),
     }
@@ -108,13 +108,13 @@ async fn book_or_refund(
         return Ok(response);
     }
     // Where another process ended the saga meanwhile, its answer stands.
-    let began = context
+    let refunding = context
         .storage
-        .statement("begin refund", async |mut connection| {
-            payments::begin_refund(&mut connection, payment.id).await
+        .statement("start refund", async |mut connection| {
+            payments::start_refund(&mut connection, payment.id).await
         })
         .await?;
-    if began {
+    if refunding {
         refund(context, payment.id).await?;
     }
     answer_of_record(context, payment).await

@@ -28,7 +28,7 @@ pub struct SeatMapError {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Place {
+struct Entry {
     section: String,
     row: String,
     number: i32,
@@ -46,11 +46,11 @@ pub fn read(map: impl io::Read) -> Result<Vec<NewSeat>, SeatMapError> {
     while reader.read_record(&mut record).map_err(|error| of_csv(&error))? {
         let line = record.position().map_or(1, csv::Position::line);
         let refuse = |reason: String| SeatMapError { line, reason };
-        let place: Place =
+        let entry: Entry =
             record.deserialize(Some(&headers)).map_err(|error| refuse(reason_of(&error)))?;
-        let key = (place.section.clone(), place.row.clone(), place.number);
+        let key = (entry.section.clone(), entry.row.clone(), entry.number);
         if let Some(first) = seen.insert(key, line) {
-            let Place { section, row, number, .. } = place;
+            let Entry { section, row, number, .. } = entry;
             return Err(refuse(format!(
                 "seat {section} {row} {number} stands on line {first} already, remove one"
             )));
@@ -58,7 +58,7 @@ pub fn read(map: impl io::Read) -> Result<Vec<NewSeat>, SeatMapError> {
         if seats.len() == SEATS_MAX {
             return Err(refuse(format!("a seat map has at most {SEATS_MAX} seats")));
         }
-        seats.push(new_seat(place).map_err(refuse)?);
+        seats.push(new_seat(entry).map_err(refuse)?);
     }
     if seats.is_empty() {
         return Err(SeatMapError { line: 1, reason: "the seat map has no seats".to_owned() });
@@ -79,17 +79,17 @@ fn check_header(headers: &csv::StringRecord) -> Result<(), SeatMapError> {
     Err(SeatMapError { line: 1, reason })
 }
 
-fn new_seat(place: Place) -> Result<NewSeat, String> {
-    check_name("section", &place.section)?;
-    check_name("row", &place.row)?;
-    if place.number < 1 {
-        return Err(format!("number {} is not 1 or more", place.number));
+fn new_seat(entry: Entry) -> Result<NewSeat, String> {
+    check_name("section", &entry.section)?;
+    check_name("row", &entry.row)?;
+    if entry.number < 1 {
+        return Err(format!("number {} is not 1 or more", entry.number));
     }
-    let price_cents = cents(&place.price).filter(|cents| *cents <= PRICE_CENTS_MAX);
+    let price_cents = cents(&entry.price).filter(|cents| *cents <= PRICE_CENTS_MAX);
     let price_cents = price_cents.ok_or_else(|| {
-        format!("price {:?} is not an amount above 0, write 45 or 45.50", place.price)
+        format!("price {:?} is not an amount above 0, write 45 or 45.50", entry.price)
     })?;
-    Ok(NewSeat { section: place.section, row_label: place.row, number: place.number, price_cents })
+    Ok(NewSeat { section: entry.section, row_label: entry.row, number: entry.number, price_cents })
 }
 
 /// Refuses names that are empty, over-long or not printable.

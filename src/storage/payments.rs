@@ -26,7 +26,7 @@ pub struct Payment {
     pub seats: SeatSet,
     /// The buyer.
     pub user: UserId,
-    /// Key of the request that began it.
+    /// Key of the request that started it.
     pub key: IdempotencyKey,
     /// What is charged.
     pub amount: Cents,
@@ -34,7 +34,7 @@ pub struct Payment {
     pub method: String,
     /// The recovery point.
     pub step: Step,
-    /// When it was begun, by the database's clock.
+    /// When it was started, by the database's clock.
     pub created_at: OffsetDateTime,
 }
 
@@ -47,7 +47,7 @@ pub enum Step {
     Refunding,
 }
 
-/// What begins a payment.
+/// What starts a payment.
 #[derive(Debug)]
 pub struct NewPayment<'a> {
     /// A fresh id.
@@ -68,7 +68,7 @@ pub struct NewPayment<'a> {
 
 /// Writes the saga's first recovery point in one statement: the idempotency record as `IN_PROGRESS` and the payment as
 /// charging, both only if the hold is live and the key new. `None` when one of them is not; nothing is written then.
-pub async fn begin(
+pub async fn start(
     connection: &mut PgConnection,
     new: &NewPayment<'_>,
 ) -> Result<Option<Payment>, StorageError> {
@@ -146,7 +146,7 @@ pub async fn fail(
 
 /// The charge was captured but the seats are lost: it is to be refunded. Also true of a payment that somebody else
 /// gave up as failed before its charge came through. False when another process went on before.
-pub async fn begin_refund(
+pub async fn start_refund(
     connection: &mut PgConnection,
     id: PaymentId,
 ) -> Result<bool, StorageError> {

@@ -27,7 +27,7 @@ pub struct SeatFacts {
 pub struct SeatRow {
     /// The seat.
     pub id: i64,
-    /// Section of the house.
+    /// Section of the venue.
     pub section: String,
     /// Row within the section.
     pub row_label: String,

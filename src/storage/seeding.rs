@@ -8,7 +8,7 @@ use crate::domain::EventId;
 /// A seat to put in.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NewSeat {
-    /// Section of the house.
+    /// Section of the venue.
     pub section: String,
     /// Row within the section.
     pub row_label: String,

@@ -165,7 +165,7 @@ async fn an_event_that_makes_no_sense_is_refused_with_the_field() {
     let seats = on_event(&app, Method::GET, &event, organizer).send().await;
     assert_eq!(seats.data::<wire::Event>().version, 1, "a refused upload changed the event");
     let off = app.set_status(organizer, &event, "cancelled").await;
-    assert_eq!(off.refusal(), (409, "status".to_owned()), "a draft was called off");
+    assert_eq!(off.refusal(), (409, "status".to_owned()), "a draft was cancelled");
     // Words that mean nothing to a person and something to COPY.
     let odd = "section,row,number,price\n\\N,\\.,1,5\nNULL,\"\"\"\",1,5\n";
     let taken = upload(&app, &event, organizer, 1, odd).send().await;

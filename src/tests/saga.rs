@@ -100,7 +100,7 @@ async fn a_payment_that_was_recorded_and_never_sent_is_charged_while_the_hold_li
                 method: "card",
                 in_progress_ttl_seconds: 60,
             };
-            crate::storage::payments::begin(&mut connection, &new).await.unwrap()
+            crate::storage::payments::start(&mut connection, &new).await.unwrap()
         };
         assert_eq!(begun.map(|payment| payment.amount.get()), Some(PRICE_CENTS));
         if hold == "is over" {

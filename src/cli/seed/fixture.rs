@@ -9,7 +9,7 @@ use serde::Deserialize;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
-use super::{House, Seed};
+use super::{Seating, Seed};
 use crate::booking::seat_map::{self, check_name};
 use crate::storage::seeding::NewSeat;
 
@@ -95,7 +95,14 @@ fn seed(
         None => maps.entry(map.clone()).or_insert(seat_map(&map)?).clone(),
     };
     let Event { slug, title, venue, .. } = event;
-    Ok(Seed { slug, title, venue, starts_at, house: House::Mapped(seats), tickets_per_user: None })
+    Ok(Seed {
+        slug,
+        title,
+        venue,
+        starts_at,
+        seating: Seating::Mapped(seats),
+        tickets_per_user: None,
+    })
 }
 
 fn seat_map(path: &Path) -> Result<Vec<NewSeat>, FixtureError> {
@@ -134,14 +141,14 @@ mod tests {
     }
 
     #[test]
-    fn the_fixtures_of_the_project_are_good_and_one_has_a_real_house() {
+    fn the_fixtures_of_the_project_are_good_and_one_is_a_whole_theatre() {
         let fixtures = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures"));
         let files: Vec<PathBuf> = fs::read_dir(fixtures)
             .unwrap()
             .map(|entry| entry.unwrap().path())
             .filter(|path| path.extension().is_some_and(|extension| extension == "toml"))
             .collect();
-        let largest = read_all(&files).unwrap().iter().map(|seed| seed.house.len()).max();
+        let largest = read_all(&files).unwrap().iter().map(|seed| seed.seating.len()).max();
         assert!(largest >= Some(2000), "{largest:?}");
     }
 }

@@ -2,7 +2,7 @@
 
 /// Fixture files.
 pub mod fixture;
-/// Houses made up on the spot.
+/// Events made up on the spot.
 pub mod synthetic;
 
 use std::path::PathBuf;
@@ -42,14 +42,14 @@ pub struct Args {
     #[arg(required_unless_present = "events", value_name = "FILE")]
     fixtures: Vec<PathBuf>,
     /// Make up this many events instead.
-    #[arg(long, requires = "house", conflicts_with = "fixtures", value_name = "N",
+    #[arg(long, requires = "seating", conflicts_with = "fixtures", value_name = "N",
           value_parser = clap::value_parser!(u32).range(1..=10_000))]
     events: Option<u32>,
     /// Seats of each made-up event.
-    #[arg(long, requires = "events", group = "house", value_name = "M", value_parser = clap::value_parser!(u32).range(1..=10_000_000))]
+    #[arg(long, requires = "events", group = "seating", value_name = "M", value_parser = clap::value_parser!(u32).range(1..=10_000_000))]
     seats: Option<u32>,
     /// Tickets of each made-up event, without a place: general admission.
-    #[arg(long, requires = "events", group = "house", value_name = "M", value_parser = clap::value_parser!(u32).range(1..=10_000_000))]
+    #[arg(long, requires = "events", group = "seating", value_name = "M", value_parser = clap::value_parser!(u32).range(1..=10_000_000))]
     general_admission: Option<u32>,
     /// Tickets one user may have of each made-up event; not limited unless given.
     #[arg(long, requires = "events", value_name = "MAX", value_parser = tickets_per_user)]
@@ -71,10 +71,10 @@ fn tickets_per_user(text: &str) -> Result<TicketLimit, String> {
 }
 
 impl Args {
-    fn house(&self) -> Option<House> {
+    fn seating(&self) -> Option<Seating> {
         let price_cents = self.price_cents;
-        let seated = self.seats.map(|count| House::Synthetic { count, price_cents });
-        seated.or(self.general_admission.map(|count| House::General { count, price_cents }))
+        let seated = self.seats.map(|count| Seating::Synthetic { count, price_cents });
+        seated.or(self.general_admission.map(|count| Seating::General { count, price_cents }))
     }
 }
 
@@ -89,14 +89,14 @@ pub struct Seed {
     /// Start.
     pub starts_at: OffsetDateTime,
     /// Its seats.
-    pub house: House,
+    pub seating: Seating,
     /// Tickets one user may have.
     pub tickets_per_user: Option<TicketLimit>,
 }
 
 /// Where an event's seats come from.
 #[derive(Debug, Clone)]
-pub enum House {
+pub enum Seating {
     /// Read from a seat map.
     Mapped(Vec<NewSeat>),
     /// This many, made up.
@@ -115,7 +115,7 @@ pub enum House {
     },
 }
 
-impl House {
+impl Seating {
     fn len(&self) -> u64 {
         match self {
             Self::Mapped(seats) => seats.len() as u64,
@@ -160,11 +160,11 @@ struct Seeded {
 
 /// Seeds everything; each event in one transaction. Input is read and checked before anything is written.
 pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
-    let seeds = match (args.events, args.house()) {
-        (Some(events), Some(house)) => {
-            let recipe = synthetic::Recipe {
+    let seeds = match (args.events, args.seating()) {
+        (Some(events), Some(seating)) => {
+            let recipe = synthetic::EventTemplate {
                 label: &args.label,
-                house: &house,
+                seating: &seating,
                 tickets_per_user: args.tickets_per_user,
             };
             synthetic::events(events, &recipe, clock::now_utc())
@@ -173,7 +173,7 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
     };
     let storage = args.database.open().await?;
     let began = clock::monotonic();
-    let progress = progress_bar(seeds.iter().map(|seed| seed.house.len()).sum());
+    let progress = progress_bar(seeds.iter().map(|seed| seed.seating.len()).sum());
     let mut events = Vec::with_capacity(seeds.len());
     for seed in &seeds {
         let seeded = put_in(&storage, seed, &progress).await;
@@ -205,7 +205,7 @@ async fn put_in(
     storage
         .transaction("seed", async |mut tx: Tx| {
             let (id, new) = events::upsert(&mut tx, &seed.slug, &event_of(seed)).await?;
-            let seats_added = fill(&mut tx, id, new, &seed.house, progress).await?;
+            let seats_added = fill(&mut tx, id, new, &seed.seating, progress).await?;
             Ok((tx, Seeded { slug: seed.slug.clone(), id: id.0, new, seats_added }))
         })
         .await
@@ -221,7 +221,7 @@ fn event_of(seed: &Seed) -> Event {
         description: String::new(),
         starts_at: seed.starts_at,
         organizer: None,
-        admission: seed.house.admission(),
+        admission: seed.seating.admission(),
         status: EventStatus::Published,
         tickets_per_user: seed.tickets_per_user,
         version: 1,
@@ -233,15 +233,15 @@ async fn fill(
     tx: &mut Tx,
     event: EventId,
     new: bool,
-    house: &House,
+    seating: &Seating,
     progress: &ProgressBar,
 ) -> Result<u64, StorageError> {
     let count = |seats| progress.inc(seats);
     if new {
-        return seeding::copy_seats(tx, event, CopyInto::Seats, house.seats(), &count).await;
+        return seeding::copy_seats(tx, event, CopyInto::Seats, seating.seats(), &count).await;
     }
     seeding::create_staging(tx).await?;
-    seeding::copy_seats(tx, event, CopyInto::Staging, house.seats(), &count).await?;
+    seeding::copy_seats(tx, event, CopyInto::Staging, seating.seats(), &count).await?;
     let added = seeding::move_staged(tx).await?;
     seeding::drop_staging(tx).await?;
     Ok(added)

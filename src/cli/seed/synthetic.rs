@@ -1,9 +1,9 @@
-//! Houses made up on the spot: sections of 20 rows of 50.
+//! Events made up on the spot: sections of 20 rows of 50.
 
 use time::OffsetDateTime;
 use time::macros::time;
 
-use super::{House, Seed};
+use super::{Seating, Seed};
 use crate::domain::TicketLimit;
 use crate::storage::seating::GENERAL_SECTION;
 use crate::storage::seeding::NewSeat;
@@ -12,21 +12,21 @@ const SEATS_PER_ROW: u32 = 50;
 const ROWS_PER_SECTION: u32 = 20;
 
 /// What made-up events have in common.
-pub struct Recipe<'a> {
+pub struct EventTemplate<'a> {
     /// Begins their slugs.
     pub label: &'a str,
     /// Their seats.
-    pub house: &'a House,
+    pub seating: &'a Seating,
     /// Tickets one user may have of each.
     pub tickets_per_user: Option<TicketLimit>,
 }
 
-/// `count` events of this recipe, a month from `now`. The same label, number and house make the same slug.
-pub fn events(count: u32, recipe: &Recipe<'_>, now: OffsetDateTime) -> Vec<Seed> {
+/// `count` events of this template, a month from `now`. The same label, number and seating make the same slug.
+pub fn events(count: u32, recipe: &EventTemplate<'_>, now: OffsetDateTime) -> Vec<Seed> {
     let starts_at = (now + time::Duration::days(30)).replace_time(time!(20:00));
-    let &Recipe { label, house, tickets_per_user } = recipe;
-    let size = match house {
-        House::General { count, .. } => format!("{count}-tickets"),
+    let &EventTemplate { label, seating, tickets_per_user } = recipe;
+    let size = match seating {
+        Seating::General { count, .. } => format!("{count}-tickets"),
         seated => format!("{}-seats", seated.len()),
     };
     let event = |number| Seed {
@@ -34,7 +34,7 @@ pub fn events(count: u32, recipe: &Recipe<'_>, now: OffsetDateTime) -> Vec<Seed>
         title: format!("Synthetic event {number}"),
         venue: "Synthetic hall".to_owned(),
         starts_at,
-        house: house.clone(),
+        seating: seating.clone(),
         tickets_per_user,
     };
     (1..=count).map(event).collect()
