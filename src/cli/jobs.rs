@@ -132,7 +132,7 @@ pub async fn run(args: JobCommand) -> anyhow::Result<ExitCode> {
         return Ok(ExitCode::SUCCESS);
     };
     let mut ticks = tokio::time::interval(period);
-    let stop = super::serve::stop_signal();
+    let stop = super::stop_signal::stop_signal();
     tokio::pin!(stop);
     loop {
         tokio::select! {

@@ -23,6 +23,8 @@ pub mod migrate;
 pub mod user;
 /// Events and seats.
 pub mod seed;
+/// What asks a command to stop.
+pub mod stop_signal;
 /// Jobs of the servers, by hand.
 pub mod jobs;
 /// What must not be.

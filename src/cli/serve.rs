@@ -9,7 +9,6 @@ use anyhow::Context as _;
 use clap::builder::{NonEmptyStringValueParser, PossibleValue, PossibleValuesParser};
 use jsonwebtoken::{DecodingKey, EncodingKey};
 use tokio::net::TcpListener;
-use tokio::signal::unix::{SignalKind, signal};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -20,6 +19,7 @@ use super::limits::LimitArgs;
 use super::payments::{self, PaymentArgs};
 use super::security_headers::SecurityHeaderArgs;
 use super::shared::{check_schema, masked, positive_duration};
+use super::stop_signal::stop_signal;
 use super::telemetry::TelemetryArgs;
 use crate::accounts::{Accounts, Passwords, TokenTtls, password};
 use crate::api::{self, App, Shared, listen, render};
@@ -237,19 +237,6 @@ async fn finish(mut background: JoinSet<()>, work: TaskTracker, context: &Contex
     while background.join_next().await.is_some() {}
     work.wait().await;
     context.strategy.shut_down().await;
-}
-
-/// Ends when SIGINT or SIGTERM comes.
-pub async fn stop_signal() {
-    let (Ok(mut interrupt), Ok(mut terminate)) =
-        (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))
-    else {
-        return std::future::pending().await;
-    };
-    tokio::select! {
-        _ = interrupt.recv() => {}
-        _ = terminate.recv() => {}
-    }
 }
 
 fn check(args: &Args, strategy: &StrategyEntry) -> anyhow::Result<()> {

@@ -10,7 +10,7 @@ use anyhow::Context as _;
 use super::EXIT_CODES;
 use crate::booking::strategies;
 use crate::cli::toxiproxy::raise_open_files_limit;
-use crate::cli::{BadInput, output, serve};
+use crate::cli::{BadInput, output, stop_signal};
 use crate::clock;
 use crate::harness::load;
 use crate::harness::plan::Plan;
@@ -139,7 +139,7 @@ enum End {
 async fn run_until_stopped(file: &Path, plan: &Plan, place: &Place, args: &Args) -> End {
     let ran = tokio::select! {
         ran = run_one(file, plan, place, args) => ran,
-        () = serve::stop_signal() => {
+        () = stop_signal::stop_signal() => {
             output::note("interrupted: nothing is proved; what the run started is being ended");
             return End::Interrupted;
         }
