@@ -8,7 +8,8 @@ use reqwest::{Method, StatusCode};
 use serde_json::json;
 use tokio::io::AsyncWriteExt as _;
 
-use super::app::{Got, Setup, TestApp, exe, value};
+use super::app::{Got, Setup, TestApp, value};
+use super::program::exe;
 use crate::wire;
 
 const EMAIL: &str = "ada@example.org";

@@ -1,6 +1,5 @@
 //! A server on real PostgreSQL and Redis, in this process: fresh database, port 0, real router.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -19,6 +18,7 @@ use tokio_util::task::TaskTracker;
 use uuid::Uuid;
 
 use super::contract::{self, Contract};
+use super::program::exe;
 use crate::accounts::{Accounts, Passwords, TokenTtls};
 use crate::api::limits::{Limits, WhenLimitsUnreachable};
 use crate::api::listen::{self, Bounds};
@@ -477,13 +477,6 @@ pub fn key() -> String {
 /// A body as JSON.
 pub fn value(body: &str) -> Value {
     serde_json::from_str(body).unwrap()
-}
-
-/// The built program.
-pub fn exe() -> PathBuf {
-    let exe = std::env::current_exe().unwrap().parent().unwrap().with_file_name("ticketctl");
-    assert!(exe.exists(), "{} is missing, run `cargo build` first", exe.display());
-    exe
 }
 
 async fn seed(storage: &Storage) -> (Uuid, Vec<i64>) {

@@ -7,7 +7,8 @@ use serde_json::{Value, json};
 use tokio::process::Command;
 use uuid::Uuid;
 
-use super::app::{Setup, TestApp, exe, key};
+use super::app::{Setup, TestApp, key};
+use super::program::exe;
 use crate::stack::payments::PaymentBehaviour;
 use crate::wire::ChargeState;
 

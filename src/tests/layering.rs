@@ -1,7 +1,9 @@
 //! Who may name whom. The table is the architecture: an edge that is not in it fails here.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
+
+use super::sources::{Sources, Tests, rust_files};
 
 /// Each part, and the parts it may name. `cli` and `tests` may name everything; everybody may name the clock, the
 /// source of randomness and what is counted.
@@ -28,39 +30,10 @@ fn source() -> PathBuf {
     PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/src"))
 }
 
-/// Every Rust file under a folder.
-pub fn rust_files(dir: &Path) -> Vec<PathBuf> {
-    let mut files = Vec::new();
-    for entry in fs::read_dir(dir).unwrap() {
-        let path = entry.unwrap().path();
-        if path.is_dir() {
-            files.extend(rust_files(&path));
-        } else if path.extension().is_some_and(|extension| extension == "rs") {
-            files.push(path);
-        }
-    }
-    files
-}
-
-fn part_of(file: &Path) -> String {
-    let relative = file.strip_prefix(source()).unwrap();
-    let first = relative.components().next().unwrap().as_os_str().to_str().unwrap();
-    first.trim_end_matches(".rs").to_owned()
-}
-
-/// Every `crate::…` path of a file, comments left out.
-fn named(text: &str) -> Vec<String> {
-    let code: String = text
-        .lines()
-        .filter(|line| !line.trim_start().starts_with("//"))
-        .collect::<Vec<_>>()
-        .join("\n");
-    code.split("crate::")
-        .skip(1)
-        .map(|rest| {
-            rest.chars().take_while(|c| c.is_alphanumeric() || *c == '_' || *c == ':').collect()
-        })
-        .collect()
+/// The first folder, or file, on a file's way.
+fn part_of(file: &str) -> &str {
+    let first = file.split('/').next().unwrap_or(file);
+    first.trim_end_matches(".rs")
 }
 
 fn is_within(path: &str, allowed: &str) -> bool {
@@ -70,27 +43,24 @@ fn is_within(path: &str, allowed: &str) -> bool {
 #[test]
 fn no_part_names_another_that_it_may_not() {
     let mut wrong = Vec::new();
-    for file in rust_files(&source()) {
-        let part = part_of(&file);
+    let sources = Sources::of_this_crate(Tests::Read);
+    for file in sources.file_names() {
+        let part = part_of(file);
         // A part's own tests may name whatever they need to test it with.
-        let is_test = file.ends_with("tests.rs");
-        if is_test || matches!(part.as_str(), "cli" | "tests" | "main") {
+        if file.ends_with("tests.rs") || matches!(part, "cli" | "tests" | "main") {
             continue;
         }
         let Some((_, allowed)) = MAY_NAME.iter().find(|(name, _)| *name == part) else {
             wrong.push(format!("{part} is not in the table"));
             continue;
         };
-        for path in named(&fs::read_to_string(&file).unwrap()) {
-            let fine = is_within(&path, &part)
+        for path in sources.named(file) {
+            let fine = is_within(&path, part)
                 || allowed.iter().chain(FOR_ALL).any(|allowed| is_within(&path, allowed))
                 // A module's own tests may read what they share with others.
                 || path.starts_with("tests::");
             if !fine {
-                wrong.push(format!(
-                    "{} names crate::{path}",
-                    file.strip_prefix(source()).unwrap().display()
-                ));
+                wrong.push(format!("{file} names crate::{path}"));
             }
         }
     }

@@ -10,7 +10,7 @@ use serde_json::json;
 use uuid::Uuid;
 
 use super::app::{Setup, TestApp, key};
-use super::layering::rust_files;
+use super::sources::rust_files;
 use crate::clock;
 use crate::harness::exposition::{self, Sample};
 use crate::metrics::METRICS;

@@ -2,10 +2,18 @@
 
 /// A server on real PostgreSQL and Redis, in this process.
 mod app;
+/// The built program.
+pub mod program;
 /// Every answer is one that the API's description has.
 mod contract;
 /// Who may name whom.
 mod layering;
+/// No two files name each other.
+mod circles;
+/// Which file names what of which other one.
+mod sources;
+/// Rust's text as words and signs.
+mod rust_tokens;
 /// Every query is the one that was described.
 mod queries;
 /// What has the last word on every sale.
