@@ -15,7 +15,7 @@ use tokio::time::timeout;
 
 use super::output;
 use crate::stack::readiness::Readiness;
-use crate::stack::{binaries, given, user};
+use crate::stack::{binaries, external, user};
 
 const ANSWER_WITHIN: Duration = Duration::from_secs(5);
 /// A cluster needs 40 MB, its log and a long run's history the rest.
@@ -57,7 +57,7 @@ impl Check {
 
 /// Checks everything, also after something was found missing.
 pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
-    let (postgres, redis, mut given) = tokio::join!(postgres(), redis(), given_services());
+    let (postgres, redis, mut external) = tokio::join!(postgres(), redis(), external_services());
     let mut checks = vec![
         Check::new("postgresql", postgres),
         Check::new("redis", redis),
@@ -65,7 +65,7 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
         Check::new("temporary folder", temporary_folder(&env::temp_dir())),
         Check::new("loopback ports", loopback()),
     ];
-    checks.append(&mut given);
+    checks.append(&mut external);
     if args.json {
         output::data(serde_json::to_string_pretty(&checks)?);
     } else {
@@ -125,7 +125,7 @@ fn loopback() -> anyhow::Result<String> {
 }
 
 /// Only those that the environment names; the others are started when they are needed.
-async fn given_services() -> Vec<Check> {
+async fn external_services() -> Vec<Check> {
     let set = |name: &str| env::var(name).ok().filter(|value| !value.is_empty());
     let mut checks = Vec::new();
     if let Some(url) = set("DATABASE_URL") {
@@ -145,12 +145,12 @@ async fn given_services() -> Vec<Check> {
 }
 
 async fn reachable(variable: &str, url: &str, readiness: Readiness) -> Check {
-    let result = given::check_reachable(variable, &readiness).await;
-    Check::new(variable, result.and_then(|()| given::masked(url)))
+    let result = external::check_reachable(variable, &readiness).await;
+    Check::new(variable, result.and_then(|()| external::masked(url)))
 }
 
 async fn listens(variable: &str, url: &str, default_port: u16) -> anyhow::Result<String> {
-    let shown = given::masked(url).with_context(|| format!("{variable} is not a url"))?;
+    let shown = external::masked(url).with_context(|| format!("{variable} is not a url"))?;
     let url = Url::parse(url)?;
     let host = url.host_str().with_context(|| format!("{variable} names no host"))?;
     let address = (host, url.port().unwrap_or(default_port));

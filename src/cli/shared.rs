@@ -1,11 +1,12 @@
 //! Arguments that several commands share.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 use clap::builder::NonEmptyStringValueParser;
 
-use crate::stack::given;
+use crate::stack::external;
 use crate::storage::{Storage, StorageSettings, migrations};
 
 /// Which database.
@@ -49,7 +50,12 @@ pub fn check_schema(missing: &[String]) -> anyhow::Result<()> {
 
 /// The URL as it may be shown: without its password and its query.
 pub fn masked(url: &str) -> String {
-    given::masked(url).unwrap_or_else(|_no_url| "what was given".to_owned())
+    external::masked(url).unwrap_or_else(|_no_url| "what was given".to_owned())
+}
+
+/// This program's own file, for those that start more of it.
+pub fn this_program() -> anyhow::Result<PathBuf> {
+    std::env::current_exe().context("cannot find this program's own file")
 }
 
 /// A duration such as `500ms`, `30s` or `2m`, longer than nothing.

@@ -2,7 +2,6 @@
 //! Knows nothing of what is done with them.
 
 use std::collections::BTreeMap;
-use std::env;
 use std::fs::File;
 use std::path::Path;
 use std::process::{ExitCode, Stdio};
@@ -18,6 +17,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::time::{Instant, sleep, timeout};
 
 use super::output;
+use super::shared::this_program;
 use crate::stack::readiness::Readiness;
 use crate::stack::state::{StackState, StateDir};
 use crate::stack::{Stack, StackSpec, log};
@@ -223,7 +223,7 @@ async fn hold(dir: &StateDir, redis_nodes: usize) -> anyhow::Result<ExitCode> {
     let held = dir.hold().await?;
     let spec = StackSpec {
         redis_nodes,
-        exe: env::current_exe().context("cannot find this program's own file")?,
+        exe: this_program()?,
         database_url: None,
         redis_urls: Vec::new(),
         temp_parent: None,
@@ -261,7 +261,7 @@ fn describe(stack: &Stack, redis_nodes: usize) -> StackState {
 fn start_in_background(dir: &StateDir, redis_nodes: usize) -> anyhow::Result<Child> {
     let path = dir.log();
     let log = File::create(&path).with_context(|| format!("cannot write {}", path.display()))?;
-    Command::new(env::current_exe().context("cannot find this program's own file")?)
+    Command::new(this_program()?)
         .args(["stack", "run", "--redis-nodes", &redis_nodes.to_string()])
         .current_dir(Path::new("/"))
         .stdin(Stdio::null())

@@ -8,7 +8,7 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
-use crate::cli::output;
+use super::output;
 use crate::toxiproxy::{self, Running, Settings};
 
 /// Run a TCP fault proxy that any Toxiproxy client can control

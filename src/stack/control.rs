@@ -86,7 +86,7 @@ impl Stack {
         }
         if self.stores.has_name(name) {
             bail!(
-                "{name} was given by its url, so it is not for this stack to kill, pause or restart; use a network fault, or unset the url"
+                "{name} is external, so it is not for this stack to kill, pause or restart; use a network fault, or unset the url"
             );
         }
         bail!("the stack has no process {name}; it has {}", self.process_names().join(", "))

@@ -1,5 +1,5 @@
-//! Checks stores that were given by URL instead of started here: reachable, and named without their password.
-//! Changes nothing in them.
+//! External stores, which are used by URL instead of being started here: whether they answer, and their names without
+//! passwords. Changes nothing in them.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use super::readiness::Readiness;
 
 const REACHABLE_WITHIN: Duration = Duration::from_secs(5);
 
-/// Asks a given PostgreSQL or Redis once; `variable` says which setting gave it.
+/// Asks a PostgreSQL, a Redis or an HTTP server once; `variable` is the setting that has its URL.
 ///
 /// # Errors
 /// It does not answer within five seconds, or the URL is not one; the password is never part of the message.

@@ -1,13 +1,8 @@
-//! Reads the end of a process's log, to say why it ended. Knows the words of PostgreSQL, Redis and this program.
+//! Reads the end of a process's log. Knows the words that PostgreSQL, Redis and this program have for errors.
 
 use std::fs::{self, File};
 use std::io::{self, Read, Seek, SeekFrom};
 use std::path::Path;
-use std::process::ExitStatus;
-
-use anyhow::anyhow;
-
-use super::process::StartError;
 
 const TAIL_BYTES: u64 = 16 * 1024;
 
@@ -42,48 +37,9 @@ pub fn cause(text: &str) -> &str {
     text.lines().map(str::trim).rfind(speaks_of_error).unwrap_or_else(|| last_line(text))
 }
 
-/// The error for a process that ended instead of getting ready, by what it said.
-pub fn why_ended(name: &str, status: ExitStatus, text: &str) -> StartError {
-    let taken = text.lines().rfind(|line| line.to_lowercase().contains("address already in use"));
-    match taken {
-        Some(line) => StartError::PortTaken { name: name.to_owned(), line: line.trim().to_owned() },
-        None => StartError::Other(anyhow!("{name} ended early ({status}): {}", cause(text))),
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use std::os::unix::process::ExitStatusExt;
-
     use super::*;
-
-    fn ended(text: &str) -> StartError {
-        why_ended("server-1", ExitStatus::from_raw(1 << 8), text)
-    }
-
-    #[test]
-    fn the_cause_is_quoted_and_not_what_follows_from_it() {
-        let error = ended(
-            "LOG: starting\nFATAL:  lock file exists\nLOG:  database system is shut down\n\n",
-        );
-        assert_eq!(
-            error.to_string(),
-            "server-1 ended early (exit status: 1): FATAL:  lock file exists"
-        );
-    }
-
-    #[test]
-    fn the_last_line_is_quoted_where_none_speaks_of_an_error() {
-        assert!(ended("one\ntwo\n\n").to_string().ends_with(": two"));
-        assert!(ended("").to_string().ends_with("(it said nothing)"));
-    }
-
-    #[test]
-    fn a_taken_port_is_told_apart() {
-        let line = "LOG:  could not bind IPv4 address \"127.0.0.1\": Address already in use";
-        let error = ended(&format!("{line}\nFATAL:  could not create any TCP/IP sockets\n"));
-        assert!(matches!(error, StartError::PortTaken { .. }), "{error}");
-    }
 
     #[test]
     fn what_was_said_before_the_last_start_is_left_out() {

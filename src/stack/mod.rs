@@ -2,7 +2,7 @@
 //! Knows how to start, kill, pause and end them; nothing of seats, load or verdicts.
 
 pub mod binaries;
-pub mod given;
+pub mod external;
 pub mod guard;
 pub mod log;
 pub mod payments;
@@ -16,7 +16,10 @@ mod control;
 mod ports;
 mod postgres;
 mod process;
+mod process_group;
 mod redis;
+mod secret;
+mod start_error;
 #[cfg(test)]
 mod tests;
 
@@ -28,12 +31,13 @@ use anyhow::{Context, ensure};
 use futures_util::future::try_join_all;
 use rustix::process::Pid;
 use tokio::sync::Mutex;
-use uuid::Uuid;
 
 use guard::Guard;
 use payments::{PaymentBehaviour, PaymentSimulator};
 use process::Process;
+use process_group::ProcessGroup;
 use readiness::Readiness;
+use secret::random_secret;
 use server::{ServerAddr, ServerSpec, Shared};
 
 /// A stack to start.
@@ -56,28 +60,12 @@ pub struct StackSpec {
 pub struct Stack {
     // Fields drop in this order: the guard, whose pipe closes then, comes before the simulator.
     guard: Guard,
-    site: Site,
+    group: ProcessGroup,
     exe: PathBuf,
     stores: Stores,
     jwt_secret: String,
     payments: PaymentSimulator,
     servers: BTreeMap<String, Mutex<Process>>,
-}
-
-/// Where the processes of a stack live.
-#[derive(Debug, Clone)]
-pub struct Site {
-    /// The stack's folder.
-    pub folder: PathBuf,
-    /// The process group they join.
-    pub group: Pid,
-}
-
-impl Site {
-    /// The log file of a process.
-    pub fn log(&self, name: &str) -> PathBuf {
-        self.folder.join("logs").join(format!("{name}.log"))
-    }
 }
 
 /// PostgreSQL and Redis, and the processes of those that this stack started.
@@ -92,7 +80,7 @@ impl Stack {
     /// Starts everything but the servers; ready when this returns. On failure nothing is left behind.
     ///
     /// # Errors
-    /// A program is missing, too old or fails, or a given URL cannot be reached; one line says which and what to do.
+    /// A program is missing, too old or fails, or an external store cannot be reached; one line says which and what to do.
     pub async fn start(spec: StackSpec) -> anyhow::Result<Self> {
         ensure!(
             matches!(spec.redis_nodes, 1 | 3 | 5),
@@ -103,11 +91,11 @@ impl Stack {
         let temp_parent = std::path::absolute(&temp_parent)
             .with_context(|| format!("{} is not a usable path", temp_parent.display()))?;
         let guard = Guard::start(&spec.exe, &temp_parent).await?;
-        let site = Site { folder: guard.folder().to_owned(), group: guard.group() };
-        match start_parts(&site, &spec).await {
+        let group = ProcessGroup { id: guard.group(), folder: guard.folder().to_owned() };
+        match start_parts(&group, &spec).await {
             Ok((stores, payments)) => Ok(Self {
                 guard,
-                site,
+                group,
                 exe: spec.exe,
                 stores,
                 jwt_secret: random_secret(),
@@ -137,19 +125,19 @@ impl Stack {
             jwt_secret: &self.jwt_secret,
             payments_url: self.payments.url(),
         };
-        let (process, addr) = server::start(&self.site, shared, &spec).await?;
+        let (process, addr) = server::start(&self.group, shared, &spec).await?;
         self.servers.insert(spec.name, Mutex::new(process));
         Ok(addr)
     }
 
     /// The stack's folder; it is removed with the stack.
     pub fn dir(&self) -> &Path {
-        &self.site.folder
+        &self.group.folder
     }
 
     /// Where every process logs to `NAME.log`.
     pub fn logs_dir(&self) -> PathBuf {
-        self.site.folder.join("logs")
+        self.group.logs()
     }
 
     /// PostgreSQL, directly.
@@ -180,7 +168,7 @@ impl Stack {
 
     /// The process that takes the stack down; SIGTERM makes it do so, also after [`Stack::keep`].
     pub fn guard_pid(&self) -> Pid {
-        self.site.group
+        self.group.id
     }
 
     /// Takes everything down; nothing is left when this returns.
@@ -207,16 +195,15 @@ impl Stores {
     }
 }
 
-/// 244 random bits in hexadecimal.
-pub fn random_secret() -> String {
-    Uuid::new_v4().simple().to_string() + &Uuid::new_v4().simple().to_string()
-}
-
-async fn start_parts(site: &Site, spec: &StackSpec) -> anyhow::Result<(Stores, PaymentSimulator)> {
-    let logs = site.folder.join("logs");
+async fn start_parts(
+    group: &ProcessGroup,
+    spec: &StackSpec,
+) -> anyhow::Result<(Stores, PaymentSimulator)> {
+    let logs = group.logs();
     fs::create_dir(&logs).with_context(|| format!("cannot create {}", logs.display()))?;
     let payments = PaymentSimulator::start(PaymentBehaviour::default()).await?;
-    let (database, redis) = tokio::try_join!(start_database(site, spec), start_redis(site, spec))?;
+    let (database, redis) =
+        tokio::try_join!(start_database(group, spec), start_redis(group, spec))?;
     let mut processes = BTreeMap::new();
     let (database_process, database_url) = database;
     processes.extend(database_process.map(|process| (postgres::NAME.to_owned(), process)));
@@ -237,25 +224,25 @@ async fn start_parts(site: &Site, spec: &StackSpec) -> anyhow::Result<(Stores, P
 }
 
 async fn start_database(
-    site: &Site,
+    group: &ProcessGroup,
     spec: &StackSpec,
 ) -> anyhow::Result<(Option<Process>, String)> {
     if let Some(url) = &spec.database_url {
-        given::check_reachable("DATABASE_URL", &Readiness::Postgres(url.clone())).await?;
+        external::check_reachable("DATABASE_URL", &Readiness::Postgres(url.clone())).await?;
         return Ok((None, url.clone()));
     }
     let programs = binaries::postgres().await?;
-    let (process, url) = postgres::start(site, &programs).await?;
+    let (process, url) = postgres::start(group, &programs).await?;
     Ok((Some(process), url))
 }
 
 async fn start_redis(
-    site: &Site,
+    group: &ProcessGroup,
     spec: &StackSpec,
 ) -> anyhow::Result<Vec<(Option<Process>, String)>> {
     if !spec.redis_urls.is_empty() {
         let checks = spec.redis_urls.iter().map(|url| async move {
-            given::check_reachable("REDIS_URLS", &Readiness::Redis(url.clone())).await?;
+            external::check_reachable("REDIS_URLS", &Readiness::Redis(url.clone())).await?;
             anyhow::Ok((None, url.clone()))
         });
         return try_join_all(checks).await;
@@ -263,7 +250,7 @@ async fn start_redis(
     let programs = binaries::redis().await?;
     let programs = &programs;
     let nodes = (1..=spec.redis_nodes).map(|node| async move {
-        let (process, url) = redis::start(site, programs, node).await?;
+        let (process, url) = redis::start(group, programs, node).await?;
         anyhow::Ok((Some(process), url))
     });
     try_join_all(nodes).await

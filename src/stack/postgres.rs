@@ -18,9 +18,10 @@ use tokio::time::timeout;
 use super::binaries;
 use super::log;
 use super::process::{Process, Recipe};
+use super::process_group::ProcessGroup;
 use super::readiness::Readiness;
+use super::secret::random_secret;
 use super::user::{self, User};
-use super::{Site, random_secret};
 
 /// The name of its process.
 pub const NAME: &str = "postgres";
@@ -53,12 +54,12 @@ const SETTINGS: [&str; 10] = [
 /// # Errors
 /// A program fails; the line that tells the cause is quoted.
 pub async fn start(
-    site: &Site,
+    group: &ProcessGroup,
     programs: &binaries::Postgres,
 ) -> anyhow::Result<(Process, String)> {
     let user = user::for_postgres()?;
     let password = random_secret();
-    let data = create_cluster(site, programs, user.as_ref(), &password).await?;
+    let data = create_cluster(group, programs, user.as_ref(), &password).await?;
     let url = |port: u16, database: &str| {
         format!("postgres://{ROLE}:{password}@127.0.0.1:{port}/{database}")
     };
@@ -69,11 +70,11 @@ pub async fn start(
         env: BTreeMap::new(),
         user: user.clone(),
         folder: data.clone(),
-        log: site.log(NAME),
+        log: group.log(NAME),
         readiness: Readiness::Postgres(url(port, "postgres")),
         ready_within: READY_WITHIN,
     };
-    let (process, port) = Process::start_on_free_port(site.group, recipe).await?;
+    let (process, port) = Process::start_on_free_port(group.id, recipe).await?;
     create_database(&url(port, "postgres"), &url(port, DATABASE))
         .await
         .context("cannot create the stack's database")?;
@@ -108,13 +109,13 @@ pub fn shared_memory_id(stack: &Path) -> Option<u32> {
 }
 
 async fn create_cluster(
-    site: &Site,
+    group: &ProcessGroup,
     programs: &binaries::Postgres,
     user: Option<&User>,
     password: &str,
 ) -> anyhow::Result<PathBuf> {
-    let data = data_folder(&site.folder);
-    let home = site.folder.join(NAME);
+    let data = data_folder(&group.folder);
+    let home = group.folder.join(NAME);
     let password_file = home.join("password");
     fs::create_dir(&home)
         .and_then(|()| fs::set_permissions(&home, Permissions::from_mode(0o700)))
@@ -125,7 +126,7 @@ async fn create_cluster(
             chown(path, Some(user.uid), Some(user.gid))
                 .with_context(|| format!("cannot give {} to {}", path.display(), user.name))?;
         }
-        if let Some(closed) = site.folder.parent().and_then(user::closed_folder) {
+        if let Some(closed) = group.folder.parent().and_then(user::closed_folder) {
             anyhow::bail!(
                 "user {}, whom postgresql runs as, may not pass through {}; set TMPDIR to a folder open to all, such as /tmp",
                 user.name,
@@ -140,18 +141,18 @@ async fn create_cluster(
         env: BTreeMap::new(),
         user: user.cloned(),
         folder: home,
-        log: site.log("initdb"),
+        log: group.log("initdb"),
         // It serves nothing; its end is what is waited for.
         readiness: Readiness::Postgres(String::new()),
         ready_within: INITDB_WITHIN,
     };
-    run_to_end(&recipe, site).await?;
+    run_to_end(&recipe, group).await?;
     fs::remove_file(&password_file)?;
     Ok(data)
 }
 
-async fn run_to_end(recipe: &Recipe, site: &Site) -> anyhow::Result<()> {
-    let mut child = recipe.command(site.group)?.spawn().context("cannot start initdb")?;
+async fn run_to_end(recipe: &Recipe, group: &ProcessGroup) -> anyhow::Result<()> {
+    let mut child = recipe.command(group.id)?.spawn().context("cannot start initdb")?;
     let status = timeout(INITDB_WITHIN, child.wait())
         .await
         .with_context(|| format!("initdb did not end within {INITDB_WITHIN:?}"))??;

@@ -13,11 +13,11 @@ use rustix::process::{Pid, Signal, kill_process};
 use tokio::process::{Child, Command};
 use tokio::time::{Instant, sleep, timeout};
 
-use super::guard::pid_of;
 use super::log;
 use super::ports::free_port;
-use super::process_table::{self, Entry};
+use super::process_table::{self, Entry, pid_of};
 use super::readiness::Readiness;
+use super::start_error::StartError;
 use super::user::User;
 
 const LOOK_EVERY: Duration = Duration::from_millis(20);
@@ -46,22 +46,6 @@ pub struct Recipe {
     pub readiness: Readiness,
     /// How long it may take to be.
     pub ready_within: Duration,
-}
-
-/// Why a process did not start.
-#[derive(Debug, thiserror::Error)]
-pub enum StartError {
-    /// Somebody was quicker; another port may do.
-    #[error("{name} found its port taken: {line}")]
-    PortTaken {
-        /// The process.
-        name: String,
-        /// What it said.
-        line: String,
-    },
-    /// Everything else.
-    #[error(transparent)]
-    Other(#[from] anyhow::Error),
 }
 
 impl Recipe {
@@ -142,7 +126,11 @@ impl Process {
         let deadline = Instant::now() + *ready_within;
         loop {
             if let Some(status) = self.child.try_wait().context("cannot wait for a child")? {
-                return Err(log::why_ended(name, status, &log::since(log, self.log_start)));
+                return Err(StartError::ended_early(
+                    name,
+                    status,
+                    &log::since(log, self.log_start),
+                ));
             }
             let Err(reason) = readiness.probe().await else {
                 return Ok(());

@@ -6,7 +6,9 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::{fs, io};
 
+use anyhow::Context;
 use rustix::process::Pid;
+use tokio::process::Child;
 
 /// One process, as it was at the moment of looking.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -45,6 +47,17 @@ pub fn find(pid: Pid) -> Option<Entry> {
         return parse_stat(&stat);
     }
     from_ps().ok()?.into_iter().find(|entry| entry.pid == pid)
+}
+
+/// The process id of a child that has not been waited for.
+///
+/// # Errors
+/// It has been waited for.
+pub fn pid_of(child: &Child) -> anyhow::Result<Pid> {
+    child
+        .id()
+        .and_then(|id| Pid::from_raw(i32::try_from(id).ok()?))
+        .context("a process ended before its id was read")
 }
 
 /// The living processes that `belongs` accepts, and everything that descends from them.

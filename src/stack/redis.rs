@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use anyhow::Context;
 
-use super::Site;
 use super::binaries;
 use super::process::{Process, Recipe};
+use super::process_group::ProcessGroup;
 use super::readiness::Readiness;
 
 const READY_WITHIN: Duration = Duration::from_secs(10);
@@ -25,12 +25,12 @@ pub fn name(node: usize) -> String {
 /// # Errors
 /// The program fails; the line that tells the cause is quoted.
 pub async fn start(
-    site: &Site,
+    group: &ProcessGroup,
     programs: &binaries::Redis,
     node: usize,
 ) -> anyhow::Result<(Process, String)> {
     let name = name(node);
-    let folder = site.folder.join(&name);
+    let folder = group.folder.join(&name);
     fs::create_dir(&folder).with_context(|| format!("cannot create {}", folder.display()))?;
     let url = |port: u16| format!("redis://127.0.0.1:{port}");
     let recipe = |port: u16| Recipe {
@@ -40,11 +40,11 @@ pub async fn start(
         env: BTreeMap::new(),
         user: None,
         folder: folder.clone(),
-        log: site.log(&name),
+        log: group.log(&name),
         readiness: Readiness::Redis(url(port)),
         ready_within: READY_WITHIN,
     };
-    let (process, port) = Process::start_on_free_port(site.group, recipe).await?;
+    let (process, port) = Process::start_on_free_port(group.id, recipe).await?;
     Ok((process, url(port)))
 }
 

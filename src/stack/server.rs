@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use anyhow::ensure;
 
-use super::Site;
 use super::process::{Process, Recipe};
+use super::process_group::ProcessGroup;
 use super::readiness::Readiness;
 
 const READY_WITHIN: Duration = Duration::from_secs(10);
@@ -53,7 +53,7 @@ pub struct Shared<'a> {
 /// # Errors
 /// It ends early (its last line is quoted), or `/health/ready` does not answer 200 within ten seconds.
 pub async fn start(
-    site: &Site,
+    group: &ProcessGroup,
     shared: Shared<'_>,
     spec: &ServerSpec,
 ) -> anyhow::Result<(Process, ServerAddr)> {
@@ -70,12 +70,12 @@ pub async fn start(
         args: arguments(spec, port),
         env: environment(shared, spec),
         user: None,
-        folder: site.folder.clone(),
-        log: site.log(&spec.name),
+        folder: group.folder.clone(),
+        log: group.log(&spec.name),
         readiness: Readiness::Http(format!("{}/health/ready", base_url(port))),
         ready_within: READY_WITHIN,
     };
-    let (process, port) = Process::start_on_free_port(site.group, recipe).await?;
+    let (process, port) = Process::start_on_free_port(group.id, recipe).await?;
     let pid = process.pid().as_raw_pid().unsigned_abs();
     Ok((process, ServerAddr { base_url: base_url(port), pid }))
 }

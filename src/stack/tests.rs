@@ -4,7 +4,7 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::ExitStatusExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process};
@@ -15,19 +15,13 @@ use tokio::time::{Instant, timeout};
 
 use super::server::ServerSpec;
 use super::{Stack, StackSpec, postgres, process_table};
+use crate::tests::program::exe;
 
 /// Open to all, so that PostgreSQL's user may pass through it.
 fn temp_parent() -> TempDir {
     let folder = tempfile::tempdir().unwrap();
     fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755)).unwrap();
     folder
-}
-
-/// The program under test, beside the folder that holds the test programs.
-fn exe() -> PathBuf {
-    let exe = std::env::current_exe().unwrap().parent().unwrap().with_file_name("ticketctl");
-    assert!(exe.exists(), "{} is missing; run `cargo build` first", exe.display());
-    exe
 }
 
 fn spec(temp_parent: &Path) -> StackSpec {
@@ -265,7 +259,7 @@ async fn given_stores_are_used_and_not_for_this_stack_to_break() {
     assert!(guest.process_names().is_empty());
     for name in ["postgres", "redis-1"] {
         let error = guest.kill(name).await.unwrap_err().to_string();
-        assert!(error.starts_with(&format!("{name} was given by its url")), "{error}");
+        assert!(error.starts_with(&format!("{name} is external")), "{error}");
     }
     guest.stop().await.unwrap();
     assert_eq!(ping(&owner.redis_urls()[0]).await.unwrap(), "PONG");

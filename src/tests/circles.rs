@@ -27,8 +27,6 @@ const EXCEPTIONS: &[(&str, &str, &str)] = &[
     ("api/", "api/", "being broken up"),
     ("booking/", "booking/", "being broken up"),
     ("payments/", "payments/mod.rs", "being broken up"),
-    ("stack/", "stack/", "being broken up"),
-    ("toxiproxy/", "toxiproxy/", "being broken up"),
     ("harness/client/", "harness/client/", "being broken up"),
     ("harness/faults/", "harness/faults/", "being broken up"),
     ("harness/load/", "harness/load/", "being broken up"),

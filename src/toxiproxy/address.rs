@@ -5,8 +5,8 @@ use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use crate::toxiproxy::error::Error;
-use crate::toxiproxy::resolver::Resolver;
+use super::error::Error;
+use super::resolver::Resolver;
 
 /// Longest wait for a name to resolve.
 const RESOLVE_TIMEOUT: Duration = Duration::from_secs(2);

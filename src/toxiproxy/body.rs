@@ -3,7 +3,7 @@
 
 use serde_json::{Map, Value};
 
-use crate::toxiproxy::error::Error;
+use super::error::Error;
 
 /// The first JSON value of a body; what follows it is ignored.
 pub fn first_value(body: &[u8]) -> Result<Value, Error> {

@@ -9,19 +9,19 @@ use tokio::io::Interest;
 use tokio::net::TcpStream;
 use tokio::sync::watch;
 
-use crate::toxiproxy::address;
-use crate::toxiproxy::budget::Budget;
-use crate::toxiproxy::chain::Chain;
-use crate::toxiproxy::descriptors::Descriptors;
-use crate::toxiproxy::link::{Departure, Link, LinkToxics};
-use crate::toxiproxy::metrics::{Connections, Traffic};
-use crate::toxiproxy::proxy::Published;
-use crate::toxiproxy::queue::End;
-use crate::toxiproxy::random::LinkId;
-use crate::toxiproxy::resolver::Resolver;
-use crate::toxiproxy::timer::Timer;
-use crate::toxiproxy::toxic::Direction;
-use crate::toxiproxy::toxics::Evidence;
+use super::address;
+use super::budget::Budget;
+use super::chain::Chain;
+use super::descriptors::Descriptors;
+use super::link::{Departure, Link, LinkToxics};
+use super::metrics::{Connections, Traffic};
+use super::published::Published;
+use super::queue::End;
+use super::random::LinkId;
+use super::resolver::Resolver;
+use super::timer::Timer;
+use super::toxic::Direction;
+use super::toxics::Evidence;
 
 /// How long it may take to find the upstream and to be accepted by it.
 const DIAL_TIMEOUT: Duration = Duration::from_secs(5);

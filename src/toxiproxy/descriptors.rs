@@ -7,14 +7,14 @@ use std::time::{Duration, Instant};
 use rustix::process::{Resource, getrlimit};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use crate::toxiproxy::process;
+use super::process;
 
 /// Connections of the control API at a time; more wait in the backlog.
 pub const CONTROL_CONNECTIONS: usize = 128;
 /// Kept for the control API, for looking up names, and for all that is not proxied; half of a limit that is very low.
 const RESERVE: u64 = 256;
 /// Most that proxies may take together, whatever the system allows.
-const MOST: u64 = 65_536;
+const PROXIED_MAX: u64 = 65_536;
 /// Pause between two complaints about one shortage.
 const COMPLAINT_PAUSE: Duration = Duration::from_secs(5);
 
@@ -40,7 +40,8 @@ impl Descriptors {
     }
 
     fn within(limit: u64, open: u64) -> Self {
-        let free = limit.saturating_sub(RESERVE.min(limit / 2)).saturating_sub(open).min(MOST);
+        let free =
+            limit.saturating_sub(RESERVE.min(limit / 2)).saturating_sub(open).min(PROXIED_MAX);
         let free = usize::try_from(free).unwrap_or(0);
         Self { free: Arc::new(Semaphore::new(free)), complained: Arc::default() }
     }

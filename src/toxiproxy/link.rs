@@ -11,14 +11,14 @@ use bytes::Bytes;
 use tokio::net::TcpStream;
 use tokio::sync::{Notify, watch};
 
-use crate::toxiproxy::budget::Share;
-use crate::toxiproxy::chain::Chain;
-use crate::toxiproxy::metrics::Traffic;
-use crate::toxiproxy::proxy::Published;
-use crate::toxiproxy::queue::End;
-use crate::toxiproxy::timer::Timer;
-use crate::toxiproxy::toxic::Direction;
-use crate::toxiproxy::toxics::ONE_READ;
+use super::budget::Share;
+use super::chain::Chain;
+use super::metrics::Traffic;
+use super::published::Published;
+use super::queue::End;
+use super::timer::Timer;
+use super::toxic::Direction;
+use super::toxics::ONE_READ;
 
 /// What one read takes when no toxic looks at it: more than [`ONE_READ`], since only throughput counts then.
 const BULK_READ: usize = 4 * ONE_READ;
@@ -121,7 +121,7 @@ impl Link {
                 Some(End::Close) if self.chain.output().is_empty() => return End::Close,
                 Some(End::Close) | None => {}
             }
-            if self.chain.is_tired() {
+            if self.chain.needs_another_turn() {
                 self.work = TURN;
                 continue;
             }

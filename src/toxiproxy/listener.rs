@@ -10,8 +10,8 @@ use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use crate::toxiproxy::connection::{self, Route};
-use crate::toxiproxy::descriptors::{Lease, Shortage};
+use super::connection::{self, Route};
+use super::descriptors::{Lease, Shortage};
 
 /// Open files of a connection: the client's socket and the upstream's.
 const DESCRIPTORS_EACH: u32 = 2;

@@ -8,7 +8,7 @@ use std::fmt::Write as _;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use crate::toxiproxy::process;
+use super::process;
 
 /// Label sets of a family that are kept although nothing counts for them any more.
 const KEPT: usize = 1000;

@@ -35,6 +35,7 @@ mod listener;
 mod metrics;
 mod process;
 mod proxy;
+mod published;
 mod queue;
 mod random;
 mod registry;
@@ -43,12 +44,13 @@ mod resolver;
 mod timer;
 mod toxic;
 mod toxics;
+mod view;
 
 #[cfg(test)]
 mod tests;
 
 use address::Reach;
-use api::Api;
+use api::context::Context;
 use api::serve::STOP_TIMEOUT;
 use descriptors::Descriptors;
 use metrics::{Metrics, Shown};
@@ -78,7 +80,7 @@ pub struct Settings {
 /// A server at work; dropping it stops it abruptly, [`Running::shutdown`] in order.
 pub struct Running {
     addr: SocketAddr,
-    api: Api,
+    context: Context,
     /// Ends the server's connections too, which would otherwise keep the registry alive.
     stop: DropGuard,
     server: JoinSet<()>,
@@ -100,7 +102,7 @@ pub async fn start(settings: Settings) -> io::Result<Running> {
     let addr = socket.local_addr()?;
     let timer = TimerThread::start()?;
     let metrics = Metrics::new();
-    let api = Api::new(Arc::new(Registry::new(Engine {
+    let context = Context::new(Arc::new(Registry::new(Engine {
         seed,
         reach,
         timer: timer.timer(),
@@ -110,11 +112,11 @@ pub async fn start(settings: Settings) -> io::Result<Running> {
         descriptors: Descriptors::of_this_process(),
     })));
     let shown = Shown { proxies: proxy_metrics.then_some(metrics), runtime: runtime_metrics };
-    let router = api::router(api.clone(), shown);
+    let router = api::router(context.clone(), shown);
     let stop = CancellationToken::new();
     let mut server = JoinSet::new();
     server.spawn(api::serve::serve(socket, router, stop.clone()));
-    Ok(Running { addr, api, stop: stop.drop_guard(), server, _timer: timer })
+    Ok(Running { addr, context, stop: stop.drop_guard(), server, _timer: timer })
 }
 
 /// Every toxic with its attributes, one a line, for help texts.
@@ -159,7 +161,7 @@ impl Running {
         json: &[u8],
     ) -> Result<usize, Box<dyn std::error::Error + Send + Sync>> {
         let list = NewProxy::parse_list(&body::first_value(json)?)?;
-        let populated = self.api.registry.populate(&list).await;
+        let populated = self.context.registry.populate(&list).await;
         match populated.failure {
             None => Ok(populated.proxies.len()),
             Some(error) => Err(error.into()),
@@ -168,13 +170,13 @@ impl Running {
 
     /// Closes every proxy at once and for good, then the control API as soon as requests in flight have ended.
     pub async fn shutdown(mut self) {
-        self.api.registry.close().await;
+        self.context.registry.close().await;
         drop(self.stop);
         if let Some(Err(error)) = self.server.join_next().await {
             tracing::warn!(%error, "the control API ended abnormally");
         }
-        self.api.changes.close();
-        if tokio::time::timeout(STOP_TIMEOUT, self.api.changes.wait()).await.is_err() {
+        self.context.changes.close();
+        if tokio::time::timeout(STOP_TIMEOUT, self.context.changes.wait()).await.is_err() {
             tracing::warn!("gave up waiting for a change");
         }
     }

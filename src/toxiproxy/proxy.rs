@@ -1,24 +1,24 @@
 //! One proxy: its listener, started and stopped, and its toxics, changed while connections live; knows no HTTP.
 
-use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
-use tokio::sync::{mpsc, watch};
+use tokio::sync::watch;
 
-use crate::toxiproxy::address::Reach;
-use crate::toxiproxy::budget::Budget;
-use crate::toxiproxy::connection::Route;
-use crate::toxiproxy::descriptors::{Descriptors, Shortage};
-use crate::toxiproxy::error::Error;
-use crate::toxiproxy::listener::Listener;
-use crate::toxiproxy::metrics::{Connections, Metrics};
-use crate::toxiproxy::request::NewProxy;
-use crate::toxiproxy::resolver::Resolver;
-use crate::toxiproxy::timer::Timer;
-use crate::toxiproxy::toxic::{Direction, Toxic};
+use super::address::Reach;
+use super::budget::Budget;
+use super::connection::Route;
+use super::descriptors::{Descriptors, Shortage};
+use super::error::Error;
+use super::listener::Listener;
+use super::metrics::{Connections, Metrics};
+use super::published::{InUse, Published};
+use super::request::NewProxy;
+use super::resolver::Resolver;
+use super::timer::Timer;
+use super::toxic::{Direction, Toxic};
 
 /// How long a change waits for every link to follow it. Links never block, so this only bounds a starved machine.
 const SWITCH_TIMEOUT: Duration = Duration::from_secs(1);
@@ -35,13 +35,6 @@ pub struct Engine {
     pub descriptors: Descriptors,
 }
 
-/// One version of a proxy's toxics, as its links see it.
-pub struct Published {
-    toxics: Vec<Arc<Toxic>>,
-    /// Dropped with the version: its receiver then knows that no link works with it any more.
-    _in_use: mpsc::Sender<Infallible>,
-}
-
 /// A named proxy, running or stopped.
 pub struct Proxy {
     pub name: String,
@@ -55,23 +48,10 @@ pub struct Proxy {
     listener: Option<Listener>,
     toxics: Vec<Arc<Toxic>>,
     published: watch::Sender<Arc<Published>>,
-    /// Closes once no link uses the published version any more.
-    in_use: mpsc::Receiver<Infallible>,
+    in_use: InUse,
     connections: Connections,
     /// Clients accepted so far; numbers them across restarts.
     accepted: Arc<AtomicU64>,
-}
-
-impl Published {
-    fn new(toxics: Vec<Arc<Toxic>>) -> (Self, mpsc::Receiver<Infallible>) {
-        let (in_use, closed) = mpsc::channel(1);
-        (Self { toxics, _in_use: in_use }, closed)
-    }
-
-    /// The toxics of one direction, in the order data meets them.
-    pub fn in_direction(&self, direction: Direction) -> impl Iterator<Item = &Arc<Toxic>> {
-        self.toxics.iter().filter(move |toxic| toxic.direction == direction)
-    }
 }
 
 impl Proxy {
@@ -157,7 +137,7 @@ impl Proxy {
         self.toxics = toxics;
         drop(self.published.send_replace(Arc::new(next)));
         let mut old = std::mem::replace(&mut self.in_use, in_use);
-        if tokio::time::timeout(SWITCH_TIMEOUT, old.recv()).await.is_err() {
+        if tokio::time::timeout(SWITCH_TIMEOUT, old.is_over()).await.is_err() {
             tracing::warn!(
                 proxy = self.name,
                 "some connections have yet to follow a change of toxics"

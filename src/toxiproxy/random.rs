@@ -8,7 +8,7 @@ use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use sha2::{Digest, Sha256};
 
-use crate::toxiproxy::toxic::Toxic;
+use super::toxic::Toxic;
 
 /// One link: a direction of the nth connection, counted from 1, that a proxy accepted.
 #[derive(Debug, Clone)]

@@ -10,13 +10,12 @@ use std::sync::Arc;
 
 use tokio::sync::Mutex;
 
-use crate::toxiproxy::address;
-use crate::toxiproxy::error::Error;
-use crate::toxiproxy::proxy::{Engine, Proxy};
-use crate::toxiproxy::request::{
-    NewProxy, NewToxic, ProxyChange, ProxyView, ToxicChange, ToxicView,
-};
-use crate::toxiproxy::toxic::Toxic;
+use super::address;
+use super::error::Error;
+use super::proxy::{Engine, Proxy};
+use super::request::{NewProxy, NewToxic, ProxyChange, ToxicChange};
+use super::toxic::Toxic;
+use super::view::{ProxyView, ToxicView};
 
 /// The proxies of one server.
 pub struct Registry {

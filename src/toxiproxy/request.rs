@@ -1,20 +1,16 @@
-//! The requests of the control API, parsed once from JSON, and the views it answers with; knows no HTTP.
+//! The requests of the control API, parsed once from JSON; knows no HTTP.
 
-use std::collections::BTreeMap;
-
-use serde::{Serialize, Serializer};
 use serde_json::Value;
 
-use crate::toxiproxy::body::Fields;
-use crate::toxiproxy::error::Error;
-use crate::toxiproxy::proxy::Proxy;
-use crate::toxiproxy::toxic::{Direction, Toxic};
-use crate::toxiproxy::toxics::{Attribute, Attributes, Kind, TOXICS};
+use super::body::Fields;
+use super::error::Error;
+use super::toxic::{Direction, Toxic};
+use super::toxics::{Attributes, Kind, TOXICS};
 
 /// Longest name of a proxy or a toxic, bytes.
-const MAX_NAME: usize = 256;
+const NAME_BYTES_MAX: usize = 256;
 /// Longest address, bytes: no host name has more than 253.
-const MAX_ADDRESS: usize = 300;
+const ADDRESS_BYTES_MAX: usize = 300;
 
 /// A proxy to create.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -90,10 +86,10 @@ impl RawProxy {
     fn parse(value: &Value) -> Result<Self, Error> {
         let fields = Fields::of(value, "proxy")?;
         Ok(Self {
-            name: text(&fields, "name", MAX_NAME)?,
+            name: text(&fields, "name", NAME_BYTES_MAX)?,
             change: ProxyChange {
-                listen: text(&fields, "listen", MAX_ADDRESS)?,
-                upstream: text(&fields, "upstream", MAX_ADDRESS)?,
+                listen: text(&fields, "listen", ADDRESS_BYTES_MAX)?,
+                upstream: text(&fields, "upstream", ADDRESS_BYTES_MAX)?,
                 enabled: fields.boolean("enabled")?,
             },
         })
@@ -133,7 +129,7 @@ impl NewToxic {
     pub fn parse(value: &Value) -> Result<Self, Error> {
         let fields = Fields::of(value, "toxic")?;
         Ok(Self {
-            name: text(&fields, "name", MAX_NAME)?,
+            name: text(&fields, "name", NAME_BYTES_MAX)?,
             kind: fields.string("type")?.unwrap_or_default(),
             stream: fields.string("stream")?.unwrap_or_else(|| "downstream".to_owned()),
             toxicity: fields.number("toxicity")?.unwrap_or(1.0),
@@ -189,61 +185,4 @@ fn merge(attributes: &mut Attributes, kind: &'static Kind, given: &Value) -> Res
         }
     }
     Ok(())
-}
-
-/// A proxy as the API shows it.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct ProxyView {
-    pub name: String,
-    pub listen: String,
-    pub upstream: String,
-    pub enabled: bool,
-    pub toxics: Vec<ToxicView>,
-}
-
-/// A toxic as the API shows it.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct ToxicView {
-    pub attributes: BTreeMap<&'static str, i64>,
-    pub name: String,
-    pub r#type: &'static str,
-    pub stream: String,
-    #[serde(serialize_with = "as_go_writes_it")]
-    pub toxicity: f32,
-}
-
-impl From<&Proxy> for ProxyView {
-    fn from(proxy: &Proxy) -> Self {
-        Self {
-            name: proxy.name.clone(),
-            listen: proxy.listen.clone(),
-            upstream: proxy.upstream.clone(),
-            enabled: proxy.is_running(),
-            toxics: proxy.toxics().map(|toxic| ToxicView::from(&**toxic)).collect(),
-        }
-    }
-}
-
-impl From<&Toxic> for ToxicView {
-    fn from(toxic: &Toxic) -> Self {
-        let value = |attribute: &Attribute| (attribute.name, toxic.attributes.get(attribute));
-        Self {
-            attributes: toxic.kind.attributes.iter().map(value).collect(),
-            name: toxic.name.clone(),
-            r#type: toxic.kind.name,
-            stream: toxic.stream.clone(),
-            toxicity: toxic.toxicity,
-        }
-    }
-}
-
-/// Go writes 1, not 1.0.
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde's signature")]
-#[expect(clippy::cast_possible_truncation, reason = "only values that survive it are cast")]
-fn as_go_writes_it<S: Serializer>(value: &f32, serializer: S) -> Result<S::Ok, S::Error> {
-    if value.fract() == 0.0 && value.abs() < 1e9 {
-        serializer.serialize_i64(*value as i64)
-    } else {
-        serializer.serialize_f32(*value)
-    }
 }

@@ -5,7 +5,7 @@
 //!
 //! Waking the thread, and then the task's worker, takes a fifth of a millisecond and more where both had fallen asleep. So a
 //! task is woken early, by some more than wake-ups have needed of late, and yields to the others until its deadline has
-//! come. What that costs is bounded: [`MAX_LEAD`], a quarter of the time waited for, and [`SPINNERS`] tasks at a time; and on a
+//! come. What that costs is bounded: [`LEAD_MAX`], a quarter of the time waited for, and [`SPINNERS`] tasks at a time; and on a
 //! busy machine, where nothing had fallen asleep, it is next to nothing.
 
 use std::collections::BTreeMap;
@@ -21,7 +21,7 @@ use std::time::{Duration, Instant};
 /// How long the thread sleeps when nothing is due: any value works, since a new deadline wakes it.
 const IDLE: Duration = Duration::from_hours(1);
 /// How much too early a task is woken at most.
-const MAX_LEAD: Duration = Duration::from_micros(600);
+const LEAD_MAX: Duration = Duration::from_micros(600);
 /// Tasks that pass the rest of their time awake; with more of them the workers are busy, and wake-ups are quick anyway.
 const SPINNERS: usize = 2;
 /// What a wake-up is taken to need before the first of them, and how many earlier ones the latest is weighed against.
@@ -187,12 +187,12 @@ impl Shared {
     /// Three times what a wake-up needs: so nearly all come in time, and the machine is wide awake when the task goes on.
     fn lead(&self) -> Duration {
         let needed = Duration::from_nanos(self.lateness_ns.load(Ordering::Relaxed));
-        (needed * 3).min(MAX_LEAD)
+        (needed * 3).min(LEAD_MAX)
     }
 
     /// A wake-up came `late`. Of two that are noted at the same time one may get lost.
     fn learn(&self, late: Duration) {
-        let late = nanoseconds(late.min(MAX_LEAD));
+        let late = nanoseconds(late.min(LEAD_MAX));
         let mean = self.lateness_ns.load(Ordering::Relaxed);
         self.lateness_ns.store((mean * (MEMORY - 1) + late) / MEMORY, Ordering::Relaxed);
     }

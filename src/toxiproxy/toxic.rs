@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use crate::toxiproxy::metrics::Affected;
-use crate::toxiproxy::toxics::{Attributes, Kind, StageMaker};
+use super::metrics::Affected;
+use super::toxics::{Attributes, Kind, StageMaker};
 
 /// Which way bytes flow.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

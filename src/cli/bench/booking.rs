@@ -12,7 +12,7 @@ use tokio::process::Command;
 
 use crate::booking::strategies;
 use crate::cli::output;
-use crate::cli::shared::positive_duration;
+use crate::cli::shared::{positive_duration, this_program};
 use crate::clock;
 use crate::harness::checkers::CHECKERS;
 use crate::harness::load::executors::{self, constant_vus::ConstantVus};
@@ -85,7 +85,7 @@ struct Report {
 
 /// Measures both, one after the other, on one stack.
 pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
-    let exe = std::env::current_exe().context("this program can't find itself")?;
+    let exe = this_program()?;
     let stack = Stack::start(StackSpec {
         redis_nodes: 1,
         exe: exe.clone(),

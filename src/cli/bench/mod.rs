@@ -1,4 +1,4 @@
-//! `ticketctl bench`: figures as ratios or errors within one run, because absolute ones say more about the machine.
+//! `ticketctl bench`: measurements as ratios or errors within one run, because absolute ones say more about the machine.
 
 /// Paid bookings, against what pgbench sells.
 pub mod booking;

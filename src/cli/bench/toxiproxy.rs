@@ -13,8 +13,9 @@ use serde::Serialize;
 use tokio::io::{AsyncBufReadExt as _, BufReader};
 use tokio::process::{Child, Command};
 
-use crate::cli::bench::peers::{self, Echoed, Flooded, Upstream};
+use super::peers::{self, Echoed, Flooded, Upstream};
 use crate::cli::output;
+use crate::cli::shared::this_program;
 use crate::cli::toxiproxy::raise_open_files_limit;
 use crate::harness::proxy_control::{ProxyControl, ProxySpec, ToxicSpec};
 use crate::toxiproxy;
@@ -64,13 +65,14 @@ struct Bench {
     rows: Vec<Row>,
 }
 
-/// One thing measured: for people, and in figures whose names end with their unit.
+/// One thing measured: for people, and in numbers whose names end with their unit.
 #[derive(Debug, Serialize)]
 struct Row {
     what: String,
     asked: String,
     measured: String,
-    figures: BTreeMap<&'static str, f64>,
+    #[serde(rename = "figures")]
+    measurements: BTreeMap<&'static str, f64>,
 }
 
 /// A toxic: type, stream, attributes.
@@ -111,8 +113,7 @@ fn table(rows: &[Row]) -> Table {
 
 /// Starts the proxy, which ends with the value returned; returns its URL, too.
 async fn start_proxy() -> anyhow::Result<(Child, String)> {
-    let exe = std::env::current_exe().context("this program can't find itself")?;
-    let mut proxy = Command::new(exe)
+    let mut proxy = Command::new(this_program()?)
         .args(["toxiproxy", "--port=0", "--seed=7", "--proxy-metrics", "--runtime-metrics"])
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
@@ -155,9 +156,9 @@ impl Bench {
             let [p50, p99] =
                 [50, 99].map(|percent| error_ms(percentile(&times, percent), expected));
             let text = format!("added - asked: p50 {p50:+.3} ms, p99 {p99:+.3} ms");
-            let figures =
+            let measurements =
                 [("asked_ms", asked_ms.into()), ("p50_error_ms", p50), ("p99_error_ms", p99)];
-            self.row(("latency", &format!("{asked_ms} ms")), text, &figures);
+            self.row(("latency", &format!("{asked_ms} ms")), text, &measurements);
         }
         self.set(("latency", "downstream", &[("latency", 10), ("jitter", 10)])).await?;
         let times = round_trips(self.listen, 3 * count, Duration::ZERO).await?;
@@ -165,8 +166,9 @@ impl Bench {
             [0, 25, 50, 75, 100].map(|percent| ms(percentile(&times, percent)));
         let text = format!("quartiles {low:.3}, {first:.3}, {middle:.3}, {third:.3}, {high:.3} ms");
         let names = ["p0_ms", "p25_ms", "p50_ms", "p75_ms", "p100_ms"];
-        let figures = [0, 1, 2, 3, 4].map(|n| (names[n], [low, first, middle, third, high][n]));
-        self.row(("latency with jitter", "10 +/- 10 ms"), text, &figures);
+        let measurements =
+            [0, 1, 2, 3, 4].map(|n| (names[n], [low, first, middle, third, high][n]));
+        self.row(("latency with jitter", "10 +/- 10 ms"), text, &measurements);
         self.control.reset().await
     }
 
@@ -176,8 +178,8 @@ impl Bench {
             let measured = self.send(u64::from(rate) * 1000 * RATE_SECONDS).await? / 1e3;
             let off = (measured / f64::from(rate) - 1.0) * 1e2;
             let text = format!("{measured:.1} kB/s, {off:+.2} %");
-            let figures = [("asked_kb_per_second", rate.into()), ("kb_per_second", measured)];
-            self.row(("bandwidth", &format!("{rate} kB/s")), text, &figures);
+            let measurements = [("asked_kb_per_second", rate.into()), ("kb_per_second", measured)];
+            self.row(("bandwidth", &format!("{rate} kB/s")), text, &measurements);
         }
         Ok(())
     }
@@ -195,8 +197,8 @@ impl Bench {
                 }
             };
             let measured = self.send(len).await? / 1e6;
-            let figures = [("mb_per_second", measured)];
-            self.row(("one connection", &asked), format!("{measured:.0} MB/s"), &figures);
+            let measurements = [("mb_per_second", measured)];
+            self.row(("one connection", &asked), format!("{measured:.0} MB/s"), &measurements);
         }
         self.control.reset().await
     }
@@ -216,8 +218,8 @@ impl Bench {
         let open = blocking(open).await.context(OPEN_FILES)?;
         let (took, memory) = (ms(start.elapsed()), self.memory_mb().await?);
         let text = format!("opened and served in {took:.3} ms, the proxy takes {memory:.0} MB");
-        let figures = [("opened_ms", took), ("proxy_mb", memory)];
-        self.row(("connections", &open.len().to_string()), text, &figures);
+        let measurements = [("opened_ms", took), ("proxy_mb", memory)];
+        self.row(("connections", &open.len().to_string()), text, &measurements);
         Ok(())
     }
 
@@ -248,8 +250,8 @@ impl Bench {
         let bound = toxiproxy::most_bytes_waiting(count) as f64 / 1e6;
         let more = most - before;
         let text = format!("{more:.0} MB more than the {before:.0} before");
-        let figures = [("bound_mb", bound), ("more_mb", more), ("before_mb", before)];
-        self.row(("nobody reads for 10 s", &format!("at most {bound:.0} MB")), text, &figures);
+        let measurements = [("bound_mb", bound), ("more_mb", more), ("before_mb", before)];
+        self.row(("nobody reads for 10 s", &format!("at most {bound:.0} MB")), text, &measurements);
         drop(flooded);
         self.control.reset().await
     }
@@ -289,13 +291,18 @@ impl Bench {
         &mut self,
         (what, asked): (&str, &str),
         measured: String,
-        figures: &[(&'static str, f64)],
+        measurements: &[(&'static str, f64)],
     ) {
         output::note(format_args!("{what}, {asked}: {measured}"));
         // Finer than a nanosecond of a millisecond is no measurement.
-        let figures =
-            figures.iter().map(|(name, value)| (*name, (value * 1e6).round() / 1e6)).collect();
-        self.rows.push(Row { what: what.to_owned(), asked: asked.to_owned(), measured, figures });
+        let measurements =
+            measurements.iter().map(|(name, value)| (*name, (value * 1e6).round() / 1e6)).collect();
+        self.rows.push(Row {
+            what: what.to_owned(),
+            asked: asked.to_owned(),
+            measured,
+            measurements,
+        });
     }
 }
 

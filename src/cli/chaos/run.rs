@@ -9,6 +9,7 @@ use anyhow::Context as _;
 
 use super::EXIT_CODES;
 use crate::booking::strategies;
+use crate::cli::shared::this_program;
 use crate::cli::toxiproxy::raise_open_files_limit;
 use crate::cli::{BadInput, output, stop_signal};
 use crate::clock;
@@ -167,7 +168,7 @@ fn place(args: &Args) -> anyhow::Result<Place> {
     let redis_urls =
         given("REDIS_URLS").map(|urls| urls.split(',').map(|url| url.trim().to_owned()).collect());
     Ok(Place {
-        exe: std::env::current_exe().context("this program can't find itself")?,
+        exe: this_program()?,
         database_url: given("DATABASE_URL"),
         redis_urls: redis_urls.unwrap_or_default(),
         toxiproxy_url: given("TOXIPROXY_URL"),

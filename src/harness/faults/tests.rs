@@ -2,7 +2,6 @@
 //! to miss where nothing is, and to be healed whatever happens.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
 use std::time::Duration;
 
 use tempfile::TempDir;
@@ -18,6 +17,7 @@ use crate::harness::summary::FaultSummary;
 use crate::stack::server::ServerSpec;
 use crate::stack::{Stack, StackSpec};
 use crate::storage::{Storage, StorageSettings, migrations};
+use crate::tests::program::exe;
 use crate::toxiproxy::{self, Running, Settings};
 
 const SERVER: &str = "server-1";
@@ -31,12 +31,6 @@ struct Site {
     base_url: String,
     _toxiproxy: Running,
     _folder: TempDir,
-}
-
-fn exe() -> PathBuf {
-    let exe = std::env::current_exe().unwrap().parent().unwrap().with_file_name("ticketctl");
-    assert!(exe.exists(), "{} is missing; run `cargo build` first", exe.display());
-    exe
 }
 
 /// The address behind a URL, and the URL with another address.

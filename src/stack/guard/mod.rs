@@ -22,6 +22,7 @@ use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::process::{Child, ChildStdin, ChildStdout, Command};
 use tokio::time::timeout;
 
+use super::process_table::pid_of;
 pub use watch::watch;
 
 const ANNOUNCE_WITHIN: Duration = Duration::from_secs(10);
@@ -98,17 +99,6 @@ impl Guard {
         drop(child.start_kill());
         teardown::tear_down(group, &folder).await
     }
-}
-
-/// The process id of a child that has not been waited for.
-///
-/// # Errors
-/// It has been waited for.
-pub fn pid_of(child: &Child) -> anyhow::Result<Pid> {
-    child
-        .id()
-        .and_then(|id| Pid::from_raw(i32::try_from(id).ok()?))
-        .context("a process ended before its id was read")
 }
 
 async fn read_folder(stdout: ChildStdout) -> anyhow::Result<PathBuf> {

@@ -22,7 +22,7 @@ use tower::ServiceExt;
 use uuid::Uuid;
 
 use super::ledger::{Charged, Refunded};
-use super::{CapturedCharge, State, lock};
+use super::state::{CapturedCharge, State, lock};
 use crate::wire::{Charge, ChargeRequest, ChargeState};
 
 type SharedState = Arc<Mutex<State>>;

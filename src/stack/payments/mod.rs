@@ -6,12 +6,13 @@
 mod behaviour;
 mod http;
 mod ledger;
+mod state;
 #[cfg(test)]
 mod tests;
 
 use std::collections::HashMap;
 use std::net::Ipv4Addr;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use anyhow::Context;
 use rand::SeedableRng;
@@ -19,7 +20,6 @@ use rand_chacha::ChaCha8Rng;
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 use tokio::task::JoinSet;
-use uuid::Uuid;
 
 use crate::wire::Charge;
 
@@ -27,6 +27,8 @@ pub use behaviour::PaymentBehaviour;
 #[cfg(test)]
 pub use ledger::Counts;
 use ledger::Ledger;
+pub use state::CapturedCharge;
+use state::{State, lock};
 
 /// A running simulator; dropping it closes it.
 #[derive(Debug)]
@@ -35,22 +37,6 @@ pub struct PaymentSimulator {
     state: Arc<Mutex<State>>,
     /// Ends the listener, and with it every connection, when dropped.
     _listener: JoinSet<()>,
-}
-
-/// Tells that money was taken and that the server does not know it yet.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct CapturedCharge {
-    /// The payment.
-    pub payment_id: Uuid,
-}
-
-#[derive(Debug)]
-struct State {
-    ledger: Ledger,
-    behaviour: PaymentBehaviour,
-    random: ChaCha8Rng,
-    /// By server name.
-    traps: HashMap<String, oneshot::Sender<CapturedCharge>>,
 }
 
 impl PaymentSimulator {
@@ -108,9 +94,4 @@ impl PaymentSimulator {
         lock(&self.state).traps.insert(server.to_owned(), sender);
         receiver
     }
-}
-
-/// No code that can panic runs under this lock, so a poisoned one still holds a whole state.
-fn lock(state: &Mutex<State>) -> MutexGuard<'_, State> {
-    state.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -7,7 +7,7 @@ use serde_json::json;
 
 use crate::toxiproxy::error::Error;
 use crate::toxiproxy::registry::Populated;
-use crate::toxiproxy::request::ProxyView;
+use crate::toxiproxy::view::ProxyView;
 
 /// A refused operation, as an HTTP answer.
 pub struct Refused(pub Error);

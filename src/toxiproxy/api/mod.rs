@@ -1,8 +1,5 @@
 //! The control API over HTTP: routes, the checks every request passes, nothing of what the operations do.
-//!
-//! A change runs in a task of its own, to its end: a caller that hangs up, or that waited long enough, leaves nothing half done.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
@@ -12,20 +9,20 @@ use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodFilter, MethodRouter, any, on};
 use rand::distr::{Alphanumeric, SampleString};
-use tokio_util::task::TaskTracker;
 
-use crate::toxiproxy::error::Error;
-use crate::toxiproxy::metrics::Shown;
-use crate::toxiproxy::registry::Registry;
+use super::error::Error;
+use super::metrics::Shown;
 
+pub mod context;
 pub mod serve;
-mod patience;
+mod timed;
 mod answer;
 mod request;
 mod proxies;
 mod toxics;
 
 use answer::Refused;
+use context::Context;
 
 /// The Toxiproxy release whose clients this server is compatible with.
 pub const VERSION: &str = "2.12.0";
@@ -39,37 +36,8 @@ const DELETE: MethodFilter = MethodFilter::DELETE;
 /// Toxiproxy's own clients still POST what its documentation says to PATCH.
 const CHANGE: MethodFilter = MethodFilter::POST.or(MethodFilter::PATCH);
 
-/// What the handlers work with.
-#[derive(Clone)]
-pub struct Api {
-    pub registry: Arc<Registry>,
-    /// Changes that have yet to end.
-    pub changes: TaskTracker,
-}
-
-impl Api {
-    pub fn new(registry: Arc<Registry>) -> Self {
-        Self { registry, changes: TaskTracker::new() }
-    }
-
-    /// Makes a change, to its end also when nobody waits for it any more.
-    async fn change<T, F>(&self, make: impl FnOnce(Arc<Registry>) -> F) -> Result<T, Error>
-    where
-        T: Send + 'static,
-        F: Future<Output = Result<T, Error>> + Send + 'static,
-    {
-        match self.changes.spawn(make(Arc::clone(&self.registry))).await {
-            Ok(result) => result,
-            Err(error) => {
-                tracing::error!(%error, "a change ended abnormally");
-                Err(Error::Defect)
-            }
-        }
-    }
-}
-
 /// The API of one server; `/metrics` exists only when there is something to show.
-pub fn router(api: Api, shown: Shown) -> Router {
+pub fn router(context: Context, shown: Shown) -> Router {
     let mut router = Router::new()
         .route("/version", guarded(on(GET, version)))
         .route("/reset", guarded(on(POST, proxies::reset)))
@@ -90,11 +58,14 @@ pub fn router(api: Api, shown: Shown) -> Router {
         };
         router = router.route("/metrics", any(render).layer(middleware::from_fn(guard)));
     }
-    router.fallback(unknown_path).layer(DefaultBodyLimit::max(request::MAX_BODY)).with_state(api)
+    router
+        .fallback(unknown_path)
+        .layer(DefaultBodyLimit::max(request::BODY_BYTES_MAX))
+        .with_state(context)
 }
 
 /// Checks what every known route checks; a wrong method never gets here.
-fn guarded(route: MethodRouter<Api>) -> MethodRouter<Api> {
+fn guarded(route: MethodRouter<Context>) -> MethodRouter<Context> {
     route.route_layer(middleware::from_fn(guard)).route_layer(middleware::from_fn(refuse_head))
 }
 

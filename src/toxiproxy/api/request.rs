@@ -8,11 +8,11 @@ use axum::extract::rejection::{BytesRejection, FailedToBufferBody, PathRejection
 use axum::extract::{FromRequest, FromRequestParts, Path, Request};
 use axum::http::request::Parts;
 
-use crate::toxiproxy::api::answer::Refused;
+use super::answer::Refused;
 use crate::toxiproxy::error::Error;
 
 /// Largest request body, bytes.
-pub const MAX_BODY: usize = 4 * 1024 * 1024;
+pub const BODY_BYTES_MAX: usize = 4 * 1024 * 1024;
 /// How long a body may take to come.
 const READ_TIMEOUT: Duration = Duration::from_secs(15);
 
@@ -39,7 +39,7 @@ impl<S: Send + Sync> FromRequest<S> for Body {
         match read {
             Ok(bytes) => Ok(Self(bytes)),
             Err(BytesRejection::FailedToBufferBody(FailedToBufferBody::LengthLimitError(_))) => {
-                Err(Error::BodyTooLong { most: MAX_BODY }.into())
+                Err(Error::BodyTooLong { most: BODY_BYTES_MAX }.into())
             }
             Err(rejection) => Err(Error::BadBody(rejection.body_text()).into()),
         }

@@ -19,13 +19,13 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt as _;
 
-use crate::toxiproxy::api::patience::{Limits, Patient};
+use super::timed::{TimedStream, Timeouts};
 use crate::toxiproxy::descriptors::CONTROL_CONNECTIONS;
 
 /// How long requests in flight may take to end once the server is to stop.
 pub const STOP_TIMEOUT: Duration = Duration::from_secs(2);
 /// As long as Toxiproxy's server waits.
-const LIMITS: Limits = Limits {
+const TIMEOUTS: Timeouts = Timeouts {
     idle: Duration::from_mins(1),
     read: Duration::from_secs(15),
     write: Duration::from_secs(30),
@@ -73,7 +73,7 @@ async fn serve_one(stream: TcpStream, router: Router, stop: CancellationToken) {
 async fn end_of(stream: TcpStream, router: Router, stop: CancellationToken) -> io::Result<()> {
     stream.set_nodelay(true)?;
     let serving = Arc::new(AtomicBool::new(false));
-    let stream = Patient::new(stream, Arc::clone(&serving), LIMITS);
+    let stream = TimedStream::new(stream, Arc::clone(&serving), TIMEOUTS);
     let service = service_fn(move |request: Request<Incoming>| {
         let (router, serving) = (router.clone(), Arc::clone(&serving));
         serving.store(true, Ordering::Relaxed);

@@ -13,7 +13,7 @@ use tokio::time::{Instant, Sleep};
 
 /// How long a client may keep a connection waiting.
 #[derive(Debug, Clone, Copy)]
-pub struct Limits {
+pub struct Timeouts {
     /// Between requests.
     pub idle: Duration,
     /// For the rest of a request's head, from its first byte on.
@@ -29,32 +29,33 @@ enum Phase {
     RestOfRequest,
     /// The server is at work; its own timeouts count.
     Answer,
-    Taker,
+    /// The client takes none of the answer.
+    ClientReads,
 }
 
-/// Wraps a client's socket.
-pub struct Patient {
+/// A client's socket that ends where the client exceeds a timeout.
+pub struct TimedStream {
     stream: TcpStream,
     /// Whether a request has been read and is being served.
     serving: Arc<AtomicBool>,
-    limits: Limits,
+    timeouts: Timeouts,
     phase: Phase,
-    patience: Pin<Box<Sleep>>,
+    timeout: Pin<Box<Sleep>>,
 }
 
-impl Patient {
-    pub fn new(stream: TcpStream, serving: Arc<AtomicBool>, limits: Limits) -> Self {
-        let patience = Box::pin(tokio::time::sleep(limits.idle));
-        Self { stream, serving, limits, phase: Phase::NextRequest, patience }
+impl TimedStream {
+    pub fn new(stream: TcpStream, serving: Arc<AtomicBool>, timeouts: Timeouts) -> Self {
+        let timeout = Box::pin(tokio::time::sleep(timeouts.idle));
+        Self { stream, serving, timeouts, phase: Phase::NextRequest, timeout }
     }
 
     fn enter(&mut self, phase: Phase, limit: Duration) {
         self.phase = phase;
-        self.patience.as_mut().reset(Instant::now() + limit);
+        self.timeout.as_mut().reset(Instant::now() + limit);
     }
 
-    fn poll_patience<T>(&mut self, context: &mut Context<'_>) -> Poll<io::Result<T>> {
-        ready!(self.patience.as_mut().poll(context));
+    fn poll_timeout<T>(&mut self, context: &mut Context<'_>) -> Poll<io::Result<T>> {
+        ready!(self.timeout.as_mut().poll(context));
         Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
     }
 
@@ -64,20 +65,20 @@ impl Patient {
         written: Poll<io::Result<T>>,
     ) -> Poll<io::Result<T>> {
         if written.is_ready() {
-            if self.phase == Phase::Taker {
+            if self.phase == Phase::ClientReads {
                 self.phase = Phase::Answer;
             }
             return written;
         }
-        if self.phase != Phase::Taker {
-            let limit = self.limits.write;
-            self.enter(Phase::Taker, limit);
+        if self.phase != Phase::ClientReads {
+            let limit = self.timeouts.write;
+            self.enter(Phase::ClientReads, limit);
         }
-        self.poll_patience(context)
+        self.poll_timeout(context)
     }
 }
 
-impl AsyncRead for Patient {
+impl AsyncRead for TimedStream {
     fn poll_read(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
@@ -89,25 +90,25 @@ impl AsyncRead for Patient {
             return read;
         }
         match self.phase {
-            Phase::Taker => return read,
+            Phase::ClientReads => return read,
             Phase::Answer => {
-                let limit = self.limits.idle;
+                let limit = self.timeouts.idle;
                 self.enter(Phase::NextRequest, limit);
             }
             Phase::NextRequest | Phase::RestOfRequest => {}
         }
         if read.is_ready() {
             if self.phase == Phase::NextRequest {
-                let limit = self.limits.read;
+                let limit = self.timeouts.read;
                 self.enter(Phase::RestOfRequest, limit);
             }
             return read;
         }
-        self.poll_patience(context)
+        self.poll_timeout(context)
     }
 }
 
-impl AsyncWrite for Patient {
+impl AsyncWrite for TimedStream {
     fn poll_write(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
@@ -149,16 +150,16 @@ mod tests {
     const SHORT: Duration = Duration::from_millis(40);
     const LONG: Duration = Duration::from_mins(5);
 
-    async fn pair(limits: Limits) -> (TcpStream, Patient, Arc<AtomicBool>) {
+    async fn pair(timeouts: Timeouts) -> (TcpStream, TimedStream, Arc<AtomicBool>) {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
         let (server, _) = listener.accept().await.unwrap();
         let serving = Arc::new(AtomicBool::new(false));
-        (client, Patient::new(server, Arc::clone(&serving), limits), serving)
+        (client, TimedStream::new(server, Arc::clone(&serving), timeouts), serving)
     }
 
-    async fn next_byte(patient: &mut Patient) -> Result<u8, io::ErrorKind> {
-        let read = tokio::time::timeout(Duration::from_secs(5), patient.read_u8()).await;
+    async fn next_byte(stream: &mut TimedStream) -> Result<u8, io::ErrorKind> {
+        let read = tokio::time::timeout(Duration::from_secs(5), stream.read_u8()).await;
         read.expect("it waits for ever").map_err(|error| error.kind())
     }
 
@@ -168,23 +169,24 @@ mod tests {
         }
     }
 
-    async fn until_cut_off(patient: &mut Patient) {
-        while next_byte(patient).await.is_ok() {}
+    async fn until_cut_off(stream: &mut TimedStream) {
+        while next_byte(stream).await.is_ok() {}
     }
 
     #[tokio::test]
     async fn a_client_that_says_nothing_is_let_go() {
-        let (_client, mut patient, _) = pair(Limits { idle: SHORT, read: LONG, write: LONG }).await;
-        assert_eq!(next_byte(&mut patient).await, Err(io::ErrorKind::TimedOut));
+        let (_client, mut stream, _) =
+            pair(Timeouts { idle: SHORT, read: LONG, write: LONG }).await;
+        assert_eq!(next_byte(&mut stream).await, Err(io::ErrorKind::TimedOut));
     }
 
     #[tokio::test]
     async fn half_a_request_is_waited_for_from_its_first_byte_on() {
-        let limits = Limits { idle: LONG, read: 3 * SHORT, write: LONG };
-        let (mut client, mut patient, _) = pair(limits).await;
+        let timeouts = Timeouts { idle: LONG, read: 3 * SHORT, write: LONG };
+        let (mut client, mut stream, _) = pair(timeouts).await;
         let start = Instant::now();
         let trickle = trickle(&mut client);
-        let wait = until_cut_off(&mut patient);
+        let wait = until_cut_off(&mut stream);
         tokio::select! {
             () = trickle => panic!("the client was cut off first"),
             // Bytes that come keep the connection, but it ends at the first pause after the limit.
@@ -195,27 +197,26 @@ mod tests {
 
     #[tokio::test]
     async fn the_servers_own_time_does_not_count_and_a_new_request_has_all_of_its() {
-        let limits = Limits { idle: 2 * SHORT, read: SHORT, write: LONG };
-        let (mut client, mut patient, serving) = pair(limits).await;
+        let timeouts = Timeouts { idle: 2 * SHORT, read: SHORT, write: LONG };
+        let (mut client, mut stream, serving) = pair(timeouts).await;
         client.write_all(b"request").await.unwrap();
-        patient.read_exact(&mut [0; 7]).await.unwrap();
+        stream.read_exact(&mut [0; 7]).await.unwrap();
         serving.store(true, Ordering::Relaxed);
-        let quiet = tokio::time::timeout(4 * SHORT, patient.read_u8()).await;
+        let quiet = tokio::time::timeout(4 * SHORT, stream.read_u8()).await;
         assert!(quiet.is_err(), "the client was blamed for the server's time");
         serving.store(false, Ordering::Relaxed);
         let start = Instant::now();
-        assert_eq!(next_byte(&mut patient).await, Err(io::ErrorKind::TimedOut));
+        assert_eq!(next_byte(&mut stream).await, Err(io::ErrorKind::TimedOut));
         assert!(start.elapsed() >= 2 * SHORT);
     }
 
     #[tokio::test]
     async fn a_client_that_takes_no_answer_is_let_go() {
-        let (_client, mut patient, serving) =
-            pair(Limits { idle: LONG, read: LONG, write: SHORT }).await;
+        let (_client, mut stream, serving) =
+            pair(Timeouts { idle: LONG, read: LONG, write: SHORT }).await;
         serving.store(true, Ordering::Relaxed);
         let answer = vec![0; 32 * 1024 * 1024];
-        let written =
-            tokio::time::timeout(Duration::from_secs(5), patient.write_all(&answer)).await;
+        let written = tokio::time::timeout(Duration::from_secs(5), stream.write_all(&answer)).await;
         assert_eq!(written.unwrap().unwrap_err().kind(), io::ErrorKind::TimedOut);
     }
 }

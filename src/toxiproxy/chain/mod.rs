@@ -9,10 +9,10 @@ use std::time::Instant;
 use bytes::Bytes;
 use rand_chacha::ChaCha8Rng;
 
-use crate::toxiproxy::queue::{Chunk, End, Queue};
-use crate::toxiproxy::random::LinkId;
-use crate::toxiproxy::toxic::Toxic;
-use crate::toxiproxy::toxics::{Evidence, ONE_READ, Pipe, Stage};
+use super::queue::{Chunk, End, Queue};
+use super::random::LinkId;
+use super::toxic::Toxic;
+use super::toxics::{Evidence, ONE_READ, Pipe, Stage};
 
 /// Data enters at the first toxic's queue and is ready to be written once it reaches `output`.
 pub struct Chain {
@@ -72,7 +72,7 @@ impl Chain {
     }
 
     /// Moves data as far as it may go now; returns when there is something to do again, if time alone brings it about. Many
-    /// small chunks are moved in several turns: see [`Chain::is_tired`].
+    /// small chunks are moved in several turns: see [`Chain::needs_another_turn`].
     pub fn advance(&mut self, now: Instant) -> Option<Instant> {
         self.queues().for_each(Queue::begin_turn);
         loop {
@@ -89,7 +89,7 @@ impl Chain {
     }
 
     /// Whether there is more to do now, once others have had their turn.
-    pub fn is_tired(&self) -> bool {
+    pub fn needs_another_turn(&self) -> bool {
         self.slots.iter().any(|slot| slot.input.had_its_turn()) || self.output.had_its_turn()
     }
 

@@ -221,7 +221,7 @@ fn small_pieces_move_in_turns_and_all_arrive() {
     let mut chain = chain(&toxics, now);
     chain.push(vec![7; ONE_READ].into(), now);
     let mut turns = 0;
-    while turns == 0 || chain.is_tired() {
+    while turns == 0 || chain.needs_another_turn() {
         let before = chain.slots[1].input.cost();
         chain.advance(now);
         let moved = (chain.slots[1].input.cost() - before) / 129;

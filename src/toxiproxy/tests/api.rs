@@ -3,7 +3,7 @@
 use serde_json::json;
 use tokio::io::AsyncWriteExt;
 
-use crate::toxiproxy::tests::{Rig, connect, drain, read_answer, round_trip};
+use super::{Rig, connect, drain, read_answer, round_trip};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn version_is_one_that_clients_accept() {

@@ -7,8 +7,8 @@ use serde_json::json;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpSocket, TcpStream};
 
+use super::{Rig, connect, drain, round_trip};
 use crate::toxiproxy::budget;
-use crate::toxiproxy::tests::{Rig, connect, drain, round_trip};
 use crate::toxiproxy::toxics::TOXICS;
 
 #[tokio::test(flavor = "multi_thread")]

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
-use crate::toxiproxy::tests::{Rig, connect, drain, round_trip, within};
+use super::{Rig, connect, drain, round_trip, within};
 
 const BYTES: &str = "ticketctl_toxic_bytes_affected_total";
 const CONNECTIONS: &str = "ticketctl_toxic_connections_affected_total";

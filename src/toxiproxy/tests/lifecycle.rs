@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use tokio::io::AsyncWriteExt;
 use tokio::net::{TcpListener, TcpStream};
 
-use crate::toxiproxy::tests::{Rig, connect, drain, round_trip, within};
+use super::{Rig, connect, drain, round_trip, within};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn data_passes_and_is_counted_while_the_connection_lives() {

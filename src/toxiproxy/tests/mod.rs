@@ -20,7 +20,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 
-use crate::toxiproxy::{Running, Settings, start};
+use super::{Running, Settings, start};
 
 /// Longest any single wait of a test may take.
 const DEADLINE: Duration = Duration::from_secs(10);

@@ -10,7 +10,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 
-use crate::toxiproxy::tests::{Rig, connect, round_trip, within};
+use super::{Rig, connect, round_trip, within};
 use crate::toxiproxy::toxics::TOXICS;
 
 /// Clients that send and receive until the set is dropped; what comes back, if anything, is of no interest.

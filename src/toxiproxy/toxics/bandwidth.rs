@@ -3,8 +3,8 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use crate::toxiproxy::toxics::pace::{self, Pace};
-use crate::toxiproxy::toxics::{Attribute, Kind, ONE_READ, Pipe, Stage, dial_at_once};
+use super::pace::{self, Pace};
+use super::{Attribute, Kind, ONE_READ, Pipe, Stage, dial_at_once};
 
 pub const RATE: Attribute = Attribute::zero("rate", "kB/s of 1000 bytes; 0 lets nothing through");
 

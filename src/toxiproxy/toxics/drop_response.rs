@@ -6,8 +6,8 @@
 
 use std::time::Instant;
 
+use super::{Attribute, Kind, ONE_READ, Pipe, Stage, dial_at_once};
 use crate::toxiproxy::queue::End;
-use crate::toxiproxy::toxics::{Attribute, Kind, ONE_READ, Pipe, Stage, dial_at_once};
 
 const CLOSE_AFTER: Attribute = Attribute::zero(
     "close_after",

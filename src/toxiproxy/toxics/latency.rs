@@ -4,8 +4,8 @@ use std::time::{Duration, Instant};
 
 use rand::Rng;
 
+use super::{Attribute, Kind, Pipe, Stage, dial_at_once};
 use crate::toxiproxy::budget;
-use crate::toxiproxy::toxics::{Attribute, Kind, Pipe, Stage, dial_at_once};
 
 const LATENCY: Attribute = Attribute::zero("latency", "delay, ms");
 const JITTER: Attribute =

@@ -2,8 +2,8 @@
 
 use std::time::Instant;
 
+use super::{Attribute, Kind, ONE_READ, Pipe, Stage, dial_at_once};
 use crate::toxiproxy::queue::End;
-use crate::toxiproxy::toxics::{Attribute, Kind, ONE_READ, Pipe, Stage, dial_at_once};
 
 const BYTES: Attribute = Attribute::zero("bytes", "bytes that pass before the connection closes");
 

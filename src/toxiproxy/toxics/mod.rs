@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 
 use rand_chacha::ChaCha8Rng;
 
-use crate::toxiproxy::metrics::Affected;
-use crate::toxiproxy::queue::{End, Queue};
+use super::metrics::Affected;
+use super::queue::{End, Queue};
 
 mod noop;
 mod latency;
@@ -43,7 +43,7 @@ pub const TOXICS: &[&Kind] = &[
 /// One read of the socket: what a stage that holds nothing back may buffer.
 pub const ONE_READ: usize = 32 * 1024;
 /// Longest wait an attribute can ask for; more is taken as this.
-const LONGEST: Duration = Duration::from_hours(365 * 24);
+const WAIT_MAX: Duration = Duration::from_hours(365 * 24);
 
 /// A type of toxic: what the table holds.
 pub struct Kind {
@@ -134,12 +134,12 @@ impl Attributes {
 
     /// The value as milliseconds; negative is 0, and more than a year is a year.
     pub fn millis(&self, attribute: &Attribute) -> Duration {
-        Duration::from_millis(self.count(attribute)).min(LONGEST)
+        Duration::from_millis(self.count(attribute)).min(WAIT_MAX)
     }
 
     /// The value as microseconds; negative is 0, and more than a year is a year.
     pub fn micros(&self, attribute: &Attribute) -> Duration {
-        Duration::from_micros(self.count(attribute)).min(LONGEST)
+        Duration::from_micros(self.count(attribute)).min(WAIT_MAX)
     }
 }
 
@@ -242,7 +242,7 @@ mod tests {
     fn odd_values_become_the_nearest_that_makes_sense() {
         const TIME: Attribute = Attribute::zero("time", "");
         for (value, expected) in
-            [(-1, Duration::ZERO), (3, Duration::from_millis(3)), (i64::MAX, LONGEST)]
+            [(-1, Duration::ZERO), (3, Duration::from_millis(3)), (i64::MAX, WAIT_MAX)]
         {
             let attributes = Attributes(BTreeMap::from([("time", value)]));
             assert_eq!(attributes.millis(&TIME), expected);

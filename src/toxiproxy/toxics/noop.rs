@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use crate::toxiproxy::toxics::{Kind, ONE_READ, Pipe, Stage, dial_at_once};
+use super::{Kind, ONE_READ, Pipe, Stage, dial_at_once};
 
 pub const KIND: Kind = Kind {
     name: "noop",

@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 
 use rand::Rng;
 
+use super::{Attribute, Kind, Pipe, Stage, dial_at_once};
 use crate::toxiproxy::budget;
-use crate::toxiproxy::toxics::{Attribute, Kind, Pipe, Stage, dial_at_once};
 
 const LOSS: Attribute = Attribute::zero("loss", "chunks that are lost, %, each time they are sent");
 const RETRANSMIT: Attribute = Attribute {
@@ -18,7 +18,7 @@ const RETRANSMIT: Attribute = Attribute {
 };
 
 /// Losses of one chunk in a row: Linux gives up on a connection after about as many.
-const MOST_LOSSES: u32 = 8;
+const LOSSES_MAX: u32 = 8;
 
 pub const KIND: Kind = Kind {
     name: "packet_loss",
@@ -73,6 +73,6 @@ fn delay(pipe: &mut Pipe<'_>) -> Duration {
     let loss = pipe.attributes.count(&LOSS).min(100);
     let retransmit = pipe.attributes.millis(&RETRANSMIT);
     let is_lost = |_: &u32| pipe.random.random_range(0..100) < loss;
-    let losses = (0..MOST_LOSSES).take_while(is_lost);
+    let losses = (0..LOSSES_MAX).take_while(is_lost);
     losses.fold(Duration::ZERO, |delay, doublings| delay + retransmit * 2_u32.pow(doublings))
 }

@@ -3,8 +3,8 @@
 
 use std::sync::Arc;
 
-use crate::toxiproxy::toxics::bandwidth::{Bandwidth, RATE, READ_AHEAD};
-use crate::toxiproxy::toxics::{Kind, dial_at_once};
+use super::bandwidth::{Bandwidth, RATE, READ_AHEAD};
+use super::{Kind, dial_at_once};
 
 pub const KIND: Kind = Kind {
     name: "shared_bandwidth",

@@ -5,7 +5,7 @@ use std::time::Instant;
 use rand::Rng;
 use rand_chacha::ChaCha8Rng;
 
-use crate::toxiproxy::toxics::{Attribute, Kind, ONE_READ, Pipe, Stage, dial_at_once};
+use super::{Attribute, Kind, ONE_READ, Pipe, Stage, dial_at_once};
 
 const AVERAGE_SIZE: Attribute =
     Attribute::zero("average_size", "size of a piece, bytes; 0 passes chunks whole");

@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use crate::toxiproxy::toxics::{Attribute, Kind, ONE_READ, Pipe, Stage, dial_at_once};
+use super::{Attribute, Kind, ONE_READ, Pipe, Stage, dial_at_once};
 
 const DELAY: Attribute = Attribute::zero("delay", "how much later the connection closes, ms");
 

@@ -3,8 +3,8 @@
 //! The kernel completes the client's handshake before the proxy hears of it, so what the client sees is a connection that
 //! opens at once and stays silent for `delay`.
 
-use crate::toxiproxy::toxics::noop::Noop;
-use crate::toxiproxy::toxics::{Attribute, Kind, ONE_READ};
+use super::noop::Noop;
+use super::{Attribute, Kind, ONE_READ};
 
 const DELAY: Attribute = Attribute::zero("delay", "how much later the upstream is dialled, ms");
 

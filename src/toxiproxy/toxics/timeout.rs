@@ -2,8 +2,8 @@
 
 use std::time::Instant;
 
+use super::{Attribute, Kind, ONE_READ, Pipe, Stage, dial_at_once};
 use crate::toxiproxy::queue::End;
-use crate::toxiproxy::toxics::{Attribute, Kind, ONE_READ, Pipe, Stage, dial_at_once};
 
 const TIMEOUT: Attribute =
     Attribute::zero("timeout", "silence before the connection closes, ms; 0 never closes");
