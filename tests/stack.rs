@@ -16,13 +16,13 @@ use tempfile::TempDir;
 const GONE_WITHIN: Duration = Duration::from_secs(5);
 const READY_WITHIN: Duration = Duration::from_mins(1);
 
-/// A place of its own for state file and stack, so that tests do not meet each other's or the user's.
-struct Place {
+/// A folder of its own for state file and stack, so that tests do not meet each other's or the user's.
+struct Sandbox {
     state: TempDir,
     temp: TempDir,
 }
 
-impl Place {
+impl Sandbox {
     fn new() -> Self {
         let (state, temp) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
         // Open to all, so that PostgreSQL's user may pass through it.
@@ -134,35 +134,35 @@ fn stderr(output: &Output) -> String {
 
 #[test]
 fn up_prints_the_environment_again_and_down_leaves_nothing() {
-    let place = Place::new();
-    assert_eq!(place.run(&["stack", "status"]).status.code(), Some(3));
-    let up = place.run(&["stack", "up", "--redis-nodes", "3"]);
+    let sandbox = Sandbox::new();
+    assert_eq!(sandbox.run(&["stack", "status"]).status.code(), Some(3));
+    let up = sandbox.run(&["stack", "up", "--redis-nodes", "3"]);
     assert!(up.status.success(), "{}", stderr(&up));
     let env = exports(&up.stdout);
     let names: Vec<&str> = env.keys().map(String::as_str).collect();
     assert_eq!(names, ["DATABASE_URL", "JWT_SECRET", "PAYMENTS", "PAYMENTS_URL", "REDIS_URLS"]);
     assert_eq!(env["REDIS_URLS"].split(',').count(), 3);
 
-    let again = place.run(&["stack", "up", "--redis-nodes", "3"]);
+    let again = sandbox.run(&["stack", "up", "--redis-nodes", "3"]);
     assert_eq!(exports(&again.stdout), env);
     assert!(stderr(&again).starts_with("already running in "));
-    assert_eq!(place.run(&["stack", "status"]).status.code(), Some(0));
+    assert_eq!(sandbox.run(&["stack", "status"]).status.code(), Some(0));
 
     // The stores that were printed are there: doctor checks each by its URL.
-    let doctor = place.command(&["doctor"]).envs(&env).output().unwrap();
+    let doctor = sandbox.command(&["doctor"]).envs(&env).output().unwrap();
     assert!(doctor.status.success(), "{}", String::from_utf8_lossy(&doctor.stdout));
 
-    let down = place.run(&["stack", "down"]);
+    let down = sandbox.run(&["stack", "down"]);
     assert!(down.status.success(), "{}", stderr(&down));
-    place.assert_gone();
-    assert_eq!(place.run(&["stack", "status"]).status.code(), Some(3));
-    assert!(place.run(&["stack", "down"]).status.success());
+    sandbox.assert_gone();
+    assert_eq!(sandbox.run(&["stack", "status"]).status.code(), Some(3));
+    assert!(sandbox.run(&["stack", "down"]).status.success());
 }
 
 #[test]
 fn status_names_the_stores_that_are_dead_and_offers_no_environment() {
-    let place = Place::new();
-    let (_holder, state) = place.hold_until_ready();
+    let sandbox = Sandbox::new();
+    let (_holder, state) = sandbox.hold_until_ready();
     assert_eq!(state["down"], serde_json::json!([]));
     for (process, part, down) in [
         ("redis-server", "redis-1", serde_json::json!(["redis-1"])),
@@ -170,18 +170,18 @@ fn status_names_the_stores_that_are_dead_and_offers_no_environment() {
     ] {
         // Dead or stuck is the same to whoever asks; the first is killed, the second stopped.
         let signal = if part == "redis-1" { Signal::KILL } else { Signal::STOP };
-        for id in processes_within(&place.stack_folder().unwrap()) {
+        for id in processes_within(&sandbox.stack_folder().unwrap()) {
             let comm = fs::read_to_string(format!("/proc/{id}/comm")).unwrap_or_default();
             if comm.trim() == process {
                 kill_process(pid(id), signal).unwrap();
             }
         }
         wait(&format!("{part} is named"), READY_WITHIN, || {
-            stderr(&place.run(&["stack", "status"])).contains(&format!("{part} is down: "))
+            stderr(&sandbox.run(&["stack", "status"])).contains(&format!("{part} is down: "))
         });
-        let status = place.run(&["stack", "status"]);
+        let status = sandbox.run(&["stack", "status"]);
         assert_eq!((status.status.code(), status.stdout.as_slice()), (Some(3), &b""[..]));
-        let status = place.run(&["stack", "status", "--json"]);
+        let status = sandbox.run(&["stack", "status", "--json"]);
         assert_eq!(status.status.code(), Some(3));
         let said: Value = serde_json::from_slice(&status.stdout).unwrap();
         assert_eq!((&said["down"], &said["pid"]), (&down, &state["pid"]));
@@ -190,47 +190,47 @@ fn status_names_the_stores_that_are_dead_and_offers_no_environment() {
 
 #[test]
 fn two_at_once_start_one_stack() {
-    let place = Place::new();
+    let sandbox = Sandbox::new();
     let mut starting: Vec<Child> = (0..2)
-        .map(|_| place.command(&["stack", "up"]).stdout(Stdio::piped()).spawn().unwrap())
+        .map(|_| sandbox.command(&["stack", "up"]).stdout(Stdio::piped()).spawn().unwrap())
         .collect();
     let outputs: Vec<Output> =
         starting.drain(..).map(|child| child.wait_with_output().unwrap()).collect();
     assert!(outputs.iter().all(|output| output.status.success()));
     assert_eq!(exports(&outputs[0].stdout), exports(&outputs[1].stdout));
-    assert!(place.run(&["stack", "down"]).status.success());
-    place.assert_gone();
+    assert!(sandbox.run(&["stack", "down"]).status.success());
+    sandbox.assert_gone();
 }
 
 #[test]
 fn a_killed_holder_leaves_nothing_within_five_seconds() {
-    let place = Place::new();
-    let (holder, state) = place.hold_until_ready();
-    let folder = place.stack_folder().unwrap();
+    let sandbox = Sandbox::new();
+    let (holder, state) = sandbox.hold_until_ready();
+    let folder = sandbox.stack_folder().unwrap();
     assert_eq!(state["dir"], folder.to_str().unwrap());
     // A guard that names the folder, redis, the postmaster and its five workers.
-    assert!(processes_within(place.temp.path()).len() >= 7);
+    assert!(processes_within(sandbox.temp.path()).len() >= 7);
     holder.signal(Signal::KILL);
-    place.assert_gone();
-    assert_eq!(place.run(&["stack", "status"]).status.code(), Some(3));
+    sandbox.assert_gone();
+    assert_eq!(sandbox.run(&["stack", "status"]).status.code(), Some(3));
 }
 
 #[test]
 fn a_holder_killed_while_its_stores_are_stopped_leaves_nothing() {
-    let place = Place::new();
-    let (holder, _) = place.hold_until_ready();
-    for id in processes_within(&place.stack_folder().unwrap()) {
+    let sandbox = Sandbox::new();
+    let (holder, _) = sandbox.hold_until_ready();
+    for id in processes_within(&sandbox.stack_folder().unwrap()) {
         kill_process(pid(id), Signal::STOP).unwrap();
     }
     holder.signal(Signal::KILL);
-    place.assert_gone();
+    sandbox.assert_gone();
 }
 
 #[test]
 fn backends_that_lost_their_postmaster_while_stopped_are_ended_too() {
-    let place = Place::new();
-    let (holder, _) = place.hold_until_ready();
-    let folder = place.stack_folder().unwrap();
+    let sandbox = Sandbox::new();
+    let (holder, _) = sandbox.hold_until_ready();
+    let folder = sandbox.stack_folder().unwrap();
     for id in processes_within(&folder) {
         kill_process(pid(id), Signal::STOP).unwrap();
     }
@@ -238,41 +238,41 @@ fn backends_that_lost_their_postmaster_while_stopped_are_ended_too() {
     let postmaster: u32 = pid_file.lines().next().unwrap().parse().unwrap();
     kill_process(pid(postmaster), Signal::KILL).unwrap();
     holder.signal(Signal::KILL);
-    place.assert_gone();
+    sandbox.assert_gone();
 }
 
 #[test]
 fn a_holder_killed_in_the_middle_of_starting_leaves_nothing() {
     // Each step of the start leaves another trace; the kill comes right after it.
     for trace in ["", "logs", "postgres/data", "postgres/data/base", "logs/postgres.log"] {
-        let place = Place::new();
-        let holder = place.hold();
+        let sandbox = Sandbox::new();
+        let holder = sandbox.hold();
         wait(&format!("{trace:?} is there"), READY_WITHIN, || {
-            place.stack_folder().is_some_and(|folder| folder.join(trace).exists())
+            sandbox.stack_folder().is_some_and(|folder| folder.join(trace).exists())
         });
         holder.signal(Signal::KILL);
-        place.assert_gone();
+        sandbox.assert_gone();
     }
 }
 
 #[test]
 fn a_holder_that_is_interrupted_or_terminated_leaves_nothing() {
     for signal in [Signal::INT, Signal::TERM] {
-        let place = Place::new();
-        let (mut holder, _) = place.hold_until_ready();
+        let sandbox = Sandbox::new();
+        let (mut holder, _) = sandbox.hold_until_ready();
         holder.signal(signal);
         assert!(holder.0.wait().unwrap().success());
         // It waits for its guard, so there is nothing to wait for here.
-        assert_eq!(place.stack_folder(), None);
-        place.assert_gone();
+        assert_eq!(sandbox.stack_folder(), None);
+        sandbox.assert_gone();
     }
 }
 
 #[test]
 fn the_state_file_is_for_its_owner_only() {
-    let place = Place::new();
-    let (_holder, _) = place.hold_until_ready();
-    let file = place.state.path().join("ticketctl/stack.json");
+    let sandbox = Sandbox::new();
+    let (_holder, _) = sandbox.hold_until_ready();
+    let file = sandbox.state.path().join("ticketctl/stack.json");
     let mode = fs::metadata(file).unwrap().permissions().mode();
     assert_eq!(mode & 0o777, 0o600);
 }
@@ -282,30 +282,30 @@ fn a_folder_that_postgres_may_not_enter_is_named_and_nothing_is_left() {
     if !geteuid().is_root() {
         return; // Then PostgreSQL runs as this user, who may.
     }
-    let place = Place::new();
-    fs::set_permissions(place.temp.path(), fs::Permissions::from_mode(0o700)).unwrap();
-    let up = place.run(&["stack", "up"]);
+    let sandbox = Sandbox::new();
+    fs::set_permissions(sandbox.temp.path(), fs::Permissions::from_mode(0o700)).unwrap();
+    let up = sandbox.run(&["stack", "up"]);
     assert_eq!(up.status.code(), Some(4));
     let message = stderr(&up);
     assert_eq!(message.lines().count(), 1, "{message}");
     assert!(message.contains("may not pass through"), "{message}");
     assert!(message.contains("set TMPDIR to a folder open to all"), "{message}");
-    place.assert_gone();
+    sandbox.assert_gone();
 }
 
 #[test]
 fn a_guard_started_by_hand_refuses_to_end_the_callers_process_group() {
-    let place = Place::new();
-    let output = place.run(&["guard", place.temp.path().to_str().unwrap()]);
+    let sandbox = Sandbox::new();
+    let output = sandbox.run(&["guard", sandbox.temp.path().to_str().unwrap()]);
     assert!(!output.status.success());
     assert!(stderr(&output).contains("must lead its own process group"), "{}", stderr(&output));
-    assert_eq!(place.stack_folder(), None);
+    assert_eq!(sandbox.stack_folder(), None);
 }
 
 #[test]
 fn doctor_finds_this_machine_fit() {
-    let place = Place::new();
-    let output = place.run(&["doctor", "--json"]);
+    let sandbox = Sandbox::new();
+    let output = sandbox.run(&["doctor", "--json"]);
     let checks: Value = serde_json::from_slice(&output.stdout).unwrap();
     assert!(output.status.success(), "{checks:#}");
     let components: Vec<&str> =
@@ -318,9 +318,9 @@ fn doctor_finds_this_machine_fit() {
 
 #[test]
 fn doctor_names_an_unreachable_store_within_five_seconds_and_hides_its_password() {
-    let place = Place::new();
+    let sandbox = Sandbox::new();
     let started = Instant::now();
-    let output = place
+    let output = sandbox
         .command(&["doctor"])
         .env("DATABASE_URL", "postgres://bob:hunter2@127.0.0.1:1/tickets")
         .env("REDIS_URLS", "redis://127.0.0.1:1,redis://:hunter2@127.0.0.1:2")

@@ -46,6 +46,8 @@ mod hardening;
 mod health;
 /// What a server counts, and what its metrics mean.
 mod metrics;
+/// What README.md and docs/ say.
+mod docs;
 /// What `--help` says.
 mod help;
 /// What can be set is written down.

@@ -7,7 +7,7 @@ use serde_json::Value;
 use sqlx::{Column as _, Executor as _, SqlSafeStr as _, TypeInfo as _};
 
 use super::app::{Setup, TestApp};
-use super::layering::rust_files;
+use super::sources::rust_files;
 
 /// How a query looks that nobody checks before it runs.
 const UNCHECKED: &[&str] = &[

@@ -3,12 +3,14 @@
 //! - `api`: the control API, answer by answer;
 //! - `lifecycle`: start, stop, move and count proxies and connections;
 //! - `faults`: what each toxic does to live data;
+//! - `ends`: how connections begin and end under toxics;
 //! - `endurance`: many changes, connections and bytes at once;
 //! - `random_calls`: any sequence of calls while data flows.
 
 mod api;
 mod lifecycle;
 mod faults;
+mod ends;
 mod endurance;
 mod random_calls;
 
