@@ -12,6 +12,7 @@ use serde::ser::{Serialize, SerializeMap as _, Serializer};
 
 use super::output;
 use super::payments::{PaymentArgs, settings};
+use super::process::stop_signal;
 use super::shared::{Database, positive_duration};
 use crate::api::render;
 use crate::booking::Context;
@@ -132,7 +133,7 @@ pub async fn run(args: JobCommand) -> anyhow::Result<ExitCode> {
         return Ok(ExitCode::SUCCESS);
     };
     let mut ticks = tokio::time::interval(period);
-    let stop = super::stop_signal::stop_signal();
+    let stop = stop_signal();
     tokio::pin!(stop);
     loop {
         tokio::select! {

@@ -6,7 +6,7 @@ use std::time::Duration;
 use clap::value_parser;
 use ipnet::IpNet;
 
-use super::BadInput;
+use super::bad_input::BadInput;
 use super::shared::positive_duration;
 use crate::api::limits::{Limits, WhenLimitsUnreachable};
 use crate::api::listen::Bounds;

@@ -5,6 +5,10 @@
 pub mod output;
 /// Arguments that several commands share.
 pub mod shared;
+/// The program as a process.
+pub mod process;
+/// What the user gave and no command can use.
+pub mod bad_input;
 /// Which payment provider.
 pub mod payments;
 /// The booking server.
@@ -23,8 +27,6 @@ pub mod migrate;
 pub mod user;
 /// Events and seats.
 pub mod seed;
-/// What asks a command to stop.
-pub mod stop_signal;
 /// Jobs of the servers, by hand.
 pub mod jobs;
 /// What must not be.
@@ -47,6 +49,8 @@ use std::process::ExitCode;
 use clap::builder::Resettable;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Arg, Command as Clap, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
+
+use bad_input::BadInput;
 
 const AFTERWARDS: &str = "\
 Examples:
@@ -150,11 +154,6 @@ pub async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Guard(args) => guard::run(args).await,
     }
 }
-
-/// What the user gave can't be used as it is.
-#[derive(Debug, thiserror::Error)]
-#[error("{0}")]
-pub struct BadInput(pub String);
 
 /// 2 for bad input, 4 for everything that kept a command from running.
 pub fn exit_code_of(error: &anyhow::Error) -> ExitCode {

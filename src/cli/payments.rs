@@ -6,7 +6,7 @@ use std::time::Duration;
 use anyhow::Context as _;
 use clap::builder::{PossibleValue, PossibleValuesParser};
 
-use super::BadInput;
+use super::bad_input::BadInput;
 use super::shared::{http_url, positive_duration};
 use crate::booking::Settings;
 use crate::payments::{self, Ledger, PROVIDERS, PaymentProvider, ProviderEntry, ProviderSettings};

@@ -13,13 +13,13 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::BadInput;
+use super::bad_input::BadInput;
 use super::jobs::PeriodArgs;
 use super::limits::LimitArgs;
 use super::payments::{self, PaymentArgs};
+use super::process::stop_signal;
 use super::security_headers::SecurityHeaderArgs;
 use super::shared::{check_schema, masked, positive_duration};
-use super::stop_signal::stop_signal;
 use super::telemetry::TelemetryArgs;
 use crate::accounts::{Accounts, Passwords, TokenTtls, password};
 use crate::api::{self, App, Shared, listen, render};

@@ -1,6 +1,5 @@
 //! Arguments that several commands share.
 
-use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
@@ -51,11 +50,6 @@ pub fn check_schema(missing: &[String]) -> anyhow::Result<()> {
 /// The URL as it may be shown: without its password and its query.
 pub fn masked(url: &str) -> String {
     external::masked(url).unwrap_or_else(|_no_url| "what was given".to_owned())
-}
-
-/// This program's own file, for those that start more of it.
-pub fn this_program() -> anyhow::Result<PathBuf> {
-    std::env::current_exe().context("cannot find this program's own file")
 }
 
 /// A duration such as `500ms`, `30s` or `2m`, longer than nothing.

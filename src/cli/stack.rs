@@ -17,7 +17,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::time::{Instant, sleep, timeout};
 
 use super::output;
-use super::shared::this_program;
+use super::process::this_program;
 use crate::stack::readiness::Readiness;
 use crate::stack::state::{StackState, StateDir};
 use crate::stack::{Stack, StackSpec, log};

@@ -4,11 +4,11 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::Context as _;
-use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
 use super::output;
+use super::process::raise_open_files_limit;
 use crate::toxiproxy::{self, Running, Settings};
 
 /// Run a TCP fault proxy that any Toxiproxy client can control
@@ -95,14 +95,6 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
 fn start_log() {
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_unset| EnvFilter::new("warn"));
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
-}
-
-/// Takes as many open files as the system allows: each connection needs two, and the usual limit is 1024.
-pub fn raise_open_files_limit() {
-    let limit = getrlimit(Resource::Nofile);
-    if let Err(error) = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit }) {
-        tracing::debug!(%error, "the limit on open files stays");
-    }
 }
 
 async fn populate(running: &Running, file: &std::path::Path) -> anyhow::Result<()> {

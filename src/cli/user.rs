@@ -9,8 +9,9 @@ use clap::Subcommand;
 use clap::builder::PossibleValuesParser;
 use serde::Serialize;
 
+use super::bad_input::BadInput;
+use super::output;
 use super::shared::Database;
-use super::{BadInput, output};
 use crate::accounts::password;
 use crate::domain::account::PASSWORD_LENGTH_MAX;
 use crate::domain::{Email, Password, Role, UserId};

@@ -12,7 +12,8 @@ use tokio::process::Command;
 
 use crate::booking::strategies;
 use crate::cli::output;
-use crate::cli::shared::{positive_duration, this_program};
+use crate::cli::process::this_program;
+use crate::cli::shared::positive_duration;
 use crate::clock;
 use crate::harness::checkers::CHECKERS;
 use crate::harness::load::executors::{self, constant_vus::ConstantVus};

@@ -15,8 +15,7 @@ use tokio::process::{Child, Command};
 
 use super::peers::{self, Echoed, Flooded, Upstream};
 use crate::cli::output;
-use crate::cli::shared::this_program;
-use crate::cli::toxiproxy::raise_open_files_limit;
+use crate::cli::process::{raise_open_files_limit, this_program};
 use crate::harness::proxy_control::{ProxyControl, ProxySpec, ToxicSpec};
 use crate::toxiproxy;
 

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use super::EXIT_CODES;
+use super::exit_codes::EXIT_CODES;
 use crate::cli::output;
 use crate::harness::checkers;
 use crate::harness::run;

@@ -4,21 +4,13 @@ pub mod analyze;
 pub mod list;
 pub mod run;
 pub mod validate;
+mod exit_codes;
 
 use std::process::ExitCode;
 
 use clap::Subcommand;
 
-/// Exit codes, for every command of this folder.
-const EXIT_CODES: &str = "\
-Exit codes:
-  0   pass: every invariant held, under every fault
-  1   an invariant broke
-  2   bad arguments or scenario
-  3   void or unknown: the run proves nothing
-  4   could not run: a component is missing or failed to start
-  99  only thresholds were crossed
-Of several runs the worst code is the result; from bad to worse: 0, 99, 3, 1, 4.";
+use exit_codes::EXIT_CODES;
 
 const EXAMPLES: &str = "\
 Examples:

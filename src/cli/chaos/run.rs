@@ -7,11 +7,11 @@ use std::process::ExitCode;
 
 use anyhow::Context as _;
 
-use super::EXIT_CODES;
+use super::exit_codes::EXIT_CODES;
 use crate::booking::strategies;
-use crate::cli::shared::this_program;
-use crate::cli::toxiproxy::raise_open_files_limit;
-use crate::cli::{BadInput, output, stop_signal};
+use crate::cli::bad_input::BadInput;
+use crate::cli::output;
+use crate::cli::process::{raise_open_files_limit, stop_signal, this_program};
 use crate::clock;
 use crate::harness::load;
 use crate::harness::plan::Plan;
@@ -140,7 +140,7 @@ enum End {
 async fn run_until_stopped(file: &Path, plan: &Plan, place: &Place, args: &Args) -> End {
     let ran = tokio::select! {
         ran = run_one(file, plan, place, args) => ran,
-        () = stop_signal::stop_signal() => {
+        () = stop_signal() => {
             output::note("interrupted: nothing is proved; what the run started is being ended");
             return End::Interrupted;
         }

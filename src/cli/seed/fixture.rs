@@ -9,7 +9,7 @@ use serde::Deserialize;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
-use super::{Seating, Seed};
+use super::event::{Seating, Seed};
 use crate::booking::seat_map::{self, check_name};
 use crate::storage::seeding::NewSeat;
 

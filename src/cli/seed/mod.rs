@@ -1,5 +1,7 @@
 //! `ticketctl seed`: puts events and seats in, from fixtures or made up, as fast as PostgreSQL takes them.
 
+/// An event to seed.
+pub mod event;
 /// Fixture files.
 pub mod fixture;
 /// Events made up on the spot.
@@ -12,16 +14,18 @@ use std::time::Duration;
 use anyhow::Context as _;
 use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
-use time::OffsetDateTime;
 use uuid::Uuid;
 
+use super::bad_input::BadInput;
+use super::output;
 use super::shared::Database;
-use super::{BadInput, output};
 use crate::clock;
-use crate::domain::{Admission, EventId, EventStatus, TicketLimit};
+use crate::domain::{EventId, EventStatus, TicketLimit};
 use crate::storage::events::{self, Event};
 use crate::storage::seeding::{self, CopyInto, NewSeat};
 use crate::storage::{Storage, StorageError, Tx};
+
+use event::{Seating, Seed};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -75,71 +79,6 @@ impl Args {
         let price_cents = self.price_cents;
         let seated = self.seats.map(|count| Seating::Synthetic { count, price_cents });
         seated.or(self.general_admission.map(|count| Seating::General { count, price_cents }))
-    }
-}
-
-/// An event to seed.
-pub struct Seed {
-    /// What it is found again by.
-    pub slug: String,
-    /// Title.
-    pub title: String,
-    /// Venue.
-    pub venue: String,
-    /// Start.
-    pub starts_at: OffsetDateTime,
-    /// Its seats.
-    pub seating: Seating,
-    /// Tickets one user may have.
-    pub tickets_per_user: Option<TicketLimit>,
-}
-
-/// Where an event's seats come from.
-#[derive(Debug, Clone)]
-pub enum Seating {
-    /// Read from a seat map.
-    Mapped(Vec<NewSeat>),
-    /// This many, made up.
-    Synthetic {
-        /// Seats.
-        count: u32,
-        /// Price of each, in cents.
-        price_cents: i64,
-    },
-    /// This many tickets without a place.
-    General {
-        /// Tickets.
-        count: u32,
-        /// Price of each, in cents.
-        price_cents: i64,
-    },
-}
-
-impl Seating {
-    fn len(&self) -> u64 {
-        match self {
-            Self::Mapped(seats) => seats.len() as u64,
-            Self::Synthetic { count, .. } | Self::General { count, .. } => u64::from(*count),
-        }
-    }
-
-    fn admission(&self) -> Admission {
-        match self {
-            Self::Mapped(_) | Self::Synthetic { .. } => Admission::Seated,
-            Self::General { .. } => Admission::General,
-        }
-    }
-
-    fn seats(&self) -> Box<dyn Iterator<Item = NewSeat> + Send + '_> {
-        match self {
-            Self::Mapped(seats) => Box::new(seats.iter().cloned()),
-            Self::Synthetic { count, price_cents } => {
-                Box::new(synthetic::seats(*count, *price_cents))
-            }
-            Self::General { count, price_cents } => {
-                Box::new(synthetic::tickets(*count, *price_cents))
-            }
-        }
     }
 }
 
@@ -238,10 +177,10 @@ async fn fill(
 ) -> Result<u64, StorageError> {
     let count = |seats| progress.inc(seats);
     if new {
-        return seeding::copy_seats(tx, event, CopyInto::Seats, seating.seats(), &count).await;
+        return seeding::copy_seats(tx, event, CopyInto::Seats, seats_of(seating), &count).await;
     }
     seeding::create_staging(tx).await?;
-    seeding::copy_seats(tx, event, CopyInto::Staging, seating.seats(), &count).await?;
+    seeding::copy_seats(tx, event, CopyInto::Staging, seats_of(seating), &count).await?;
     let added = seeding::move_staged(tx).await?;
     seeding::drop_staging(tx).await?;
     Ok(added)
@@ -258,4 +197,17 @@ fn progress_bar(seats: u64) -> ProgressBar {
     let bar = ProgressBar::new(seats).with_style(style);
     bar.enable_steady_tick(Duration::from_millis(100));
     bar
+}
+
+/// The seats of an event, one after another.
+fn seats_of(seating: &Seating) -> Box<dyn Iterator<Item = NewSeat> + Send + '_> {
+    match seating {
+        Seating::Mapped(seats) => Box::new(seats.iter().cloned()),
+        Seating::Synthetic { count, price_cents } => {
+            Box::new(synthetic::seats(*count, *price_cents))
+        }
+        Seating::General { count, price_cents } => {
+            Box::new(synthetic::tickets(*count, *price_cents))
+        }
+    }
 }

@@ -3,7 +3,7 @@
 use time::OffsetDateTime;
 use time::macros::time;
 
-use super::{Seating, Seed};
+use super::event::{Seating, Seed};
 use crate::domain::TicketLimit;
 use crate::storage::seating::GENERAL_SECTION;
 use crate::storage::seeding::NewSeat;
