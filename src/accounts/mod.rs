@@ -26,7 +26,6 @@ use crate::wire::Tokens;
 
 /// Everything that signing in needs. Shared by all requests of a server.
 pub struct Accounts {
-    /// The truth.
     pub storage: Storage,
     /// Hashes passwords.
     pub passwords: Passwords,
@@ -62,7 +61,7 @@ impl Accounts {
 
     /// Tokens for the right password. The password is verified against something in any case.
     pub async fn login(&self, email: &Email, password: Password) -> Result<Tokens, AccountError> {
-        // The connection goes back before the hash is made, which takes long.
+        // The connection is back in the pool before the hash is made, which takes long.
         let user = {
             let mut connection = self.storage.connection().await?;
             accounts::find(&mut connection, email).await?
@@ -95,13 +94,13 @@ impl Accounts {
         if let Some((user, role)) = rotated {
             return self.tokens(user, role, &next);
         }
-        let robbed = self
+        let stolen_from = self
             .storage
             .statement("revoke", async |mut connection| {
                 accounts::revoke_if_used(&mut connection, &used).await
             })
             .await?;
-        if let Some(UserId(user)) = robbed {
+        if let Some(UserId(user)) = stolen_from {
             metrics::counter!("ticketctl_refresh_tokens_reused_total").increment(1);
             tracing::warn!(%user, "a refresh token was used twice, its login is ended");
         }

@@ -25,7 +25,7 @@ pub struct Passwords {
     queue: Arc<Semaphore>,
     wait_max: Duration,
     /// What a password is verified against when there is no account.
-    nobodys: Arc<str>,
+    dummy: Arc<str>,
 }
 
 impl Passwords {
@@ -38,7 +38,7 @@ impl Passwords {
             turns: Arc::new(Semaphore::new(at_once)),
             queue: Arc::new(Semaphore::new(at_once + WAITING_MAX)),
             wait_max: WAIT_MAX,
-            nobodys: nobodys_hash().map_err(|error| broken(&error))?.into(),
+            dummy: dummy_hash().map_err(|error| broken(&error))?.into(),
         })
     }
 
@@ -61,7 +61,7 @@ impl Passwords {
     ) -> Result<bool, AccountError> {
         let (is_somebodys, hash) = match hash {
             Some(hash) => (true, Arc::from(hash)),
-            None => (false, Arc::clone(&self.nobodys)),
+            None => (false, Arc::clone(&self.dummy)),
         };
         let fits = self.in_turn("verify", move || verify(&password, &hash)).await??;
         Ok(fits & is_somebodys)
@@ -73,7 +73,7 @@ impl Passwords {
         kind: &'static str,
         work: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, AccountError> {
-        let _place = self.queue.try_acquire().map_err(|_full| AccountError::Busy)?;
+        let _queued = self.queue.try_acquire().map_err(|_full| AccountError::Busy)?;
         let turn = tokio::time::timeout(self.wait_max, Arc::clone(&self.turns).acquire_owned());
         let turn =
             turn.await.map_err(|_elapsed| AccountError::Busy)?.map_err(|closed| broken(&closed))?;
@@ -106,7 +106,7 @@ fn verify(password: &Password, hash: &str) -> Result<bool, AccountError> {
 
 /// A hash that no password is known to have, with the parameters of the real ones, so that verifying against it takes as
 /// long.
-fn nobodys_hash() -> argon2::password_hash::Result<String> {
+fn dummy_hash() -> argon2::password_hash::Result<String> {
     let hash = PasswordHash {
         algorithm: Algorithm::default().ident(),
         version: Some(Version::default().into()),
@@ -130,14 +130,14 @@ mod tests {
     }
 
     #[test]
-    fn nobodys_hash_costs_what_a_real_one_does() {
+    fn dummy_hash_costs_what_a_real_one_does() {
         let real = hash(&password("correct horse battery"), [7; 32]).unwrap();
-        let nobodys = nobodys_hash().unwrap();
+        let dummy = dummy_hash().unwrap();
         let cost = |hash: &str| {
             let hash = PasswordHash::new(hash).unwrap();
             (hash.algorithm, hash.version, hash.params.to_string(), hash.hash.unwrap().len())
         };
-        assert_eq!(cost(&nobodys), cost(&real));
+        assert_eq!(cost(&dummy), cost(&real));
         assert!(real.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"), "{real}");
     }
 
@@ -163,10 +163,10 @@ mod tests {
         let waited = passwords.hash(password("correct horse battery"), [7; 32]).await;
         assert!(matches!(waited, Err(AccountError::Busy)), "{waited:?}");
         drop(turn);
-        let places = passwords.queue.forget_permits(1 + WAITING_MAX);
+        let queued = passwords.queue.forget_permits(1 + WAITING_MAX);
         let full = passwords.hash(password("correct horse battery"), [7; 32]).await;
         assert!(matches!(full, Err(AccountError::Busy)), "{full:?}");
-        passwords.queue.add_permits(places);
+        passwords.queue.add_permits(queued);
         assert!(passwords.hash(password("correct horse battery"), [7; 32]).await.is_ok());
     }
 }

@@ -6,8 +6,8 @@ use axum::response::Response;
 
 use super::app::App;
 use super::error::{ApiError, ValidationErrors};
+use super::extract::Body;
 use super::limits::Client;
-use super::query::Body;
 use super::render;
 use crate::domain::{Email, Password};
 use crate::wire;

@@ -34,9 +34,7 @@ pub enum Access {
 /// The caller, by a verified access token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Caller {
-    /// Who.
     pub user: UserId,
-    /// In which role.
     pub role: Role,
     /// The rule of the route they call.
     access: Access,
@@ -102,7 +100,7 @@ fn admit(
     caller: Option<Result<Caller, ApiError>>,
 ) -> Result<Option<Caller>, ApiError> {
     match (access, caller) {
-        // Who may come without a token may come with one that has run out.
+        // A route that needs no token is open to an expired one, too.
         (Access::Anyone, caller) => Ok(caller.and_then(Result::ok)),
         (_, None) => Err(ApiError::Unauthenticated("send an access token")),
         (_, Some(Err(refused))) => Err(refused),
@@ -129,7 +127,7 @@ fn verify(app: &App, token: &str, access: Access) -> Result<Caller, ApiError> {
 fn bearer(headers: &HeaderMap) -> Option<&str> {
     let value = headers.get(header::AUTHORIZATION)?;
     let Some((scheme, token)) = value.to_str().ok().and_then(|value| value.split_once(' ')) else {
-        // A header that is no token is one that does not hold.
+        // A header that is no token counts as a token that does not hold.
         return Some("");
     };
     Some(if scheme.eq_ignore_ascii_case("bearer") { token.trim() } else { "" })

@@ -1,4 +1,4 @@
-//! Paying for a reservation, or for seats in one step; reading what was bought; giving it back.
+//! Paying for a reservation, or for seats in one step; reading what was bought; cancelling it.
 
 use std::sync::Arc;
 
@@ -10,9 +10,9 @@ use uuid::Uuid;
 use super::app::App;
 use super::auth::Caller;
 use super::error::ApiError;
-use super::extract::Keyed;
+use super::extract::QueryParams;
+use super::keyed::Keyed;
 use super::paging::{self, PageQuery};
-use super::query::Asked;
 use super::{render, wanted};
 use crate::booking::confirm::ConfirmRequest;
 use crate::booking::purchase::{self, PurchaseRequest};
@@ -31,7 +31,7 @@ const METHOD_LENGTH_MAX: usize = 200;
     responses((status = 201, description = "The booking", body = wire::Success<wire::Booking>),
               (status = 402, description = "The payment was declined"),
               (status = 404, description = "There is no such reservation"),
-              (status = 409, description = "It is being paid for under another key, or its event was called off"),
+              (status = 409, description = "It is being paid for under another key, or its event was cancelled"),
               (status = 410, description = "The hold ended; what was captured is refunded")))]
 pub async fn confirm(
     State(app): State<App>,
@@ -92,7 +92,7 @@ fn method(method: String) -> Result<String, ApiError> {
 pub async fn list(
     State(app): State<App>,
     caller: Caller,
-    Asked(page): Asked<PageQuery>,
+    QueryParams(page): QueryParams<PageQuery>,
 ) -> Result<Response, ApiError> {
     page_of(&app, caller.user, &page).await
 }
@@ -105,7 +105,7 @@ pub async fn list_of_user(
     State(app): State<App>,
     caller: Caller,
     user: Result<Path<Uuid>, PathRejection>,
-    Asked(page): Asked<PageQuery>,
+    QueryParams(page): QueryParams<PageQuery>,
 ) -> Result<Response, ApiError> {
     let Path(user) = user?;
     if !caller.may_use(UserId(user)) {
@@ -148,7 +148,7 @@ pub async fn show_by_reference(
 ) -> Result<Response, ApiError> {
     let Path(reference) = reference?;
     let reference =
-        Reference::heard(&reference).ok_or(ApiError::Refused(Refusal::NotFound("booking")))?;
+        Reference::parse(&reference).ok_or(ApiError::Refused(Refusal::NotFound("booking")))?;
     let mut connection = app.context.storage.connection().await?;
     shown(caller, bookings::find(&mut connection, By::Reference(reference.as_str())).await?)
 }
@@ -161,7 +161,7 @@ fn shown(caller: Caller, found: Option<Booking>) -> Result<Response, ApiError> {
     Ok(render::ok(wire::Booking::from(&booking), "ok"))
 }
 
-/// Give a booking back: its seats are free again, and its money goes back. Asking again changes nothing.
+/// Cancel a booking: its seats are free again, and its payment is refunded. Asking again changes nothing.
 #[utoipa::path(patch, path = "/api/v1/bookings/{id}/cancel", operation_id = "cancel_booking", tag = "bookings",
     params(("id" = Uuid, Path, description = "The booking")),
     responses((status = 200, description = "The cancelled booking", body = wire::Success<wire::Booking>),
@@ -179,5 +179,5 @@ pub async fn cancel(
             cancel_booking::cancel(&context, (caller.user, caller.role), BookingId(id)).await
         })
         .await??;
-    Ok(render::ok(wire::Booking::from(&cancelled), "booking cancelled, its money goes back"))
+    Ok(render::ok(wire::Booking::from(&cancelled), "booking cancelled, its payment is refunded"))
 }

@@ -181,7 +181,7 @@ fn by_itself(error: &FieldError) -> String {
 fn too_slow() -> Response {
     let message = "the body did not come in time, send it again on a faster connection";
     let failure = render::failure(StatusCode::REQUEST_TIMEOUT, message, Vec::new());
-    // What is still to come of it is nobody's request.
+    // The rest of the body, should it come, must not be read as another request.
     ([(header::CONNECTION, "close")], failure).into_response()
 }
 

@@ -13,7 +13,7 @@ use uuid::Uuid;
 use super::app::App;
 use super::auth::Caller;
 use super::error::{ApiError, ValidationErrors};
-use super::query::{Asked, Body, Csv};
+use super::extract::{Body, Csv, QueryParams};
 use super::{cursor, etag, paging, render};
 use crate::booking::events::{self as editing, Change, Editor, GeneralAdmission, NewEvent};
 use crate::booking::seat_map;
@@ -69,9 +69,9 @@ pub struct EventQuery {
 pub async fn list(
     State(app): State<App>,
     caller: Option<Caller>,
-    Asked(asked): Asked<EventQuery>,
+    QueryParams(query): QueryParams<EventQuery>,
 ) -> Result<Response, ApiError> {
-    let filter = filter(asked, caller)?;
+    let filter = filter(query, caller)?;
     let mut connection = app.context.storage.connection().await?;
     let found = events::list(&mut connection, &filter).await?;
     let next = paging::next_cursor(&found, filter.limit, |event| {
@@ -81,8 +81,8 @@ pub async fn list(
     Ok(render::page(page, next))
 }
 
-fn filter(asked: EventQuery, caller: Option<Caller>) -> Result<EventFilter, ApiError> {
-    let status = asked.status.map_or(EventStatus::Published, EventStatus::from);
+fn filter(query: EventQuery, caller: Option<Caller>) -> Result<EventFilter, ApiError> {
+    let status = query.status.map_or(EventStatus::Published, EventStatus::from);
     let organizer = match (status, caller) {
         (EventStatus::Draft, None) => {
             return Err(ApiError::Unauthenticated("send an access token to see your drafts"));
@@ -93,14 +93,14 @@ fn filter(asked: EventQuery, caller: Option<Caller>) -> Result<EventFilter, ApiE
     Ok(EventFilter {
         status,
         organizer,
-        from: search_time("from", asked.from)?,
-        to: search_time("to", asked.to)?,
-        venue: search_text("venue", asked.venue)?,
-        price_min: price("price_min", asked.price_min)?,
-        price_max: price("price_max", asked.price_max)?,
-        text: search_text("q", asked.q)?,
-        after: asked.cursor.as_deref().map(cursor::read).transpose()?,
-        limit: paging::rows_per_page(asked.limit)?,
+        from: search_time("from", query.from)?,
+        to: search_time("to", query.to)?,
+        venue: search_text("venue", query.venue)?,
+        price_min: price("price_min", query.price_min)?,
+        price_max: price("price_max", query.price_max)?,
+        text: search_text("q", query.q)?,
+        after: query.cursor.as_deref().map(cursor::read).transpose()?,
+        limit: paging::rows_per_page(query.limit)?,
     })
 }
 
@@ -174,12 +174,12 @@ pub async fn seats(
     State(app): State<App>,
     caller: Option<Caller>,
     id: Result<Path<Uuid>, PathRejection>,
-    Asked(asked): Asked<SeatQuery>,
+    QueryParams(query): QueryParams<SeatQuery>,
 ) -> Result<Response, ApiError> {
     let Path(id) = id?;
     let event = visible(&app, caller, EventId(id)).await?;
     let mut connection = app.context.storage.connection().await?;
-    let rows = seats::list(&mut connection, event.id, asked.cursor.unwrap_or(0), SEATS_PER_PAGE);
+    let rows = seats::list(&mut connection, event.id, query.cursor.unwrap_or(0), SEATS_PER_PAGE);
     let rows = rows.await?;
     let next = paging::next_cursor(&rows, SEATS_PER_PAGE, |row| row.id.to_string());
     let page: Vec<wire::Seat> = rows.into_iter().map(wire::Seat::from).collect();

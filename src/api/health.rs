@@ -53,7 +53,7 @@ pub async fn ready(State(app): State<App>) -> Response {
     let redis = join_all(
         app.nodes
             .iter()
-            .map(async |node| (node.name().to_owned(), word(node.ping().await.is_ok()))),
+            .map(async |node| (node.name().to_owned(), up_or_down(node.ping().await.is_ok()))),
     );
     let provider = tokio::time::timeout(PROVIDER_WITHIN, app.context.provider.is_reachable());
     let (postgres, redis, provider) = tokio::join!(app.context.storage.ping(), redis, provider);
@@ -61,15 +61,15 @@ pub async fn ready(State(app): State<App>) -> Response {
     let body = Readiness {
         ready: postgres,
         strategy: app.strategy,
-        postgres: word(postgres),
+        postgres: up_or_down(postgres),
         redis: redis.into_iter().collect(),
-        payments: word(provider.unwrap_or(false)),
+        payments: up_or_down(provider.unwrap_or(false)),
     };
     let status = if postgres { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     (status, axum::Json(body)).into_response()
 }
 
-fn word(up: bool) -> &'static str {
+fn up_or_down(up: bool) -> &'static str {
     if up { "up" } else { "down" }
 }
 

@@ -21,13 +21,11 @@ const FORWARDED_FOR: &str = "x-forwarded-for";
 /// How often somebody may call.
 #[derive(Clone)]
 pub struct Limits {
-    /// Counts.
     pub limiter: RateLimiter,
     /// Requests per user, and per address, within the window.
     pub usual: u32,
     /// Requests with a password per address, and logins per e-mail address, within the window.
     pub credentials: u32,
-    /// The window.
     pub window: Duration,
     /// Addresses that are not counted.
     pub exempt: Vec<IpNet>,
@@ -71,7 +69,7 @@ impl Limits {
     pub fn client(&self, headers: &HeaderMap, extensions: &Extensions) -> Result<Client, ApiError> {
         let ConnectInfo(peer): &ConnectInfo<SocketAddr> = extensions
             .get()
-            .ok_or_else(|| ApiError::Internal("a request came from nowhere".to_owned()))?;
+            .ok_or_else(|| ApiError::Internal("a request has no peer address".to_owned()))?;
         let address = forwarded_for(headers, self.trusted_proxies).unwrap_or(peer.ip());
         let address = address.to_canonical();
         let is_exempt = self.exempt.iter().any(|range| range.contains(&address));

@@ -37,19 +37,19 @@ pub struct Bounds {
 
 /// Serves until `stop` is cancelled; then idle connections end, and busy ones after their request.
 pub async fn serve(listener: TcpListener, router: Router, bounds: Bounds, stop: CancellationToken) {
-    let places = Arc::new(Semaphore::new(bounds.connections));
+    let permits = Arc::new(Semaphore::new(bounds.connections));
     let connections = TaskTracker::new();
     loop {
         let accepted = tokio::select! {
             () = stop.cancelled() => break,
-            // A place is taken first: who has none waits unaccepted.
-            accepted = accept(&listener, &places) => accepted,
+            // The permit comes first: a connection above the bound waits in the system's queue.
+            accepted = accept(&listener, &permits) => accepted,
         };
-        let Some((stream, peer, place)) = accepted else { continue };
+        let Some((stream, peer, permit)) = accepted else { continue };
         let (router, stop) = (router.clone(), stop.clone());
         connections.spawn(async move {
             serve_one((stream, peer), router, bounds, stop).await;
-            drop(place);
+            drop(permit);
         });
     }
     drop(listener);
@@ -59,11 +59,11 @@ pub async fn serve(listener: TcpListener, router: Router, bounds: Bounds, stop: 
 
 async fn accept(
     listener: &TcpListener,
-    places: &Arc<Semaphore>,
+    permits: &Arc<Semaphore>,
 ) -> Option<(TcpStream, SocketAddr, tokio::sync::OwnedSemaphorePermit)> {
-    let place = Arc::clone(places).acquire_owned().await.ok()?;
+    let permit = Arc::clone(permits).acquire_owned().await.ok()?;
     match listener.accept().await {
-        Ok((stream, peer)) => Some((stream, peer, place)),
+        Ok((stream, peer)) => Some((stream, peer, permit)),
         Err(error) if is_of_one_connection(&error) => None,
         Err(error) => {
             tracing::error!(%error, "can't accept connections, resting");

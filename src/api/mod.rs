@@ -20,10 +20,10 @@ pub mod security_headers;
 pub mod app;
 /// Who calls, and whether the route is open to them.
 pub mod auth;
-/// Queries and bodies without an idempotency key.
-pub mod query;
-/// Bodies under an idempotency key.
+/// Queries and bodies.
 pub mod extract;
+/// Bodies under an idempotency key.
+pub mod keyed;
 /// Where the next page begins.
 pub mod cursor;
 /// Which page of a list, and the page as it is answered.

@@ -127,7 +127,7 @@ mod tests {
 
     #[derive(Debug, Deserialize)]
     #[serde(deny_unknown_fields)]
-    struct Asked {
+    struct QueryParams {
         #[serde(rename = "status")]
         _status: Option<EventStatus>,
         #[serde(rename = "from", default, with = "time::serde::rfc3339::option")]
@@ -149,7 +149,7 @@ mod tests {
             ("x=1", "x", "there is no such field; there are status, from, limit"),
         ] {
             let uri = format!("/?{query}").parse().unwrap();
-            let error = of_query(&Query::<Asked>::try_from_uri(&uri).unwrap_err());
+            let error = of_query(&Query::<QueryParams>::try_from_uri(&uri).unwrap_err());
             assert_eq!((error.field.as_str(), error.message.as_str()), (field, message), "{query}");
         }
     }

@@ -10,9 +10,9 @@ use uuid::Uuid;
 use super::app::App;
 use super::auth::Caller;
 use super::error::ApiError;
-use super::extract::Keyed;
+use super::extract::QueryParams;
+use super::keyed::Keyed;
 use super::paging::{self, PageQuery};
-use super::query::Asked;
 use super::{render, wanted};
 use crate::booking::hold::HoldRequest;
 use crate::booking::{cancel as cancelling, extend as extending, hold};
@@ -75,7 +75,7 @@ pub async fn list_of_user(
     State(app): State<App>,
     caller: Caller,
     user: Result<Path<Uuid>, PathRejection>,
-    Asked(page): Asked<PageQuery>,
+    QueryParams(page): QueryParams<PageQuery>,
 ) -> Result<Response, ApiError> {
     let Path(user) = user?;
     let user = UserId(user);

@@ -7,9 +7,8 @@ use super::app::App;
 use super::auth::Access;
 use super::limits::Budget;
 
-/// A route.
+/// One route of the server.
 pub struct Route {
-    /// Method.
     pub method: Method,
     /// Path, with `{…}` for its parameters.
     pub path: &'static str,

@@ -92,7 +92,7 @@ async fn document() -> Response {
     ([(header::CONTENT_TYPE, "application/json")], DOCUMENT_JSON.as_str()).into_response()
 }
 
-/// The table as a router, every route open to those only whom its rule admits.
+/// The table as a router; each route refuses whom its rule does not admit.
 pub fn router(app: &App) -> Router<App> {
     ROUTES.iter().fold(Router::new(), |router, route| {
         let rule = (app.clone(), route.access, route.budget);

@@ -21,7 +21,7 @@ use crate::wire;
     params(("number" = String, Path, description = "The ticket's number", example = "7Q2M9X4KJ0B6T3VZ8NRE5HWGC")),
     responses((status = 200, description = "An SVG", body = String, content_type = "image/svg+xml"),
               (status = 404, description = "There is no such ticket"),
-              (status = 409, description = "The ticket was given back")))]
+              (status = 409, description = "The ticket was cancelled")))]
 pub async fn qr(
     State(app): State<App>,
     caller: Caller,
@@ -46,7 +46,7 @@ pub async fn qr(
     params(("number" = String, Path, description = "The ticket's number", example = "7Q2M9X4KJ0B6T3VZ8NRE5HWGC")),
     responses((status = 200, description = "Let them in", body = wire::Success<wire::CheckIn>),
               (status = 404, description = "There is no such ticket"),
-              (status = 409, description = "The ticket was used, or given back")))]
+              (status = 409, description = "The ticket was used, or cancelled")))]
 pub async fn check_in(
     State(app): State<App>,
     caller: Caller,

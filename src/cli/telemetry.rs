@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use super::shared::http_url;
 use anyhow::Context as _;
 use opentelemetry::KeyValue;
 use opentelemetry::trace::TracerProvider as _;
@@ -15,6 +14,8 @@ use tracing_subscriber::filter::Targets;
 use tracing_subscriber::layer::{Layer as _, SubscriberExt as _};
 use tracing_subscriber::util::SubscriberInitExt as _;
 use tracing_subscriber::{EnvFilter, fmt};
+
+use super::shared::http_url;
 
 /// How long one export may take.
 const EXPORT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -44,7 +45,7 @@ pub struct Telemetry {
 }
 
 impl TelemetryArgs {
-    /// Starts logging, and exporting where there is somewhere to. What is exported does not depend on what is logged.
+    /// Starts logging, and exporting where a collector is given. What is exported does not depend on what is logged.
     pub async fn start(&self, instance: &str) -> anyhow::Result<Telemetry> {
         let traces = match &self.otlp_endpoint {
             Some(endpoint) => {

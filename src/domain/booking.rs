@@ -10,13 +10,11 @@ const ALPHABET: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
 /// A sale.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Booking {
-    /// Its id.
     pub id: BookingId,
     /// What its owner quotes.
     pub reference: Reference,
     /// The reservation it was made from.
     pub reservation: ReservationId,
-    /// The event.
     pub event: EventId,
     /// Its owner.
     pub user: UserId,
@@ -24,9 +22,9 @@ pub struct Booking {
     pub state: BookingState,
     /// What was paid.
     pub total: Cents,
-    /// When its payment was begun, by the database's clock.
+    /// When its payment was started, by the database's clock.
     pub created_at: OffsetDateTime,
-    /// When it was given back.
+    /// When it was cancelled.
     pub cancelled_at: Option<OffsetDateTime>,
     /// One a seat, in seat order.
     pub tickets: Vec<Ticket>,
@@ -35,7 +33,6 @@ pub struct Booking {
 /// One seat of a booking.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Ticket {
-    /// The seat.
     pub seat: SeatId,
     /// What lets its bearer in.
     pub number: TicketNumber,
@@ -56,9 +53,9 @@ impl Reference {
         Self(text)
     }
 
-    /// One as somebody heard or copied it: case doesn't matter, nor do letters that look like digits. `None` where it can't
+    /// One as a customer reads it out or types it: case doesn't matter, nor do letters that look like digits. `None` where it can't
     /// be a reference. Source: Crockford's base 32, section "Decoding".
-    pub fn heard(text: &str) -> Option<Self> {
+    pub fn parse(text: &str) -> Option<Self> {
         let read = |letter: char| match letter.to_ascii_uppercase() {
             'O' => Some('0'),
             'I' | 'L' => Some('1'),
@@ -97,11 +94,11 @@ impl TicketNumber {
 /// Where a booking stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum BookingState {
-    /// Begun, not paid.
+    /// Started, not paid.
     Pending,
     /// Paid; its seats are sold.
     Confirmed,
-    /// Given back.
+    /// Its seats are free again, and its payment is refunded or about to be.
     Cancelled,
     /// Never paid in time.
     Expired,
@@ -148,12 +145,12 @@ mod tests {
     }
 
     #[test]
-    fn a_reference_is_understood_as_it_is_heard() {
-        let heard = |text| Reference::heard(text).map(|reference| reference.as_str().to_owned());
-        assert_eq!(heard("7kq2m9xzab").as_deref(), Some("7KQ2M9XZAB"));
-        assert_eq!(heard("oIl0").as_deref(), Some("0110"));
+    fn a_reference_is_understood_as_it_is_read_out() {
+        let parsed = |text| Reference::parse(text).map(|reference| reference.as_str().to_owned());
+        assert_eq!(parsed("7kq2m9xzab").as_deref(), Some("7KQ2M9XZAB"));
+        assert_eq!(parsed("oIl0").as_deref(), Some("0110"));
         for wrong in ["U", "A-B", "A B", "\u{e9}", "'"] {
-            assert_eq!(heard(wrong), None, "{wrong}");
+            assert_eq!(parsed(wrong), None, "{wrong}");
         }
     }
 

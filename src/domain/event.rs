@@ -14,7 +14,7 @@ pub enum EventStatus {
     Draft,
     /// On sale.
     Published,
-    /// Called off; its bookings are cancelled and refunded.
+    /// Its bookings are cancelled and refunded.
     Cancelled,
     /// Over.
     Completed,
@@ -39,8 +39,8 @@ impl EventStatus {
         Self::ALL.into_iter().find(|status| status.name() == name)
     }
 
-    /// Whether an event may go from here to there. What is called off or over stays so, what was on sale is never a draft
-    /// again, and a draft, of which nobody knows, is deleted and not called off.
+    /// Whether an event may go from here to there. What is cancelled or over stays so, what was on sale is never a draft
+    /// again, and a draft, which the public has not seen, is deleted and not cancelled.
     pub fn may_become(self, next: Self) -> bool {
         matches!(
             (self, next),
@@ -130,17 +130,17 @@ mod tests {
 
     proptest! {
         /// Whatever is asked for, in whatever order: an event that was on sale is never a draft again, and what was
-        /// called off or is over stays so.
+        /// cancelled or is over stays so.
         #[test]
-        fn no_sequence_of_changes_brings_an_event_back(wishes in prop::collection::vec(any_status(), 0..20)) {
+        fn no_sequence_of_changes_brings_an_event_back(changes in prop::collection::vec(any_status(), 0..20)) {
             let mut status = EventStatus::Draft;
             let mut was_on_sale = false;
-            for wish in wishes {
+            for next in changes {
                 let ended = matches!(status, EventStatus::Cancelled | EventStatus::Completed);
-                if status.may_become(wish) {
-                    prop_assert!(!ended, "{status:?} became {wish:?}");
-                    prop_assert_ne!(status, wish);
-                    status = wish;
+                if status.may_become(next) {
+                    prop_assert!(!ended, "{status:?} became {next:?}");
+                    prop_assert_ne!(status, next);
+                    status = next;
                 }
                 was_on_sale |= status == EventStatus::Published;
                 prop_assert!(!(was_on_sale && status == EventStatus::Draft));

@@ -62,13 +62,13 @@ pub enum Refusal {
     /// The booking is not one that can be cancelled.
     #[error("the booking is {}", .0.name())]
     BookingEnded(BookingState),
-    /// What its visitors paid for has been had.
+    /// The event took place, so its bookings can't be cancelled.
     #[error("the event is over, its bookings stay as they are")]
     EventOver,
-    /// The ticket let somebody in.
+    /// The ticket was checked in before.
     #[error("the ticket was used at {}", time_of(*.0))]
     TicketUsed(OffsetDateTime),
-    /// The ticket belongs to a booking that was given back.
+    /// The ticket belongs to a booking that was cancelled.
     #[error("the ticket was cancelled")]
     TicketCancelled,
     /// A payment for the reservation is under way or done under another key.
@@ -77,7 +77,7 @@ pub enum Refusal {
     /// The provider refused the charge.
     #[error("the payment was declined, use another payment method")]
     PaymentDeclined,
-    /// The charge was captured, the seats were lost meanwhile, and the money went back.
+    /// The charge was captured, the seats were lost meanwhile, and the charge was refunded.
     #[error("the hold ended before the payment was captured, the payment was refunded")]
     RefundedAfterLoss,
     /// The key was used for another request.

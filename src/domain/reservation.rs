@@ -35,13 +35,11 @@ impl HoldTtl {
 /// Seats held for one user.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Reservation {
-    /// Its id.
     pub id: ReservationId,
     /// The event of all its seats.
     pub event: EventId,
     /// Its owner, the only one who may use it.
     pub user: UserId,
-    /// Its seats.
     pub seats: SeatSet,
     /// Where it stands.
     pub state: ReservationState,
@@ -58,7 +56,7 @@ pub enum ReservationState {
     Held,
     /// It became a booking.
     Confirmed,
-    /// Its owner gave it up.
+    /// Its owner cancelled it.
     Cancelled,
     /// Its time ran out.
     Expired,

@@ -128,7 +128,7 @@ struct Belongings {
     reservation: Uuid,
     booking: wire::Booking,
     /// Sold at the owner's own event: the one they may let in.
-    door_ticket: String,
+    checked_ticket: String,
 }
 
 async fn belongings(app: &TestApp) -> Belongings {
@@ -140,8 +140,8 @@ async fn belongings(app: &TestApp) -> Belongings {
     let seats = |n: usize| json!({"event_id": app.event, "seat_ids": [app.seats[n]]});
     let booking: wire::Booking = app.buy(owner, &super::app::key(), &seats(0)).await.data();
     let reservation = app.held(owner, &[app.seats[1]]).await.id;
-    let door_ticket = visit.tickets[0].number.clone();
-    Belongings { owner, event, reservation, booking, door_ticket }
+    let checked_ticket = visit.tickets[0].number.clone();
+    Belongings { owner, event, reservation, booking, checked_ticket }
 }
 
 fn path_of(path: &str, of: &Belongings) -> String {
@@ -151,7 +151,7 @@ fn path_of(path: &str, of: &Belongings) -> String {
         _ => of.booking.id,
     };
     let ticket =
-        if path.ends_with("check-in") { &of.door_ticket } else { &of.booking.tickets[0].number };
+        if path.ends_with("check-in") { &of.checked_ticket } else { &of.booking.tickets[0].number };
     path.replace("{id}", &id.to_string())
         .replace("{user_id}", &of.owner.to_string())
         .replace("{reference}", &of.booking.reference)

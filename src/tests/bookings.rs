@@ -1,4 +1,4 @@
-//! Buying in one step, general admission, limits, extension, lists and giving back.
+//! Buying in one step, general admission, limits, extension, lists and cancelling.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -13,7 +13,7 @@ use crate::domain::Role;
 use crate::stack::payments::PaymentBehaviour;
 use crate::wire::{self, ChargeState};
 
-async fn give_back(app: &TestApp, user: Uuid, booking: Uuid) -> Got {
+async fn cancel(app: &TestApp, user: Uuid, booking: Uuid) -> Got {
     app.call(Method::PATCH, &format!("/api/v1/bookings/{booking}/cancel")).user(user).send().await
 }
 
@@ -129,7 +129,7 @@ async fn no_user_gets_more_tickets_than_the_event_allows_whatever_is_sent_at_onc
     for got in holds.iter().chain(&sales).filter(|got| got.status != StatusCode::CREATED) {
         assert_eq!(got.refusal(), (409, "ticket_limit".to_owned()));
     }
-    // Another user has a limit of their own, and what is given back can be had again.
+    // Another user has a limit of their own, and what is cancelled can be had again.
     let other: wire::Booking =
         app.buy(Uuid::new_v4(), &key(), &json!({"event_id": event.id, "quantity": 4})).await.data();
     assert_eq!(other.tickets.len(), 4);
@@ -141,7 +141,7 @@ async fn no_user_gets_more_tickets_than_the_event_allows_whatever_is_sent_at_onc
     }
     for got in sales.iter().filter(|got| got.status == StatusCode::CREATED) {
         let id = got.data::<wire::Booking>().id;
-        assert_eq!(give_back(&app, user, id).await.status, StatusCode::OK);
+        assert_eq!(cancel(&app, user, id).await.status, StatusCode::OK);
     }
     let four = app.buy(user, &key(), &json!({"event_id": event.id, "quantity": 4})).await;
     assert_eq!(four.status, StatusCode::CREATED, "{}", four.body);
@@ -170,7 +170,7 @@ async fn a_booking_given_back_frees_its_seats_and_its_money_once() {
     let user = Uuid::new_v4();
     let order = json!({"event_id": app.event, "seat_ids": [app.seats[0]]});
     let booking: wire::Booking = app.buy(user, &key(), &order).await.data();
-    let answers = join_all((0..8).map(|_| give_back(&app, user, booking.id))).await;
+    let answers = join_all((0..8).map(|_| cancel(&app, user, booking.id))).await;
     for got in &answers {
         assert_eq!(got.status, StatusCode::OK, "{}", got.body);
         assert_eq!(got.data::<wire::Booking>().state, "cancelled");
@@ -190,8 +190,8 @@ async fn a_refund_whose_answer_is_lost_is_finished_by_recovery() {
     let booking: wire::Booking = app.buy(user, &key(), &order).await.data();
     let slow = PaymentBehaviour { latency_ms: 5000, ..PaymentBehaviour::default() };
     app.stack.payments().set_behaviour(slow).unwrap();
-    let given = give_back(&app, user, booking.id).await;
-    assert_eq!(given.status, StatusCode::OK, "{}", given.body);
+    let cancelled = cancel(&app, user, booking.id).await;
+    assert_eq!(cancelled.status, StatusCode::OK, "{}", cancelled.body);
     assert_eq!(charges(&app, ChargeState::Captured), 1, "the provider was too slow to refund");
     app.stack.payments().set_behaviour(PaymentBehaviour::default()).unwrap();
     let deadline = crate::clock::monotonic() + Duration::from_secs(10);
@@ -222,7 +222,7 @@ async fn of_an_event_that_is_over_nothing_is_sold_and_nothing_given_back() {
     ] {
         assert_eq!(refused.refusal(), (409, "not_on_sale".to_owned()), "{}", refused.body);
     }
-    let back = give_back(&app, user, booking.id).await;
+    let back = cancel(&app, user, booking.id).await;
     assert_eq!(back.refusal(), (409, "event_over".to_owned()));
     assert_eq!(charges(&app, ChargeState::Captured), 1);
     app.clean_audit().await;
@@ -320,7 +320,7 @@ async fn a_booking_being_paid_for_is_pending_under_the_id_it_will_keep() {
         let path = format!("/api/v1/bookings/{}", booking.id);
         assert_eq!(&app.get(&path, Some(user)).await.data::<wire::Booking>(), booking);
         assert_eq!(app.get(&path, Some(Uuid::new_v4())).await.status, StatusCode::FORBIDDEN);
-        let cancelled = give_back(&app, user, booking.id).await;
+        let cancelled = cancel(&app, user, booking.id).await;
         assert_eq!(cancelled.refusal(), (409, "booking_ended".to_owned()));
     }
     // One hold ends before anything is charged; the other is charged after all.

@@ -12,7 +12,7 @@ use super::app::{Got, PRICE_CENTS, Setup, TestApp, key};
 use crate::domain::Role;
 use crate::wire::{self, ChargeState};
 
-/// What two buyers, the clock and the door do with one seat.
+/// What two buyers, the clock and the check-in do with one seat.
 #[derive(Debug, Clone, Copy)]
 enum Step {
     Hold(usize),

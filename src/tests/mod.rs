@@ -28,7 +28,7 @@ mod access;
 mod events;
 /// One step, lists, cancellation, general admission, limits.
 mod bookings;
-/// Tickets and the door.
+/// Tickets and their check-in.
 mod tickets;
 /// The API's description of itself.
 mod openapi;

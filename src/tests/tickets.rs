@@ -1,4 +1,4 @@
-//! Tickets and the door.
+//! Tickets and their check-in.
 
 use futures_util::future::join_all;
 use reqwest::{Method, StatusCode};
@@ -40,7 +40,7 @@ async fn a_ticket_lets_one_bearer_in_however_many_doors_there_are() {
     assert_eq!(stranger.refusal(), (403, "not_owner".to_owned()));
     let unknown = check_in(&app, organizer, "0000000000000000000000000").await;
     assert_eq!(unknown.refusal(), (404, "not_found".to_owned()));
-    // What was used is not given back.
+    // A booking with a used ticket is not cancelled.
     let path = format!("/api/v1/bookings/{}/cancel", booking.id);
     let back = app.call(Method::PATCH, &path).user(user).send().await;
     assert_eq!(back.refusal(), (409, "ticket_used".to_owned()));

@@ -68,10 +68,10 @@ pub struct Booking {
     pub state: String,
     /// Sum paid, in cents.
     pub total_cents: i64,
-    /// When its payment was begun.
+    /// When its payment was started.
     #[serde(with = "time::serde::rfc3339")]
     pub created_at: time::OffsetDateTime,
-    /// When it was given back.
+    /// When it was cancelled.
     #[serde(
         with = "time::serde::rfc3339::option",
         default,
@@ -96,7 +96,7 @@ pub struct Ticket {
     pub number: String,
 }
 
-/// `POST /api/v1/tickets/{number}/check-in`: somebody was let in.
+/// `POST /api/v1/tickets/{number}/check-in`: the ticket was used.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[schema(examples(json!({"number": "7Q2M9X4KJ0B6T3VZ8NRE5HWGC", "event_id": "018f6f2a-4c1b-7a3e-9d54-2f1c6b7a8e90",
     "seat_id": 4711, "checked_in_at": "2030-05-01T18:40:00Z"})))]

@@ -50,7 +50,7 @@ pub enum EventStatus {
     Draft,
     /// On sale.
     Published,
-    /// Called off; its bookings are cancelled and refunded.
+    /// Its bookings are cancelled and refunded.
     Cancelled,
     /// Over.
     Completed,

@@ -34,6 +34,6 @@ pub enum ChargeState {
     Captured,
     /// Refused, nothing taken.
     Declined,
-    /// Taken and given back, whole.
+    /// Taken and refunded, whole.
     Refunded,
 }

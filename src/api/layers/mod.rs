@@ -92,7 +92,7 @@ async fn counted(request: Request, next: Next) -> Response {
     let began = clock::monotonic();
     let route =
         request.extensions().get::<MatchedPath>().map_or("none", MatchedPath::as_str).to_owned();
-    let method = known(request.method());
+    let method = method_label(request.method());
     let response = next.run(request).await;
     let status = response.status().as_u16();
     let seconds = began.elapsed().as_secs_f64();
@@ -115,7 +115,7 @@ async fn counted(request: Request, next: Next) -> Response {
 }
 
 /// The method as metrics name it. Anybody may send a word of their own, and each would be a series of its own.
-fn known(method: &Method) -> &'static str {
+fn method_label(method: &Method) -> &'static str {
     const KNOWN: [&str; 7] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"];
     KNOWN.into_iter().find(|known| *known == method.as_str()).unwrap_or("other")
 }

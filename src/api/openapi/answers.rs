@@ -21,7 +21,6 @@ const KEPT: [&str; 7] = ["201", "402", "403", "404", "409", "410", "422"];
 enum Part {
     /// Parameters of the path or the query.
     Parameters,
-    /// The body.
     Body,
     /// `Idempotency-Key`.
     Key,
@@ -53,9 +52,9 @@ impl Reads {
 }
 
 /// A status, which operations answer it, and when.
-type Implied = (&'static str, fn(&Route, &Reads) -> bool, &'static str);
+type ImpliedStatus = (&'static str, fn(&Route, &Reads) -> bool, &'static str);
 
-const IMPLIED: &[Implied] = &[
+const STATUSES: &[ImpliedStatus] = &[
     (
         "400",
         |_, reads| reads.has(Part::Parameters) || reads.has(Part::Body) || reads.has(Part::Key),
@@ -106,9 +105,9 @@ fn is_counted(route: &Route) -> bool {
 }
 
 /// A header, which answers have it, what it holds, and what that means.
-type Told = (&'static str, fn(&Route, &Reads, &str) -> bool, Type, &'static str);
+type ImpliedHeader = (&'static str, fn(&Route, &Reads, &str) -> bool, Type, &'static str);
 
-const HEADERS: &[Told] = &[
+const HEADERS: &[ImpliedHeader] = &[
     (
         "X-Request-Id",
         |_, _, status| status != HEADERS_TOO_LARGE,
@@ -150,7 +149,7 @@ const HEADERS: &[Told] = &[
 pub fn add(operation: &mut Operation, route: &Route) {
     let reads = Reads::of(operation);
     let responses = &mut operation.responses.responses;
-    for (status, _, when) in IMPLIED.iter().filter(|(_, fits, _)| fits(route, &reads)) {
+    for (status, _, when) in STATUSES.iter().filter(|(_, fits, _)| fits(route, &reads)) {
         let response = responses
             .entry((*status).to_owned())
             .or_insert_with(|| RefOr::T(ResponseBuilder::new().build()));

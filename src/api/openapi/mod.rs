@@ -55,7 +55,7 @@ pub fn describe(routes: &[Route]) -> OpenApi {
     described.components.get_or_insert_default().add_security_scheme("bearer", bearer);
     for route in routes {
         if let Some(operation) = operation(&mut described, route) {
-            say_who_may(operation, route);
+            describe_access(operation, route);
             answers::add(operation, route);
         }
     }
@@ -88,12 +88,12 @@ fn http_method(route: &Route) -> Option<HttpMethod> {
 }
 
 /// Writes the route's rule into its description.
-fn say_who_may(operation: &mut Operation, route: &Route) {
+fn describe_access(operation: &mut Operation, route: &Route) {
     let with_token = SecurityRequirement::new("bearer", Vec::<String>::new());
     let (who, security) = match route.access {
-        // What proves somebody is in the body, or nothing has to be proved.
+        // The proof of who calls is in the body, or none is needed.
         Access::Anyone if route.budget != Budget::Usual => (None, None),
-        // Anybody may come; who comes with a token is recognised.
+        // A token is optional.
         Access::Anyone => (None, Some(vec![SecurityRequirement::default(), with_token])),
         Access::SignedIn => (Some("Any user.".to_owned()), Some(vec![with_token])),
         Access::Owner => (Some("Its owner, or an admin.".to_owned()), Some(vec![with_token])),

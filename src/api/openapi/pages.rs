@@ -12,7 +12,7 @@ use crate::api::error::ApiError;
 
 /// Where the description is.
 pub const DOCUMENT: &str = "/api/openapi.json";
-/// Pages may run what this server gave them, and ask nobody else.
+/// Pages may run what this server gave them, and load nothing from other hosts.
 const PAGE_POLICY: &str = "default-src 'self'; script-src 'self' 'unsafe-inline'; \
     style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; font-src 'self' data:; \
     worker-src 'self' blob:; frame-ancestors 'none'";
@@ -71,7 +71,7 @@ pub async fn scalar_script() -> Result<Response, ApiError> {
     Ok(asset("text/javascript; charset=utf-8", script))
 }
 
-/// Five megabytes: one copy, whoever asks for it.
+/// Five megabytes: one copy for all requests.
 static SCALAR_SCRIPT: LazyLock<Option<Bytes>> =
     LazyLock::new(|| scalar_api_reference::get_asset("scalar.js").map(Bytes::from));
 
