@@ -15,9 +15,9 @@ use serde::{Deserialize, Serialize};
 use toxiproxy_rust::client::Client;
 use toxiproxy_rust::proxy::ProxyPack;
 
-use crate::harness::exposition;
+use super::exposition;
 
-pub use crate::harness::exposition::Sample;
+pub use super::exposition::Sample;
 
 /// Longest wait for the server to be reachable at all.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);

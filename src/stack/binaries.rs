@@ -13,7 +13,7 @@ use tokio::process::Command;
 use tokio::time::timeout;
 
 /// The oldest PostgreSQL that the stack runs on.
-pub const POSTGRES_OLDEST: u32 = 14;
+pub const POSTGRES_VERSION_MIN: u32 = 14;
 const ANSWER_WITHIN: Duration = Duration::from_secs(5);
 
 /// The programs of one PostgreSQL installation.
@@ -54,14 +54,14 @@ async fn postgres_in(folders: Vec<PathBuf>) -> anyhow::Result<Postgres> {
             continue;
         }
         let version = version_word(&server, |words| words.get(2).cloned()).await?;
-        if major(&version) >= Some(POSTGRES_OLDEST) {
+        if major(&version) >= Some(POSTGRES_VERSION_MIN) {
             return Ok(Postgres { initdb, server, version });
         }
         too_old.get_or_insert((version, folder));
     }
     match too_old {
         Some((version, folder)) => bail!(
-            "postgresql {version} in {} is too old, {POSTGRES_OLDEST} or newer is needed; {}",
+            "postgresql {version} in {} is too old, {POSTGRES_VERSION_MIN} or newer is needed; {}",
             folder.display(),
             how_to_install("postgresql")
         ),
@@ -220,7 +220,7 @@ mod tests {
 
     #[tokio::test]
     async fn the_programs_of_this_machine_are_found() {
-        assert!(major(&postgres().await.unwrap().version) >= Some(POSTGRES_OLDEST));
+        assert!(major(&postgres().await.unwrap().version) >= Some(POSTGRES_VERSION_MIN));
         assert!(major(&redis().await.unwrap().version).is_some());
     }
 }

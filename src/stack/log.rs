@@ -4,7 +4,7 @@ use std::fs::{self, File};
 use std::io::{self, Read, Seek, SeekFrom};
 use std::path::Path;
 
-const TAIL_BYTES: u64 = 16 * 1024;
+const TAIL_BYTES_MAX: u64 = 16 * 1024;
 
 /// Bytes that a log has now; 0 when there is none.
 pub fn length(log: &Path) -> u64 {
@@ -16,9 +16,9 @@ pub fn since(log: &Path, start: u64) -> String {
     let read = || -> io::Result<Vec<u8>> {
         let mut file = File::open(log)?;
         let length = file.metadata()?.len();
-        file.seek(SeekFrom::Start(start.max(length.saturating_sub(TAIL_BYTES))))?;
+        file.seek(SeekFrom::Start(start.max(length.saturating_sub(TAIL_BYTES_MAX))))?;
         let mut bytes = Vec::new();
-        file.take(TAIL_BYTES).read_to_end(&mut bytes)?;
+        file.take(TAIL_BYTES_MAX).read_to_end(&mut bytes)?;
         Ok(bytes)
     };
     String::from_utf8_lossy(&read().unwrap_or_default()).into_owned()

@@ -9,7 +9,7 @@ use rand::Rng;
 /// Below the ports that Linux and macOS give to outgoing connections unless told otherwise, and above those that
 /// well-known services take.
 const PREFERRED: std::ops::Range<u16> = 15_000..32_000;
-const ATTEMPTS: u32 = 50;
+const ATTEMPTS_MAX: u32 = 50;
 
 /// A port that nobody listens on now. Somebody may take it before the caller does, so callers retry.
 ///
@@ -21,7 +21,7 @@ const ATTEMPTS: u32 = 50;
 pub fn free_port() -> anyhow::Result<u16> {
     let below = PREFERRED.start..PREFERRED.end.min(ephemeral_start().max(PREFERRED.start + 1));
     let mut random = rand::rng();
-    for _ in 0..ATTEMPTS {
+    for _ in 0..ATTEMPTS_MAX {
         let port = random.random_range(below.clone());
         if TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok() {
             return Ok(port);

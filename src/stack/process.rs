@@ -21,7 +21,7 @@ use super::start_error::StartError;
 use super::user::User;
 
 const LOOK_EVERY: Duration = Duration::from_millis(20);
-const PORT_ATTEMPTS: u32 = 5;
+const PORT_ATTEMPTS_MAX: u32 = 5;
 /// How long a killed process may take to end, and a stopped one to stop.
 const SIGNAL_WITHIN: Duration = Duration::from_secs(5);
 
@@ -30,9 +30,7 @@ const SIGNAL_WITHIN: Duration = Duration::from_secs(5);
 pub struct Recipe {
     /// Its name within the stack, such as `redis-2`.
     pub name: String,
-    /// What to run.
     pub program: PathBuf,
-    /// Its arguments.
     pub args: Vec<OsString>,
     /// What its environment has besides this process's own.
     pub env: BTreeMap<String, String>,
@@ -105,7 +103,7 @@ impl Process {
             let port = free_port()?;
             match Self::start(recipe(port), group).await {
                 Ok(process) => return Ok((process, port)),
-                Err(StartError::PortTaken { .. }) if attempt < PORT_ATTEMPTS => attempt += 1,
+                Err(StartError::PortTaken { .. }) if attempt < PORT_ATTEMPTS_MAX => attempt += 1,
                 Err(error) => return Err(error.into()),
             }
         }
@@ -221,7 +219,7 @@ impl Process {
             self.pid = pid_of(&self.child)?;
             match self.wait_ready().await {
                 Ok(()) => return Ok(()),
-                Err(StartError::PortTaken { .. }) if attempt < PORT_ATTEMPTS => attempt += 1,
+                Err(StartError::PortTaken { .. }) if attempt < PORT_ATTEMPTS_MAX => attempt += 1,
                 Err(error) => return Err(error.into()),
             }
             sleep(LOOK_EVERY * 10).await;

@@ -13,11 +13,9 @@ use tokio::process::Child;
 /// One process, as it was at the moment of looking.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Entry {
-    /// Its id.
     pub pid: Pid,
-    /// Its parent; `None` for the first process and for kernel threads.
+    /// `None` for the first process and for kernel threads.
     pub parent: Option<Pid>,
-    /// Its process group.
     pub group: Option<Pid>,
     /// One letter as in `ps`: `R`unning, `S`leeping, `D`isk wait, s`T`opped, `Z`ombie …
     pub state: char,

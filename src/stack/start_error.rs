@@ -12,9 +12,8 @@ pub enum StartError {
     /// Somebody was quicker; another port may do.
     #[error("{name} found its port taken: {line}")]
     PortTaken {
-        /// The process.
         name: String,
-        /// What it said.
+        /// What it logged.
         line: String,
     },
     /// Everything else.

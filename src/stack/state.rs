@@ -14,7 +14,7 @@ use rustix::process::geteuid;
 use serde::{Deserialize, Serialize};
 use tokio::time::sleep;
 
-const HOLD_ATTEMPTS: u32 = 10;
+const HOLD_ATTEMPTS_MAX: u32 = 10;
 const HOLD_AGAIN_AFTER: Duration = Duration::from_millis(20);
 
 /// What a background stack says of itself.
@@ -97,7 +97,7 @@ impl StateDir {
     /// Another process is.
     pub async fn hold(&self) -> anyhow::Result<Held> {
         // Whoever asks whether the lock is held holds it for that moment.
-        for _ in 0..HOLD_ATTEMPTS {
+        for _ in 0..HOLD_ATTEMPTS_MAX {
             if let Some(lock) = self.try_lock()? {
                 let held = Held { _lock: lock, dir: self.clone() };
                 held.forget()?;

@@ -11,11 +11,9 @@ use rustix::process::geteuid;
 /// A user and the user's main group.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct User {
-    /// Name, for messages.
+    /// For messages.
     pub name: String,
-    /// User id.
     pub uid: u32,
-    /// Group id.
     pub gid: u32,
 }
 

@@ -68,6 +68,19 @@ fn no_part_names_another_that_it_may_not() {
 }
 
 #[test]
+fn a_neighbour_is_named_by_super() {
+    let long = Sources::of_this_crate(Tests::LeftOut).long_ways();
+    assert!(
+        long.is_empty(),
+        "a name from the same folder begins with super::\n{}",
+        long.join("\n")
+    );
+    let file = ("part/a.rs".to_owned(), "use crate::part::b::B;\nuse crate::other::C;".to_owned());
+    let found = Sources::new([file], Tests::LeftOut).long_ways();
+    assert_eq!(found, ["part/a.rs names crate::part::b::B"]);
+}
+
+#[test]
 fn every_part_of_the_table_exists() {
     for (part, _) in MAY_NAME {
         let exists = source().join(part).join("mod.rs").exists()

@@ -115,6 +115,25 @@ impl Sources {
         absolute.filter(|path| !path.is_empty()).map(|path| path.join("::")).collect()
     }
 
+    /// Where a file names a neighbour, one in its own folder, from the crate's root on.
+    pub fn long_ways(&self) -> Vec<String> {
+        let long = self.files.iter().flat_map(|(module, file)| {
+            let folder = if file.name.ends_with("mod.rs") {
+                module
+            } else {
+                &module[..module.len().saturating_sub(1)]
+            };
+            let imports = file.imports.iter().map(|import| &import.path);
+            let paths = imports.chain(file.paths.iter().map(|named| &named.path));
+            let long = paths.filter(move |path| {
+                let within = path.strip_prefix(&["crate".to_owned()][..]);
+                !folder.is_empty() && within.is_some_and(|path| path.starts_with(folder))
+            });
+            long.map(|path| format!("{} names {}", file.name, path.join("::")))
+        });
+        long.collect()
+    }
+
     pub fn file_names(&self) -> impl Iterator<Item = &str> {
         self.files.values().map(|file| file.name.as_str())
     }

@@ -10,7 +10,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use super::process;
 
 /// Connections of the control API at a time; more wait in the backlog.
-pub const CONTROL_CONNECTIONS: usize = 128;
+pub const CONTROL_CONNECTIONS_MAX: usize = 128;
 /// Kept for the control API, for looking up names, and for all that is not proxied; half of a limit that is very low.
 const RESERVE: u64 = 256;
 /// Most that proxies may take together, whatever the system allows.

@@ -1,6 +1,6 @@
 //! The counters a chaos run reads its evidence from, and their Prometheus text; knows names and labels, not proxies.
 //!
-//! What a toxic or a proxy did stays readable after it is gone, for a while: of those that are gone only the latest [`KEPT`]
+//! What a toxic or a proxy did stays readable after it is gone, for a while: of those that are gone only the latest [`KEPT_MAX`]
 //! are kept, so that a server that runs for months does not grow with each of them.
 
 use std::collections::BTreeMap;
@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use super::process;
 
 /// Label sets of a family that are kept although nothing counts for them any more.
-const KEPT: usize = 1000;
+const KEPT_MAX: usize = 1000;
 /// New label sets after which those that are gone are looked for.
 const LOOK_EVERY: usize = 100;
 
@@ -217,7 +217,7 @@ impl Members {
             }
         }
         gone.sort_unstable();
-        let surplus = gone.len().saturating_sub(KEPT);
+        let surplus = gone.len().saturating_sub(KEPT_MAX);
         for (_, labels) in &gone[..surplus] {
             self.by_labels.remove(labels);
         }
@@ -270,17 +270,17 @@ mod tests {
         let metrics = Metrics::new();
         let add = |toxic: &str| metrics.affected("db", toxic, "latency", "upstream");
         let lasting = add("lasting");
-        for number in 0..5 * KEPT {
+        for number in 0..5 * KEPT_MAX {
             add(&number.to_string()).bytes.increment(1);
         }
         lasting.bytes.increment(5);
         let kept = metrics.affected.members().by_labels.len();
-        assert!((KEPT..KEPT + 2 * LOOK_EVERY).contains(&kept), "{kept} are kept");
+        assert!((KEPT_MAX..KEPT_MAX + 2 * LOOK_EVERY).contains(&kept), "{kept} are kept");
         assert_eq!(series(&metrics, "0"), None);
-        assert_eq!(series(&metrics, &(5 * KEPT - 1).to_string()), Some(1));
+        assert_eq!(series(&metrics, &(5 * KEPT_MAX - 1).to_string()), Some(1));
         assert_eq!(series(&metrics, "lasting"), Some(5));
         drop(lasting);
-        for number in 0..KEPT / 2 {
+        for number in 0..KEPT_MAX / 2 {
             add(&format!("later-{number}"));
         }
         assert_eq!(series(&metrics, "lasting"), Some(5), "it went after the others");

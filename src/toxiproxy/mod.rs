@@ -137,7 +137,7 @@ pub fn describe_toxics() -> String {
 
 /// Most bytes of data that wait in a server with so many connections, each in both directions.
 pub fn most_bytes_waiting(connections: usize) -> usize {
-    2 * connections * budget::OWN + budget::POOL
+    2 * connections * budget::OWN_BYTES_MAX + budget::POOL_BYTES_MAX
 }
 
 impl Running {

@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
 /// Names looked up at a time; more wait their turn.
-const LOOKUPS: usize = 32;
+const LOOKUPS_MAX: usize = 32;
 
 /// What has been found, once the lookup has ended.
 type Found = watch::Receiver<Option<Vec<IpAddr>>>;
@@ -24,7 +24,7 @@ pub struct Resolver {
 
 impl Resolver {
     pub fn new() -> Self {
-        Self { asked: Arc::default(), places: Arc::new(Semaphore::new(LOOKUPS)) }
+        Self { asked: Arc::default(), places: Arc::new(Semaphore::new(LOOKUPS_MAX)) }
     }
 
     /// The addresses of a name or of an address as text; none where there are none. No host is this machine, and so is
@@ -122,6 +122,6 @@ mod tests {
         for asked in [ask().await, ask().await, ask().await] {
             assert!(asked.is_err());
         }
-        assert_eq!(resolver.places.available_permits(), LOOKUPS);
+        assert_eq!(resolver.places.available_permits(), LOOKUPS_MAX);
     }
 }

@@ -5,7 +5,7 @@
 //!
 //! Waking the thread, and then the task's worker, takes a fifth of a millisecond and more where both had fallen asleep. So a
 //! task is woken early, by some more than wake-ups have needed of late, and yields to the others until its deadline has
-//! come. What that costs is bounded: [`LEAD_MAX`], a quarter of the time waited for, and [`SPINNERS`] tasks at a time; and on a
+//! come. What that costs is bounded: [`LEAD_MAX`], a quarter of the time waited for, and [`SPINNERS_MAX`] tasks at a time; and on a
 //! busy machine, where nothing had fallen asleep, it is next to nothing.
 
 use std::collections::BTreeMap;
@@ -23,7 +23,7 @@ const IDLE: Duration = Duration::from_hours(1);
 /// How much too early a task is woken at most.
 const LEAD_MAX: Duration = Duration::from_micros(600);
 /// Tasks that pass the rest of their time awake; with more of them the workers are busy, and wake-ups are quick anyway.
-const SPINNERS: usize = 2;
+const SPINNERS_MAX: usize = 2;
 /// What a wake-up is taken to need before the first of them, and how many earlier ones the latest is weighed against.
 const FIRST_LATENESS: Duration = Duration::from_micros(200);
 const MEMORY: u64 = 8;
@@ -199,7 +199,7 @@ impl Shared {
 
     /// Whether another task may pass its time awake; it is counted then.
     fn may_spin(&self) -> bool {
-        let more = |count| (count < SPINNERS).then_some(count + 1);
+        let more = |count| (count < SPINNERS_MAX).then_some(count + 1);
         self.spinners.fetch_update(Ordering::Relaxed, Ordering::Relaxed, more).is_ok()
     }
 
@@ -293,7 +293,7 @@ mod tests {
         let timer = thread.timer();
         let shared = &thread.shared;
         let deadline = Instant::now() + Duration::from_millis(20);
-        let mut awake: Vec<_> = (0..=SPINNERS).map(|_| timer.sleep_until(deadline)).collect();
+        let mut awake: Vec<_> = (0..=SPINNERS_MAX).map(|_| timer.sleep_until(deadline)).collect();
         for sleep in &mut awake {
             sleep.state = State::Registered(Instant::now(), 0);
             sleep.state = sleep.plan(Instant::now());
@@ -301,7 +301,7 @@ mod tests {
         let (last, spinning) = awake.split_last().unwrap();
         assert!(spinning.iter().all(|sleep| matches!(sleep.state, State::Spinning)));
         assert!(matches!(last.state, State::Registered(at, _) if at == deadline));
-        assert_eq!(shared.spinners.load(Ordering::Relaxed), SPINNERS);
+        assert_eq!(shared.spinners.load(Ordering::Relaxed), SPINNERS_MAX);
         for sleep in awake {
             sleep.await;
             assert!(Instant::now() >= deadline);

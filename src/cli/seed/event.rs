@@ -9,11 +9,8 @@ use crate::storage::seeding::NewSeat;
 pub struct Seed {
     /// What it is found again by.
     pub slug: String,
-    /// Title.
     pub title: String,
-    /// Venue.
     pub venue: String,
-    /// Start.
     pub starts_at: OffsetDateTime,
     /// Its seats.
     pub seating: Seating,
@@ -28,14 +25,12 @@ pub enum Seating {
     Mapped(Vec<NewSeat>),
     /// This many, made up.
     Synthetic {
-        /// Seats.
         count: u32,
         /// Price of each, in cents.
         price_cents: i64,
     },
     /// This many tickets without a place.
     General {
-        /// Tickets.
         count: u32,
         /// Price of each, in cents.
         price_cents: i64,

@@ -17,7 +17,7 @@ const GRACE: Duration = Duration::from_secs(2);
 /// How long killed processes may take to disappear.
 const KILLED_WITHIN: Duration = Duration::from_secs(1);
 const LOOK_EVERY: Duration = Duration::from_millis(20);
-const REMOVE_ATTEMPTS: u32 = 5;
+const REMOVE_ATTEMPTS_MAX: u32 = 5;
 
 /// Ends every process of `group` and what descends from it, except the caller, then removes `folder`.
 ///
@@ -86,7 +86,7 @@ async fn tear_down_unseen(group: Pid, folder: &Path) -> anyhow::Result<()> {
 
 async fn remove(folder: &Path) -> anyhow::Result<()> {
     let mut result = Ok(());
-    for _ in 0..REMOVE_ATTEMPTS {
+    for _ in 0..REMOVE_ATTEMPTS_MAX {
         result = fs::remove_dir_all(folder);
         match &result {
             Err(error) if error.kind() != io::ErrorKind::NotFound => sleep(LOOK_EVERY).await,

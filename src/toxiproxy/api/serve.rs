@@ -20,7 +20,7 @@ use tokio_util::sync::CancellationToken;
 use tower::ServiceExt as _;
 
 use super::timed::{TimedStream, Timeouts};
-use crate::toxiproxy::descriptors::CONTROL_CONNECTIONS;
+use crate::toxiproxy::descriptors::CONTROL_CONNECTIONS_MAX;
 
 /// How long requests in flight may take to end once the server is to stop.
 pub const STOP_TIMEOUT: Duration = Duration::from_secs(2);
@@ -40,7 +40,7 @@ pub async fn serve(listener: TcpListener, router: Router, stop: CancellationToke
         tokio::select! {
             () = stop.cancelled() => break,
             Some(_ended) = connections.join_next() => {}
-            stream = accept(&listener), if connections.len() < CONTROL_CONNECTIONS => {
+            stream = accept(&listener), if connections.len() < CONTROL_CONNECTIONS_MAX => {
                 let Some(stream) = stream else { continue };
                 connections.spawn(serve_one(stream, router.clone(), stop.clone()));
             }

@@ -145,6 +145,6 @@ async fn a_long_delay_holds_no_more_than_its_share_of_memory() {
     while tokio::time::timeout(stuck, stream.write_all(&data)).await.is_ok() {}
     let received =
         rig.metric("toxiproxy_proxy_received_bytes_total", &["direction=\"upstream\""]).await;
-    let share = budget::LINK as u64;
+    let share = budget::LINK_BYTES_MAX as u64;
     assert!((share * 9 / 10..share + 200_000).contains(&received), "it holds {received} bytes");
 }

@@ -16,7 +16,7 @@ pub const KIND: Kind = Kind {
     summary: "delays data by latency +/- jitter",
     attributes: &[LATENCY, JITTER],
     // A long queue, so that a delay costs no throughput.
-    capacity: budget::LINK,
+    capacity: budget::LINK_BYTES_MAX,
     stages: || Box::new(|| Box::new(Latency::default())),
     dial_delay: dial_at_once,
 };

@@ -24,7 +24,7 @@ pub const KIND: Kind = Kind {
     name: "packet_loss",
     summary: "delays `loss` % of the chunks as if they were sent again (ticketctl only)",
     attributes: &[LOSS, RETRANSMIT],
-    capacity: budget::LINK,
+    capacity: budget::LINK_BYTES_MAX,
     stages: || Box::new(|| Box::new(PacketLoss { due: None })),
     dial_delay: dial_at_once,
 };
