@@ -28,7 +28,8 @@ pub struct Metric {
     pub name: &'static str,
     kind: Kind,
     unit: Unit,
-    help: &'static str,
+    /// What it means.
+    pub help: &'static str,
 }
 
 const fn counter(name: &'static str, help: &'static str) -> Metric {

@@ -52,6 +52,10 @@ mod docs;
 mod help;
 /// What can be set is written down.
 mod settings;
+/// What documents list is what the program has.
+mod reference;
+/// Every key of a scenario is described.
+mod scenario_keys;
 /// One key, one effect.
 mod idempotency;
 /// Money follows seats, whatever dies in between.

@@ -27,7 +27,7 @@ pub struct Args {
 }
 
 /// One kind of name: `[name, details, summary]` of each.
-type Group = (&'static str, Vec<[String; 3]>);
+pub type Group = (&'static str, Vec<[String; 3]>);
 
 /// Runs the command.
 pub fn run(args: &Args) -> ExitCode {
@@ -48,7 +48,8 @@ pub fn run(args: &Args) -> ExitCode {
     ExitCode::SUCCESS
 }
 
-fn groups() -> Vec<Group> {
+/// Every kind of name.
+pub fn groups() -> Vec<Group> {
     vec![
         ("strategies", STRATEGIES.iter().map(|each| row(each.name, "", each.summary)).collect()),
         ("executors", EXECUTORS.iter().map(|each| row(each.name(), "", each.summary())).collect()),

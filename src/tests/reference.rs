@@ -1,0 +1,157 @@
+//! The reference parts of `docs/` are what the program's own tables say. They stand between markers, and are written anew
+//! on request.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::fs;
+use std::path::PathBuf;
+
+use humantime::format_duration;
+
+use crate::booking::jobs::{JOBS, WorksOn};
+use crate::cli::chaos::list;
+use crate::metrics::METRICS;
+use crate::tests::scenario_keys::{keys_of_executors, keys_of_workloads};
+use crate::toxiproxy::describe_toxics;
+
+/// Set to write the parts instead of comparing them.
+const RENEW: &str = "RENEW_DOCS";
+const END: &str = "<!-- end of generated -->";
+
+/// A part of a document.
+struct Part {
+    document: &'static str,
+    name: &'static str,
+    text: fn() -> String,
+}
+
+const fn part(document: &'static str, name: &'static str, text: fn() -> String) -> Part {
+    Part { document, name, text }
+}
+
+/// Every part.
+const PARTS: &[Part] = &[
+    part("fault-proxy.md", "toxics", toxics),
+    part("operations.md", "jobs", jobs),
+    part("operations.md", "server-metrics", server_metrics),
+    part("scenarios.md", "strategies", || names("strategies")),
+    part("scenarios.md", "executors", || takers("executors", &keys_of_executors())),
+    part("scenarios.md", "workloads", || takers("workloads", &keys_of_workloads())),
+    part("scenarios.md", "faults", || names("faults")),
+    part("scenarios.md", "checkers", || names("checkers")),
+    part("scenarios.md", "metrics", || names("metrics")),
+    part("scenarios.md", "reports", || names("reports")),
+];
+
+fn toxics() -> String {
+    format!("```text\n{}\n```\n", describe_toxics())
+}
+
+fn jobs() -> String {
+    let mut text = "| job and command | every | setting | does |\n|---|---|---|---|\n".to_owned();
+    for job in JOBS {
+        let period = job.period();
+        let command = match job.works_on() {
+            WorksOn::Process => "no command",
+            WorksOn::Database | WorksOn::Payments => "",
+        };
+        let variable = period.flag.to_uppercase().replace('-', "_");
+        let name = [&format!("`{}`", job.name()), command].join(" ");
+        writeln!(
+            text,
+            "| {} | {} | `{variable}` | {} |",
+            name.trim(),
+            format_duration(period.default),
+            job.summary()
+        )
+        .unwrap();
+    }
+    text
+}
+
+fn server_metrics() -> String {
+    let mut text = "| metric | means |\n|---|---|\n".to_owned();
+    for metric in METRICS {
+        writeln!(text, "| `{}` | {} |", metric.name, cell(metric.help)).unwrap();
+    }
+    text
+}
+
+/// A group of names as `chaos list` has it.
+fn names(group: &str) -> String {
+    let groups = list::groups();
+    let (_, rows) = groups.iter().find(|(title, _)| *title == group).unwrap();
+    let has_details = rows.iter().any(|[_, details, _]| !details.is_empty());
+    let mut text = if has_details {
+        "| name | takes | does |\n|---|---|---|\n".to_owned()
+    } else {
+        "| name | does |\n|---|---|\n".to_owned()
+    };
+    for [name, details, summary] in rows {
+        let details = if has_details { format!(" {} |", cell(details)) } else { String::new() };
+        writeln!(text, "| `{name}` |{details} {} |", cell(summary)).unwrap();
+    }
+    text
+}
+
+/// A group of names as `chaos list` has it, with the keys that each takes.
+fn takers(group: &str, keys: &BTreeMap<String, Vec<String>>) -> String {
+    let groups = list::groups();
+    let (_, rows) = groups.iter().find(|(title, _)| *title == group).unwrap();
+    let mut text = "| name | takes | does |\n|---|---|---|\n".to_owned();
+    for [name, _, summary] in rows {
+        let keys: Vec<String> = keys[name].iter().map(|key| format!("`{key}`")).collect();
+        writeln!(text, "| `{name}` | {} | {} |", keys.join(", "), cell(summary)).unwrap();
+    }
+    text
+}
+
+/// Text as a cell of a table takes it.
+fn cell(text: &str) -> String {
+    text.replace('|', "\\|").replace('<', "&lt;").replace('\n', "<br>")
+}
+
+fn path(document: &str) -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("docs").join(document)
+}
+
+/// The document with its part as it has to be.
+fn with_part(document: &str, name: &str, part: &str) -> String {
+    let begin = format!("<!-- generated: {name} -->\n");
+    let (before, rest) = document.split_once(&begin).expect(name);
+    let (_, after) = rest.split_once(END).expect(name);
+    format!("{before}{begin}{part}{END}{after}")
+}
+
+#[test]
+fn what_documents_list_is_what_the_tables_say() {
+    for Part { document, name, text } in PARTS {
+        let path = path(document);
+        let present = fs::read_to_string(&path).unwrap();
+        let expected = with_part(&present, name, &text());
+        if std::env::var_os(RENEW).is_some() {
+            fs::write(&path, &expected).unwrap();
+            continue;
+        }
+        assert!(
+            present == expected,
+            "run {RENEW}=1 cargo test what_documents_list, then look at the part {name} of docs/{document}"
+        );
+    }
+    assert_eq!(marked_parts(), PARTS.len(), "a part that nothing makes, or one that stands twice");
+}
+
+/// Parts in all documents that say they are generated.
+fn marked_parts() -> usize {
+    let documents = fs::read_dir(path("")).unwrap().map(|entry| entry.unwrap().path());
+    documents
+        .map(|path| fs::read_to_string(path).unwrap().matches("<!-- generated: ").count())
+        .sum()
+}
+
+#[test]
+fn a_part_is_replaced_and_the_rest_stays() {
+    let document = format!("a\n<!-- generated: x -->\nold\n{END}\nb\n");
+    let renewed = with_part(&document, "x", "new\n");
+    assert_eq!(renewed, format!("a\n<!-- generated: x -->\nnew\n{END}\nb\n"));
+}
