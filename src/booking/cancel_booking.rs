@@ -52,7 +52,7 @@ impl Reason {
     }
 }
 
-/// Cancels the booking if it may be, and sends its money back, or leaves that to recovery when the provider doesn't answer:
+/// Cancels the booking if it may be, and refunds it, or leaves that to recovery when the provider doesn't answer:
 /// the booking is cancelled either way. False, and nothing written, when it may not be.
 pub async fn cancel_and_refund(
     context: &Context,

@@ -18,7 +18,6 @@ use super::sources::{Names, Sources, Tests};
 /// Where files may name each other after all: whatever begins with the first may name whatever begins with the second.
 const EXCEPTIONS: &[(&str, &str, &str)] = &[
     ("cli/completions.rs", "cli/mod.rs", "what a shell completes is the whole command line"),
-    ("payments/", "payments/mod.rs", "being broken up"),
     ("harness/client/", "harness/client/", "being broken up"),
     ("harness/faults/", "harness/faults/", "being broken up"),
     ("harness/run/", "harness/run/", "being broken up"),
