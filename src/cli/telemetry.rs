@@ -11,9 +11,9 @@ use opentelemetry_sdk::propagation::TraceContextPropagator;
 use opentelemetry_sdk::trace::SdkTracerProvider;
 use tracing::level_filters::LevelFilter;
 use tracing_subscriber::filter::Targets;
+use tracing_subscriber::fmt;
 use tracing_subscriber::layer::{Layer as _, SubscriberExt as _};
 use tracing_subscriber::util::SubscriberInitExt as _;
-use tracing_subscriber::{EnvFilter, fmt};
 
 use super::shared::http_url;
 
@@ -64,7 +64,7 @@ impl TelemetryArgs {
             .json()
             .with_span_list(false)
             .with_writer(std::io::stderr)
-            .with_filter(EnvFilter::try_new(&self.log)?);
+            .with_filter(self.log.parse::<Targets>()?);
         let export = traces.as_ref().map(|traces| {
             // Ours only: what the exporter itself logs would be exported, and so on.
             let ours = Targets::new().with_target(SERVICE, LevelFilter::INFO);
@@ -110,7 +110,7 @@ fn traces_url(endpoint: &reqwest::Url) -> String {
 }
 
 fn filter(text: &str) -> Result<String, String> {
-    EnvFilter::try_new(text)
+    text.parse::<Targets>()
         .map(|_fine| text.to_owned())
         .map_err(|error| format!("{error}; write a level such as info, or warn,ticketctl=debug"))
 }

@@ -5,7 +5,9 @@ use std::process::ExitCode;
 
 use anyhow::Context as _;
 use tokio::signal::unix::{SignalKind, signal};
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::{LevelFilter, Targets};
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::util::SubscriberInitExt as _;
 
 use super::output;
 use super::process::raise_open_files_limit;
@@ -93,8 +95,10 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
 
 /// Says on stderr what goes wrong; `RUST_LOG` sets what else is said.
 fn start_log() {
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_unset| EnvFilter::new("warn"));
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    let asked_for = std::env::var("RUST_LOG").ok().and_then(|text| text.parse().ok());
+    let filter = asked_for.unwrap_or_else(|| Targets::new().with_default(LevelFilter::WARN));
+    let log = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
+    tracing_subscriber::registry().with(log).with(filter).init();
 }
 
 async fn populate(running: &Running, file: &std::path::Path) -> anyhow::Result<()> {
