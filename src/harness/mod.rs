@@ -26,7 +26,11 @@ pub mod load;
 pub mod workloads;
 /// How requests ended whose clients never knew.
 pub mod settle;
-/// What is told about a run.
+/// The folder of a run.
+pub mod run_dir;
+/// A run as reports see it.
+pub mod run_record;
+/// What is reported of runs.
 pub mod reports;
 /// What can be broken on purpose.
 pub mod faults;
@@ -36,8 +40,6 @@ pub mod proxy_control;
 pub mod exposition;
 /// Limits on what was measured.
 pub mod thresholds;
-/// The folder of a run.
-pub mod run_dir;
 /// How a run goes on.
 pub mod progress;
 /// A run from the plan to the verdict.

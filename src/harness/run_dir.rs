@@ -11,17 +11,16 @@ use time::OffsetDateTime;
 use time::macros::format_description;
 
 use super::plan::Plan;
-use super::reports::REPORTS;
-use super::summary::Summary;
+use super::summary::RunFacts;
 use crate::storage::audit::Audit;
 use crate::wire::Charge;
 
 /// Runs of one scenario and seed that may begin within the same second.
 const COLLISIONS_MAX: u32 = 1000;
 
-/// Where a run is to be recorded.
+/// The folder that a run is to be recorded in.
 #[derive(Debug, Clone, Copy)]
-pub enum Place<'a> {
+pub enum NewFolder<'a> {
     /// In a new folder in this one, named for scenario, seed and time.
     Within(&'a Path),
     /// In this folder, which has to be new or empty.
@@ -39,10 +38,10 @@ impl RunDir {
     ///
     /// # Errors
     /// It cannot be created, or holds something already.
-    pub fn create(place: Place<'_>, plan: &Plan, now: OffsetDateTime) -> anyhow::Result<Self> {
-        let path = match place {
-            Place::Within(parent) => create_within(parent, plan, now)?,
-            Place::At(path) => create_at(path)?,
+    pub fn create(folder: NewFolder<'_>, plan: &Plan, now: OffsetDateTime) -> anyhow::Result<Self> {
+        let path = match folder {
+            NewFolder::Within(parent) => create_within(parent, plan, now)?,
+            NewFolder::At(path) => create_at(path)?,
         };
         let logs = path.join("logs");
         fs::create_dir(&logs).with_context(|| format!("cannot create {}", logs.display()))?;
@@ -94,6 +93,11 @@ impl RunDir {
         self.path.join("ledger.json")
     }
 
+    /// What happened while it ran and nothing else in the folder says.
+    pub fn facts(&self) -> PathBuf {
+        self.path.join("run.json")
+    }
+
     /// What every process said.
     pub fn logs(&self) -> PathBuf {
         self.path.join("logs")
@@ -128,18 +132,31 @@ impl RunDir {
         write_json(&self.audit(), audit)
     }
 
-    /// Writes the summary and the reports beside it: `summary.json`, `junit.xml`, `report.txt`.
-    pub fn write_summary(&self, summary: &Summary) -> anyhow::Result<()> {
-        let files = [("json", "summary.json"), ("junit", "junit.xml"), ("text", "report.txt")];
-        for (format, file) in files {
-            let Some(report) = REPORTS.iter().find(|report| report.name() == format) else {
-                continue;
-            };
-            let mut text = Vec::new();
-            report.write(std::slice::from_ref(summary), &mut text)?;
-            write(&self.path.join(file), &text)?;
+    /// Writes the payment provider's ledger.
+    pub fn write_ledger(&self, ledger: &[Charge]) -> anyhow::Result<()> {
+        write_json(&self.ledger(), &ledger)
+    }
+
+    /// Writes what happened beside.
+    pub fn write_facts(&self, facts: &RunFacts) -> anyhow::Result<()> {
+        write_json(&self.facts(), facts)
+    }
+
+    /// Reads what happened beside back.
+    pub fn read_facts(&self) -> anyhow::Result<RunFacts> {
+        let facts = self.facts();
+        if !facts.is_file() {
+            bail!(
+                "{} is missing: the run did not come to its end, or an older ticketctl recorded it",
+                facts.display()
+            );
         }
-        Ok(())
+        read_json(&facts)
+    }
+
+    /// Writes a report of the run beside what was recorded.
+    pub fn write_report(&self, file: &str, text: &[u8]) -> anyhow::Result<()> {
+        write(&self.path.join(file), text)
     }
 
     /// Copies what the processes of the run said so far, since the stack's folder goes with the stack.
@@ -166,7 +183,7 @@ fn read_json<T: DeserializeOwned>(path: &Path) -> anyhow::Result<T> {
 }
 
 /// Writes a value as JSON to a file of the run.
-pub fn write_json<T: Serialize>(path: &Path, value: &T) -> anyhow::Result<()> {
+fn write_json<T: Serialize>(path: &Path, value: &T) -> anyhow::Result<()> {
     write(path, &serde_json::to_vec_pretty(value)?)
 }
 
@@ -207,7 +224,6 @@ fn create_at(path: &Path) -> anyhow::Result<PathBuf> {
 mod tests {
     use super::*;
     use crate::harness::plan::sample;
-    use crate::harness::reports::samples;
 
     const NOW: OffsetDateTime = time::macros::datetime!(2026-01-02 03:04:05 UTC);
 
@@ -215,7 +231,7 @@ mod tests {
     fn runs_of_the_same_second_get_folders_of_their_own() {
         let parent = tempfile::tempdir().unwrap();
         let names: Vec<_> = (0..3)
-            .map(|_| RunDir::create(Place::Within(parent.path()), &sample(), NOW).unwrap())
+            .map(|_| RunDir::create(NewFolder::Within(parent.path()), &sample(), NOW).unwrap())
             .map(|run| run.path().file_name().unwrap().to_string_lossy().into_owned())
             .collect();
         assert_eq!(
@@ -232,33 +248,24 @@ mod tests {
     fn a_folder_that_holds_something_is_refused() {
         let parent = tempfile::tempdir().unwrap();
         let place = parent.path().join("deep/run");
-        RunDir::create(Place::At(&place), &sample(), NOW).unwrap();
-        let refusal = RunDir::create(Place::At(&place), &sample(), NOW).unwrap_err();
+        RunDir::create(NewFolder::At(&place), &sample(), NOW).unwrap();
+        let refusal = RunDir::create(NewFolder::At(&place), &sample(), NOW).unwrap_err();
         assert!(refusal.to_string().contains("is not empty"), "{refusal}");
     }
 
     #[test]
     fn a_plan_reads_back_as_it_was_written() {
         let parent = tempfile::tempdir().unwrap();
-        let run = RunDir::create(Place::Within(parent.path()), &sample(), NOW).unwrap();
+        let run = RunDir::create(NewFolder::Within(parent.path()), &sample(), NOW).unwrap();
         assert!(RunDir::open(run.path()).is_err());
         run.write_plan(&sample()).unwrap();
         assert_eq!(RunDir::open(run.path()).unwrap().read_plan().unwrap(), sample());
     }
 
     #[test]
-    fn the_summary_is_written_in_every_form_and_logs_are_kept() {
+    fn logs_are_kept() {
         let parent = tempfile::tempdir().unwrap();
-        let run = RunDir::create(Place::Within(parent.path()), &sample(), NOW).unwrap();
-        run.write_summary(&samples::failed()).unwrap();
-        for file in ["summary.json", "junit.xml", "report.txt"] {
-            assert!(
-                fs::read_to_string(run.path().join(file))
-                    .unwrap()
-                    .contains("no-double-sell-database"),
-                "{file}"
-            );
-        }
+        let run = RunDir::create(NewFolder::Within(parent.path()), &sample(), NOW).unwrap();
         let stack = tempfile::tempdir().unwrap();
         fs::write(stack.path().join("server-1.log"), "hello").unwrap();
         run.copy_logs(stack.path()).unwrap();

@@ -19,8 +19,8 @@ use crate::harness::checkers::CHECKERS;
 use crate::harness::load::executors::{self, constant_vus::ConstantVus};
 use crate::harness::plan::{GeneratorLimits, Inventory, Load, Payments, Plan, Target};
 use crate::harness::progress::{Audience, Progress};
-use crate::harness::run::{self, Afterwards, Place};
-use crate::harness::run_dir::{self, RunDir};
+use crate::harness::run::{self, Afterwards, Setup};
+use crate::harness::run_dir::{NewFolder, RunDir};
 use crate::harness::summary::Summary;
 use crate::harness::summary::Verdict;
 use crate::harness::workloads::{self, SeatsPerOrder, checkout::Checkout};
@@ -95,29 +95,29 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
         temp_parent: None,
     })
     .await?;
-    let place = Place {
+    let setup = Setup {
         exe,
         database_url: Some(stack.database_url().to_owned()),
         redis_urls: stack.redis_urls().to_vec(),
         toxiproxy_url: None,
         afterwards: Afterwards::TearDown,
     };
-    let measured = measure(&args, &stack, &place).await;
+    let measured = measure(&args, &stack, &setup).await;
     stack.stop().await?;
     let (sales, summary) = measured?;
     report(&args, sales, &summary)
 }
 
-async fn measure(args: &Args, stack: &Stack, place: &Place) -> anyhow::Result<(f64, Summary)> {
+async fn measure(args: &Args, stack: &Stack, setup: &Setup) -> anyhow::Result<(f64, Summary)> {
     output::note(format_args!("pgbench sells for {:?}", args.duration));
     let sales = pgbench(args, stack).await?;
     output::note(format_args!("{} buyers buy for {:?}", args.vus, args.duration));
     let plan = plan(args);
-    let run_dir =
-        RunDir::create(run_dir::Place::Within(Path::new("runs")), &plan, clock::now_utc())?;
+    let run_dir = RunDir::create(NewFolder::Within(Path::new("runs")), &plan, clock::now_utc())?;
     let mut progress = Progress::new(Audience::Nobody, args.duration);
-    let ran = run::run(&plan, place, &run_dir, &mut progress, "ticketctl bench booking").await?;
-    Ok((sales, ran.summary))
+    let finished =
+        run::run(&plan, setup, run_dir, &mut progress, "ticketctl bench booking").await?;
+    Ok((sales, finished.record.summary))
 }
 
 /// Sales a second, by pgbench's own account.

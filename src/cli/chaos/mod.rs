@@ -2,6 +2,7 @@
 
 pub mod analyze;
 pub mod list;
+mod out;
 pub mod run;
 pub mod validate;
 mod exit_codes;

@@ -1,13 +1,10 @@
 //! `ticketctl chaos run`: run scenarios and judge them.
 
-use std::fs::File;
-use std::io::{BufWriter, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use anyhow::Context as _;
-
 use super::exit_codes::EXIT_CODES;
+use super::out;
 use crate::booking::strategies;
 use crate::cli::bad_input::BadInput;
 use crate::cli::output;
@@ -16,11 +13,12 @@ use crate::clock;
 use crate::harness::load;
 use crate::harness::plan::Plan;
 use crate::harness::progress::{Audience, Progress};
-use crate::harness::reports::{REPORTS, Report as _, json, table, worst_exit_code};
-use crate::harness::run::{self, Afterwards, Place};
-use crate::harness::run_dir::{self, RunDir};
+use crate::harness::reports::{Report as _, json, table};
+use crate::harness::run::{self, Afterwards, Finished, Setup};
+use crate::harness::run_dir::{NewFolder, RunDir};
+use crate::harness::run_record::RunRecord;
 use crate::harness::scenario::{self, Form, Known, Overrides};
-use crate::harness::summary::Summary;
+use crate::harness::summary::worst_exit_code;
 
 /// Run scenarios and judge what happened.
 #[derive(Debug, clap::Args)]
@@ -50,9 +48,9 @@ pub struct Args {
     /// Run the short form: the scenario with its `[quick]` table laid over it.
     #[arg(long)]
     pub quick: bool,
-    /// Write a report to a file as well; may be repeated. Formats: json, junit, text.
-    #[arg(long, value_name = "FORMAT=FILE", value_parser = parse_out)]
-    pub out: Vec<Out>,
+    // Its help names every format that there is.
+    #[arg(long, value_name = "FORMAT=FILE", value_parser = out::parse, help = out::help())]
+    pub out: Vec<out::Out>,
     /// Leave servers and stores running after the run, and say how to reach and end them.
     #[arg(long)]
     pub keep_stack: bool,
@@ -66,15 +64,6 @@ pub struct Args {
     /// No progress, only the verdict.
     #[arg(long, short)]
     pub quiet: bool,
-}
-
-/// A report to write.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Out {
-    /// Name of a report format.
-    pub format: &'static str,
-    /// Where to.
-    pub file: PathBuf,
 }
 
 impl Args {
@@ -92,18 +81,18 @@ impl Args {
 /// Runs every file, one after another; the worst exit code is the result.
 pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
     let plans = plans(&args)?;
-    let place = place(&args)?;
-    spare_given_database(&plans, &place)?;
-    let outs = open_outs(&args.out)?;
+    let setup = setup(&args)?;
+    spare_given_database(&plans, &setup)?;
+    let files = out::open(&args.out)?;
     // A connection to a server, and two for each that goes through a proxy.
     raise_open_files_limit();
-    let mut summaries = Vec::with_capacity(plans.len());
+    let mut records = Vec::with_capacity(plans.len());
     let mut codes = Vec::with_capacity(plans.len());
     for (file, plan) in args.files.iter().zip(&plans) {
-        match run_until_stopped(file, plan, &place, &args).await {
-            End::Judged(summary) => {
-                codes.push(summary.exit_code);
-                summaries.push(*summary);
+        match run_until_stopped(file, plan, &setup, &args).await {
+            End::Judged(record) => {
+                codes.push(record.summary.exit_code);
+                records.push(*record);
             }
             End::CouldNot => codes.push(4),
             End::Interrupted => {
@@ -113,40 +102,32 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
         }
     }
     if args.json {
-        output::write(|out| json::Json.write(&summaries, out))?;
+        output::write(|out| json::Json.write(&records, out))?;
     } else if plans.len() > 1 {
-        output::write(|out| table::write_overview(&summaries, style(), out))?;
+        output::write(|out| table::write_overview(&records, style(), out))?;
     }
-    for (out, file) in args.out.iter().zip(outs) {
-        let report = REPORTS
-            .iter()
-            .find(|report| report.name() == out.format)
-            .context("formats were checked")?;
-        let mut file = BufWriter::new(file);
-        let written = report.write(&summaries, &mut file).and_then(|()| file.flush());
-        written.with_context(|| format!("{} could not be written", out.file.display()))?;
-    }
+    out::write(&args.out, files, &records)?;
     Ok(ExitCode::from(worst_exit_code(codes)))
 }
 
 /// How one file ended.
 enum End {
-    Judged(Box<Summary>),
+    Judged(Box<RunRecord>),
     CouldNot,
     Interrupted,
 }
 
 /// Runs one file and says how it ended, unless somebody stops the program before.
-async fn run_until_stopped(file: &Path, plan: &Plan, place: &Place, args: &Args) -> End {
+async fn run_until_stopped(file: &Path, plan: &Plan, setup: &Setup, args: &Args) -> End {
     let ran = tokio::select! {
-        ran = run_one(file, plan, place, args) => ran,
+        ran = run_one(file, plan, setup, args) => ran,
         () = stop_signal() => {
             output::note("interrupted: nothing is proved; what the run started is being ended");
             return End::Interrupted;
         }
     };
     match ran {
-        Ok(summary) => End::Judged(Box::new(summary)),
+        Ok(record) => End::Judged(Box::new(record)),
         Err(error) => {
             output::note(format_args!("error: {} could not run: {error:#}", plan.name));
             End::CouldNot
@@ -163,11 +144,11 @@ fn plans(args: &Args) -> anyhow::Result<Vec<Plan>> {
     Ok(plans.map_err(|error| BadInput(error.to_string()))?)
 }
 
-fn place(args: &Args) -> anyhow::Result<Place> {
+fn setup(args: &Args) -> anyhow::Result<Setup> {
     let given = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
     let redis_urls =
         given("REDIS_URLS").map(|urls| urls.split(',').map(|url| url.trim().to_owned()).collect());
-    Ok(Place {
+    Ok(Setup {
         exe: this_program()?,
         database_url: given("DATABASE_URL"),
         redis_urls: redis_urls.unwrap_or_default(),
@@ -178,11 +159,11 @@ fn place(args: &Args) -> anyhow::Result<Place> {
 
 /// Refuses a strategy without protection on a database that was given: it takes the guard index away, for everybody who
 /// uses that database, and what it sells twice keeps the index from coming back.
-fn spare_given_database(plans: &[Plan], place: &Place) -> anyhow::Result<()> {
+fn spare_given_database(plans: &[Plan], setup: &Setup) -> anyhow::Result<()> {
     let is_unsafe = |name: &String| strategies::find(name).is_some_and(|entry| entry.is_unsafe);
     let strategy = plans.iter().map(|plan| &plan.target.strategy).find(|name| is_unsafe(name));
     match strategy {
-        Some(name) if place.database_url.is_some() => Err(BadInput(format!(
+        Some(name) if setup.database_url.is_some() => Err(BadInput(format!(
             "the strategy {name} would leave the database of DATABASE_URL unprotected; unset DATABASE_URL, and the run starts its own"
         ))
         .into()),
@@ -190,36 +171,32 @@ fn spare_given_database(plans: &[Plan], place: &Place) -> anyhow::Result<()> {
     }
 }
 
-/// Opens the reports' files before anything runs: an hour of load is not to end in a misspelt path.
-fn open_outs(outs: &[Out]) -> anyhow::Result<Vec<File>> {
-    let open = |out: &Out| {
-        let refuse = |error| BadInput(format!("{} can't be written: {error}", out.file.display()));
-        File::create(&out.file).map_err(refuse).map_err(anyhow::Error::from)
-    };
-    outs.iter().map(open).collect()
-}
-
-async fn run_one(file: &Path, plan: &Plan, place: &Place, args: &Args) -> anyhow::Result<Summary> {
+async fn run_one(
+    file: &Path,
+    plan: &Plan,
+    setup: &Setup,
+    args: &Args,
+) -> anyhow::Result<RunRecord> {
     let dir = match &args.run_dir {
-        Some(dir) if args.files.len() == 1 => run_dir::Place::At(dir),
-        Some(dir) => run_dir::Place::Within(dir),
-        None => run_dir::Place::Within(Path::new("runs")),
+        Some(dir) if args.files.len() == 1 => NewFolder::At(dir),
+        Some(dir) => NewFolder::Within(dir),
+        None => NewFolder::Within(Path::new("runs")),
     };
     let run_dir = RunDir::create(dir, plan, clock::now_utc())?;
     let mut progress = Progress::new(audience(args), load::end(&plan.loads)?);
     progress
         .phase(&format!("{}: seed {}, strategy {}", plan.title, plan.seed, plan.target.strategy));
-    let ran = run::run(plan, place, &run_dir, &mut progress, &repeat(file, plan, args)).await;
+    let ended = run::run(plan, setup, run_dir, &mut progress, &repeat(file, plan, args)).await;
     progress.finish();
-    let ran = ran?;
-    if let Some(kept) = ran.kept {
+    let Finished { record, kept } = ended?;
+    if let Some(kept) = kept {
         output::note(kept);
     }
     if !args.json {
-        let summary = std::slice::from_ref(&ran.summary);
-        output::write(|out| table::write(summary, style(), out))?;
+        let runs = std::slice::from_ref(&record);
+        output::write(|out| table::write(runs, style(), out))?;
     }
-    Ok(ran.summary)
+    Ok(record)
 }
 
 /// The command that makes the same choices again.
@@ -248,19 +225,6 @@ fn style() -> table::Style {
     if output::may_colour() { table::Style::Coloured } else { table::Style::Plain }
 }
 
-fn parse_out(text: &str) -> Result<Out, String> {
-    let names: Vec<&str> = REPORTS.iter().map(|report| report.name()).collect();
-    let (format, file) = text
-        .split_once('=')
-        .filter(|(_, file)| !file.is_empty())
-        .ok_or("write it as FORMAT=FILE, such as json=run.json")?;
-    let report = REPORTS
-        .iter()
-        .find(|report| report.name() == format)
-        .ok_or_else(|| format!("unknown format \"{format}\"; valid names: {}", names.join(", ")))?;
-    Ok(Out { format: report.name(), file: PathBuf::from(file) })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -268,16 +232,5 @@ mod tests {
     #[test]
     fn the_arguments_are_well_formed() {
         <Args as clap::Args>::augment_args(clap::Command::new("run")).debug_assert();
-    }
-
-    #[test]
-    fn an_unknown_format_is_refused_with_the_valid_ones() {
-        assert_eq!(
-            parse_out("junit=a=b.xml"),
-            Ok(Out { format: "junit", file: PathBuf::from("a=b.xml") })
-        );
-        assert!(parse_out("xml=a").unwrap_err().contains("json, junit, text"));
-        assert!(parse_out("json=").unwrap_err().contains("FORMAT=FILE"));
-        assert!(parse_out("json").unwrap_err().contains("FORMAT=FILE"));
     }
 }

@@ -55,22 +55,31 @@ pub async fn run_all(faults: &[FaultPlan], world: &World<'_>) -> Vec<FaultSummar
 
 /// Runs one fault. One that fails is one that did not bite, and says why: a void run, never a pass.
 async fn run(fault: &FaultPlan, world: &World<'_>) -> FaultSummary {
-    let summary = |bit, evidence| FaultSummary { name: fault.name.clone(), bit, evidence };
+    let mut began_ms = None;
+    let summary = |began_ms: Option<u64>, bit, evidence| FaultSummary {
+        name: fault.name.clone(),
+        bit,
+        evidence,
+        began_ms,
+        ended_ms: began_ms.map(|_| world.epoch.now_us() / 1000),
+    };
     let scene = Scene { fault, world };
     let Some(kind) = find(&fault.kind) else {
         return summary(
+            began_ms,
             false,
             format!("there is no fault type \"{}\"; see ticketctl chaos list", fault.kind),
         );
     };
     tokio::select! {
-        () = world.cancel.cancelled() => return summary(false, "the run ended before it could strike".to_owned()),
+        () = world.cancel.cancelled() => return summary(began_ms, false, "the run ended before it could strike".to_owned()),
         () = sleep_until(world.epoch.at(fault.at)) => {}
     }
+    began_ms = Some(world.epoch.now_us() / 1000);
     match strike(kind, &scene).await {
-        Ok(Bite::Bit(evidence)) => summary(true, evidence),
-        Ok(Bite::Missed(evidence)) => summary(false, evidence),
-        Err(error) => summary(false, format!("{error:#}")),
+        Ok(Bite::Bit(evidence)) => summary(began_ms, true, evidence),
+        Ok(Bite::Missed(evidence)) => summary(began_ms, false, evidence),
+        Err(error) => summary(began_ms, false, format!("{error:#}")),
     }
 }
 

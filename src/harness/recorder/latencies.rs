@@ -67,7 +67,6 @@ impl Latencies {
         &self.by_op[op as usize]
     }
 
-    #[cfg(test)]
     /// Measures again from a recorded history.
     pub fn of_history(history: &[Operation]) -> Self {
         let mut latencies = Self::new();

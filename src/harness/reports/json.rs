@@ -2,7 +2,9 @@
 
 use std::io::{self, Write};
 
-use super::{Report, Summary};
+use super::Report;
+use crate::harness::run_record::RunRecord;
+use crate::harness::summary::Summary;
 
 /// JSON.
 pub struct Json;
@@ -16,8 +18,13 @@ impl Report for Json {
         "the summary as JSON: an object for one run, an array for several"
     }
 
-    fn write(&self, runs: &[Summary], out: &mut dyn Write) -> io::Result<()> {
-        match runs {
+    fn file(&self) -> Option<&'static str> {
+        Some("summary.json")
+    }
+
+    fn write(&self, runs: &[RunRecord], out: &mut dyn Write) -> io::Result<()> {
+        let summaries: Vec<&Summary> = runs.iter().map(|run| &run.summary).collect();
+        match summaries.as_slice() {
             [run] => serde_json::to_writer_pretty(&mut *out, run)?,
             runs => serde_json::to_writer_pretty(&mut *out, runs)?,
         }
@@ -33,10 +40,12 @@ mod tests {
     #[test]
     fn one_run_is_an_object_that_reads_back_and_several_are_an_array() {
         let mut out = Vec::new();
-        Json.write(&[samples::failed()], &mut out).unwrap();
+        let runs = samples::recorded(&[samples::failed()]);
+        Json.write(&runs.records, &mut out).unwrap();
         assert_eq!(serde_json::from_slice::<Summary>(&out).unwrap(), samples::failed());
         out.clear();
-        Json.write(&[samples::passed(), samples::void()], &mut out).unwrap();
+        let runs = samples::recorded(&[samples::passed(), samples::void()]);
+        Json.write(&runs.records, &mut out).unwrap();
         assert_eq!(
             serde_json::from_slice::<Vec<Summary>>(&out).unwrap(),
             [samples::passed(), samples::void()]

@@ -7,6 +7,7 @@ use std::time::Duration;
 use quick_junit::{NonSuccessKind, Property, TestCase, TestCaseStatus, TestSuite};
 
 use super::{Report, table};
+use crate::harness::run_record::RunRecord;
 use crate::harness::summary::{CheckResult, CheckVerdict, FaultSummary, Summary, ThresholdSummary};
 
 /// JUnit XML.
@@ -21,9 +22,13 @@ impl Report for Junit {
         "JUnit XML: a suite a run, a case for each checker, fault and threshold"
     }
 
-    fn write(&self, runs: &[Summary], out: &mut dyn Write) -> io::Result<()> {
+    fn file(&self) -> Option<&'static str> {
+        Some("junit.xml")
+    }
+
+    fn write(&self, runs: &[RunRecord], out: &mut dyn Write) -> io::Result<()> {
         let mut report = quick_junit::Report::new("ticketctl chaos");
-        report.add_test_suites(runs.iter().map(suite));
+        report.add_test_suites(runs.iter().map(|run| suite(&run.summary)));
         report.serialize(&mut *out).map_err(io::Error::other)?;
         writeln!(out)
     }
@@ -116,7 +121,8 @@ mod tests {
     #[test]
     fn what_broke_is_a_failure_and_what_proves_nothing_is_an_error() {
         let mut out = Vec::new();
-        Junit.write(&[samples::passed(), samples::failed(), samples::void()], &mut out).unwrap();
+        let runs = samples::recorded(&[samples::passed(), samples::failed(), samples::void()]);
+        Junit.write(&runs.records, &mut out).unwrap();
         let report =
             quick_junit::Report::deserialize_from_str(std::str::from_utf8(&out).unwrap()).unwrap();
         let counts: Vec<_> = report

@@ -1,11 +1,45 @@
-//! Summaries for the tests of this folder: one that passed, one that failed, one that is void.
+//! Runs for the tests of this folder: one that passed, one that failed, one that is void.
 
 use std::collections::BTreeMap;
 
+use tempfile::TempDir;
+use time::OffsetDateTime;
+
+use crate::harness::plan::sample;
+use crate::harness::recorder::fixtures::{booking, confirm, ended, hold, user};
+use crate::harness::recorder::{Outcome, history};
+use crate::harness::run_dir::{NewFolder, RunDir};
+use crate::harness::run_record::RunRecord;
 use crate::harness::summary::{
     CheckResult, CheckVerdict, DOUBLE_SELL, FaultSummary, GeneratorSummary, OperationMetrics,
     Outcomes, Percentiles, Summary, ThresholdSummary, Verdict, Violation,
 };
+
+/// Runs in folders of their own, gone when dropped.
+pub struct Recorded {
+    pub records: Vec<RunRecord>,
+    _folder: TempDir,
+}
+
+/// These runs, each with a short history: a hold in the first second, two and a confirm in the third.
+pub fn recorded(summaries: &[Summary]) -> Recorded {
+    let folder = tempfile::tempdir().unwrap();
+    let held = hold(user(1), &[1], 0..10_000);
+    let history = [
+        held.clone(),
+        hold(user(2), &[2], 2_000_000..2_010_000),
+        ended(hold(user(3), &[2], 2_010_000..2_020_000), Outcome::Fail),
+        confirm(&held, booking(1), 2_020_000..2_030_000),
+    ];
+    let record = |summary: &Summary| {
+        let within = NewFolder::Within(folder.path());
+        let run_dir = RunDir::create(within, &sample(), OffsetDateTime::UNIX_EPOCH).unwrap();
+        history::replace(&run_dir.history(), &history).unwrap();
+        RunRecord::new(summary.clone(), run_dir)
+    };
+    let records = summaries.iter().map(record).collect();
+    Recorded { records, _folder: folder }
+}
 
 /// Every invariant held; one threshold, one fault that bit.
 pub fn passed() -> Summary {
@@ -52,6 +86,8 @@ pub fn passed() -> Summary {
             name: "redis slow".to_owned(),
             bit: true,
             evidence: "delayed 12,040 bytes".to_owned(),
+            began_ms: Some(2_000),
+            ended_ms: Some(2_950),
         }],
         thresholds: vec![limit("seats_sold", "count==2000", true, Some(2000.0))],
         sometimes: Vec::new(),
@@ -96,6 +132,8 @@ pub fn void() -> Summary {
             name: "redis slow".to_owned(),
             bit: false,
             evidence: "0 bytes delayed".to_owned(),
+            began_ms: Some(2_000),
+            ended_ms: Some(2_950),
         }],
         sometimes: vec![limit("", "ops{outcome:info} > 0", false, Some(0.0))],
         ..passed()

@@ -5,8 +5,11 @@ use std::io::{self, Write};
 
 use comfy_table::{Attribute, Cell, CellAlignment, Color, Table, presets};
 
-use super::{Report, worst_exit_code};
-use crate::harness::summary::{CheckVerdict, OperationMetrics, Summary, ThresholdSummary, Verdict};
+use super::Report;
+use crate::harness::run_record::RunRecord;
+use crate::harness::summary::{
+    CheckVerdict, OperationMetrics, Summary, ThresholdSummary, Verdict, worst_exit_code,
+};
 
 /// The table without colours, as a report format.
 pub struct Text;
@@ -20,7 +23,11 @@ impl Report for Text {
         "the table of the terminal, without colours"
     }
 
-    fn write(&self, runs: &[Summary], out: &mut dyn Write) -> io::Result<()> {
+    fn file(&self) -> Option<&'static str> {
+        Some("report.txt")
+    }
+
+    fn write(&self, runs: &[RunRecord], out: &mut dyn Write) -> io::Result<()> {
         write(runs, Style::Plain, out)
     }
 }
@@ -35,15 +42,15 @@ pub enum Style {
 }
 
 /// Writes one or several runs; several end with a table of all.
-pub fn write(runs: &[Summary], style: Style, out: &mut dyn Write) -> io::Result<()> {
+pub fn write(runs: &[RunRecord], style: Style, out: &mut dyn Write) -> io::Result<()> {
     for run in runs {
-        write_run(run, style, out)?;
+        write_run(&run.summary, style, out)?;
     }
     if runs.len() == 1 { Ok(()) } else { write_overview(runs, style, out) }
 }
 
 /// Writes the table of all runs, a line each, and the worst exit code.
-pub fn write_overview(runs: &[Summary], style: Style, out: &mut dyn Write) -> io::Result<()> {
+pub fn write_overview(runs: &[RunRecord], style: Style, out: &mut dyn Write) -> io::Result<()> {
     let mut table = new_table(
         style,
         &[
@@ -57,7 +64,7 @@ pub fn write_overview(runs: &[Summary], style: Style, out: &mut dyn Write) -> io
             "exit code",
         ],
     );
-    for run in runs {
+    for RunRecord { summary: run, .. } in runs {
         let (word, color) = headline(run);
         let sold = format!("{} of {}", grouped(run.seats_sold), grouped(run.seats_count));
         table.add_row([
@@ -71,7 +78,7 @@ pub fn write_overview(runs: &[Summary], style: Style, out: &mut dyn Write) -> io
             right(run.exit_code),
         ]);
     }
-    let worst = worst_exit_code(runs.iter().map(|run| run.exit_code));
+    let worst = worst_exit_code(runs.iter().map(|run| run.summary.exit_code));
     writeln!(out, "{}\n\n{} runs, exit code {worst}", table.trim_fmt(), runs.len())
 }
 
@@ -290,7 +297,7 @@ mod tests {
 
     fn text(runs: &[Summary], style: Style) -> String {
         let mut out = Vec::new();
-        write(runs, style, &mut out).unwrap();
+        write(&samples::recorded(runs).records, style, &mut out).unwrap();
         String::from_utf8(out).unwrap()
     }
 

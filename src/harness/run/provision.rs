@@ -10,8 +10,8 @@ use serde::Deserialize;
 use tokio::process::Command;
 use uuid::Uuid;
 
-use super::Place;
 use super::environment::Environment;
+use super::setup::Setup;
 use crate::clock;
 use crate::harness::client::Server;
 use crate::harness::plan::Plan;
@@ -34,15 +34,15 @@ const PAYMENT_TIMEOUT_MIN: Duration = Duration::from_secs(2);
 /// Provisions everything the plan needs.
 pub async fn provision(
     plan: &Plan,
-    place: &Place,
+    setup: &Setup,
     progress: &Progress,
 ) -> anyhow::Result<Environment> {
     progress.phase("starting PostgreSQL and Redis");
     let spec = StackSpec {
         redis_nodes: usize::try_from(plan.target.redis_nodes)?,
-        exe: place.exe.clone(),
-        database_url: place.database_url.clone(),
-        redis_urls: place.redis_urls.clone(),
+        exe: setup.exe.clone(),
+        database_url: setup.database_url.clone(),
+        redis_urls: setup.redis_urls.clone(),
         temp_parent: None,
     };
     let mut stack = Stack::start(spec).await?;
@@ -60,10 +60,10 @@ pub async fn provision(
         seed: plan.seed,
     })?;
     progress.phase("migrating and seeding");
-    own_program(place, &stack, &["migrate"]).await?;
-    let events = seed(plan, place, &stack).await?;
+    own_program(setup, &stack, &["migrate"]).await?;
+    let events = seed(plan, setup, &stack).await?;
     let links = proxies::needed(plan);
-    let (built_in_proxies, proxies) = start_proxies(plan, place, !links.is_empty()).await?;
+    let (built_in_proxies, proxies) = start_proxies(plan, setup, !links.is_empty()).await?;
     let bound = match &proxies {
         Some(control) => bind_stores(control, &stack, &links).await?,
         None => BTreeMap::new(),
@@ -80,8 +80,8 @@ pub async fn provision(
 }
 
 /// Runs a command of our own program on the stack's database and returns what it printed.
-async fn own_program(place: &Place, stack: &Stack, args: &[&str]) -> anyhow::Result<String> {
-    let command = Command::new(&place.exe)
+async fn own_program(setup: &Setup, stack: &Stack, args: &[&str]) -> anyhow::Result<String> {
+    let command = Command::new(&setup.exe)
         .args(args)
         .env("DATABASE_URL", stack.database_url())
         .stdin(Stdio::null())
@@ -112,7 +112,7 @@ struct SeededEvent {
 }
 
 /// Puts the inventory in under a label of this run, so that no other run's seats are sold; returns the events' ids.
-async fn seed(plan: &Plan, place: &Place, stack: &Stack) -> anyhow::Result<Vec<Uuid>> {
+async fn seed(plan: &Plan, setup: &Setup, stack: &Stack) -> anyhow::Result<Vec<Uuid>> {
     let label = format!("run-{}-{}", plan.seed, clock::since_epoch().as_millis());
     let inventory = &plan.inventory;
     let (events, seats) = (inventory.events.to_string(), inventory.seats.to_string());
@@ -127,20 +127,20 @@ async fn seed(plan: &Plan, place: &Place, stack: &Stack) -> anyhow::Result<Vec<U
     if let Some(limit) = &limit {
         args.extend(["--tickets-per-user", limit]);
     }
-    let report: SeedReport = serde_json::from_str(&own_program(place, stack, &args).await?)?;
+    let report: SeedReport = serde_json::from_str(&own_program(setup, stack, &args).await?)?;
     Ok(report.events.into_iter().map(|event| event.id).collect())
 }
 
 /// The fault proxy, where the plan needs one: the given Toxiproxy, or the built-in one.
 async fn start_proxies(
     plan: &Plan,
-    place: &Place,
+    setup: &Setup,
     needed: bool,
 ) -> anyhow::Result<(Option<toxiproxy::Running>, Option<ProxyControl>)> {
     if !needed {
         return Ok((None, None));
     }
-    if let Some(url) = &place.toxiproxy_url {
+    if let Some(url) = &setup.toxiproxy_url {
         let control = ProxyControl::connect(url).await?;
         control.reset().await?;
         return Ok((None, Some(control)));

@@ -7,7 +7,6 @@ use std::time::Duration;
 use anyhow::Context as _;
 use uuid::Uuid;
 
-use super::SETTLE_WITHIN;
 use super::environment::Environment;
 use crate::domain::{BookingState, EventStatus, ReservationState};
 use crate::storage::audit::{self, Audit, PaymentState, PaymentStep};
@@ -18,10 +17,10 @@ const HOLD_WAIT_MAX: Duration = Duration::from_secs(10);
 const LOOK_EVERY: Duration = Duration::from_millis(250);
 
 /// The audit, once the servers' own jobs have come round: no payment or refund under way, no hold standing that is over or
-/// soon will be, nothing left of a cancelled event. What is still there after that is for the checkers to
+/// soon will be, nothing left of a cancelled event. What is still there after this long is for the checkers to
 /// see.
-pub async fn audit(environment: &Environment) -> anyhow::Result<Audit> {
-    let deadline = tokio::time::Instant::now() + SETTLE_WITHIN;
+pub async fn audit(environment: &Environment, patience: Duration) -> anyhow::Result<Audit> {
+    let deadline = tokio::time::Instant::now() + patience;
     loop {
         let found = audit::read(environment.stack.database_url())
             .await

@@ -3,12 +3,15 @@
 
 /// What checkers said.
 mod checks;
+/// What happened beside.
+mod facts;
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
 pub use checks::{CheckResult, CheckVerdict, DOUBLE_SELL, Violation};
+pub use facts::{FaultSummary, GeneratorSummary, RunFacts};
 
 /// What became of a run. Written as `summary.json`; the interface that other programs read.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -37,7 +40,7 @@ pub struct Summary {
     pub double_sells: u64,
     /// Seats for sale.
     pub seats_count: u64,
-    /// Seats sold, by the database.
+    /// Seats sold, by the database; by what was acknowledged to clients where the target does not let it be read.
     pub seats_sold: u64,
     /// Bookings acknowledged to clients, those found by settling included.
     pub bookings_confirmed: u64,
@@ -86,17 +89,6 @@ pub struct Outcomes {
     pub info: u64,
 }
 
-/// What a fault did.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct FaultSummary {
-    /// Its name.
-    pub name: String,
-    /// It had an observed effect.
-    pub bit: bool,
-    /// What was observed, or what was looked for in vain.
-    pub evidence: String,
-}
-
 /// What became of a threshold.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ThresholdSummary {
@@ -108,17 +100,6 @@ pub struct ThresholdSummary {
     pub ok: bool,
     /// The value it was held against; absent when nothing was measured, which never holds.
     pub observed: Option<f64>,
-}
-
-/// The generator's own record.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-pub struct GeneratorSummary {
-    /// Iterations started.
-    pub iterations: u64,
-    /// Iterations dropped for want of a free VU.
-    pub dropped: u64,
-    /// p99 of how late iterations started, milliseconds.
-    pub lag_ms_p99: f64,
 }
 
 /// One kind of operation.
@@ -155,4 +136,28 @@ pub struct Percentiles {
     pub p999: f64,
     /// Largest.
     pub max: f64,
+}
+
+/// The exit code of several runs: the worst of theirs. From bad to worse: pass, thresholds crossed, void, an invariant
+/// broke, could not run; a run that could not be made outweighs all, since the gate has not seen what it asked for.
+pub fn worst_exit_code(codes: impl IntoIterator<Item = u8>) -> u8 {
+    const FROM_BAD_TO_WORSE: [u8; 6] = [0, 99, 3, 1, 2, 4];
+    let badness = |code: &u8| {
+        FROM_BAD_TO_WORSE.iter().position(|each| each == code).unwrap_or(FROM_BAD_TO_WORSE.len())
+    };
+    codes.into_iter().max_by_key(badness).unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::worst_exit_code;
+
+    #[test]
+    fn the_worst_of_several_runs_decides() {
+        assert_eq!(worst_exit_code([]), 0);
+        assert_eq!(worst_exit_code([0, 99, 0]), 99);
+        assert_eq!(worst_exit_code([99, 3, 0]), 3);
+        assert_eq!(worst_exit_code([3, 1, 99]), 1);
+        assert_eq!(worst_exit_code([4, 1]), 4);
+    }
 }

@@ -23,8 +23,12 @@ pub struct Measured {
     pub seats_resold: u64,
     /// Refusals by what was asked and the reason given.
     pub refusals: HashMap<(OpKind, String), u64>,
-    /// Seats sold, by the database.
-    pub seats_sold: u64,
+    /// Seats for sale.
+    pub seats_count: u64,
+    /// Seats sold, by the database, where it could be read.
+    pub seats_sold: Option<u64>,
+    /// Seats in bookings acknowledged to clients.
+    pub seats_acknowledged: u64,
     /// What the servers counted themselves, by the name of the series, summed over servers and labels.
     pub server_counts: BTreeMap<String, u64>,
     /// Seconds from the load's start to the last seat's first sale, where all were sold.

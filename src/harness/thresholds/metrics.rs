@@ -147,7 +147,10 @@ pub const METRICS: &[Metric] = &[
         name: "seats_sold",
         summary: "seats sold, by the database",
         tags: &[],
-        kind: Kind::Counter(|measured, _| (measured.seats_sold, scheduled(measured))),
+        kind: Kind::Counter(|measured, _| match measured.seats_sold {
+            Some(sold) => (sold, scheduled(measured)),
+            None => (0, 0),
+        }),
     },
     Metric {
         name: "seats_resold",

@@ -137,7 +137,9 @@ mod tests {
             dropped_iterations: 0,
             bookings_confirmed: 40,
             reservations_held: 90,
-            seats_sold: 50,
+            seats_count: 50,
+            seats_sold: Some(50),
+            seats_acknowledged: 50,
             seats_resold: 3,
             refusals: std::collections::HashMap::from([
                 ((OpKind::Hold, "sold_out".to_owned()), 5),

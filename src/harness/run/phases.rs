@@ -1,0 +1,157 @@
+//! A run from the plan to the verdict, as one readable list of phases. Decides nothing: the plan did, and the checkers
+//! will.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio_util::sync::CancellationToken;
+
+use super::data::RunData;
+use super::environment::Environment;
+use super::setup::{Afterwards, Setup};
+use super::{judge, provision, quiesce};
+use crate::harness::faults::{self, World};
+use crate::harness::load::{self, LoadOutcome};
+use crate::harness::plan::{EvidenceKind, Plan};
+use crate::harness::progress::{self, Progress, Reading};
+use crate::harness::recorder::recording::Files;
+use crate::harness::recorder::{Epoch, Operation, Recorded, Recording, history};
+use crate::harness::reports;
+use crate::harness::run_dir::RunDir;
+use crate::harness::run_record::RunRecord;
+use crate::harness::settle::{self, SettleLimits};
+use crate::harness::summary::{FaultSummary, RunFacts};
+use crate::harness::workloads::LoadContext;
+
+/// How long unknown operations and unfinished payments are waited for after the load.
+const SETTLE_WITHIN: Duration = Duration::from_secs(30);
+
+/// A run that is over and was judged.
+#[derive(Debug)]
+pub struct Finished {
+    /// The verdict, and where everything it rests on lies.
+    pub record: RunRecord,
+    /// How to reach and end the stack, where it was kept.
+    pub kept: Option<String>,
+}
+
+/// Runs the plan: provision, load with faults, heal, settle, audit, check, report, tear down. Dropping the future ends
+/// everything it started. `repeat` is the command that makes the same choices again.
+///
+/// # Errors
+/// The run could not be made: a component is missing or failed. A run that was made has a verdict instead.
+pub async fn run(
+    plan: &Plan,
+    setup: &Setup,
+    run_dir: RunDir,
+    progress: &mut Progress,
+    repeat: &str,
+) -> anyhow::Result<Finished> {
+    run_dir.write_plan(plan)?;
+    let environment = provision::provision(plan, setup, progress).await?;
+    let made = make(plan, &environment, &run_dir, (progress, repeat)).await;
+    environment.save_logs(&run_dir).await?;
+    let kept = match setup.afterwards {
+        Afterwards::TearDown => {
+            progress.phase("tearing down");
+            environment.tear_down().await?;
+            None
+        }
+        Afterwards::Keep => Some(environment.keep().await?),
+    };
+    let data = made?;
+    progress.phase("judging");
+    let record = RunRecord::new(judge::summarise(&data, run_dir.path()), run_dir);
+    reports::write_beside(&record)?;
+    Ok(Finished { record, kept })
+}
+
+/// From the load to everything that judging needs, all of it on disk.
+async fn make(
+    plan: &Plan,
+    environment: &Environment,
+    run_dir: &RunDir,
+    (progress, repeat): (&mut Progress, &str),
+) -> anyhow::Result<RunData> {
+    let epoch = Epoch::begin();
+    let files = Files { history: run_dir.history(), latency: run_dir.latency() };
+    let names = environment.servers.iter().map(|server| server.name.clone()).collect();
+    let recording = Recording::start(&files, names, epoch)?;
+    let context = Arc::new(environment.context(plan, recording.recorder(), epoch)?);
+    let (outcome, faults) = load_with_faults(plan, environment, &context, progress).await?;
+    let Recorded { mut history, latencies } = recording.finish().await?;
+    progress.phase("settling");
+    environment.wait_until_ready().await?;
+    settle(plan, environment, &context, &mut history).await?;
+    history::replace(&run_dir.history(), &history)?;
+    let audit = quiesce::audit(environment, SETTLE_WITHIN).await?;
+    let ledger = environment.stack.payments().ledger();
+    run_dir.write_audit(&audit)?;
+    run_dir.write_ledger(&ledger)?;
+    let facts = RunFacts {
+        repeat: repeat.to_owned(),
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        evidence: vec![EvidenceKind::History, EvidenceKind::Audit, EvidenceKind::Ledger],
+        generator: outcome.summary(),
+        aborted: outcome.aborted,
+        load_seconds: outcome.seconds,
+        faults,
+        server_counts: environment.server_counts().await?,
+    };
+    run_dir.write_facts(&facts)?;
+    let (plan, audit, ledger) = (plan.clone(), Some(audit), Some(ledger));
+    Ok(RunData { plan, history, latencies, audit, ledger, facts })
+}
+
+/// The load and the faults at the same time; both are over when this returns, and every fault is healed.
+async fn load_with_faults(
+    plan: &Plan,
+    environment: &Environment,
+    context: &Arc<LoadContext>,
+    progress: &mut Progress,
+) -> anyhow::Result<(LoadOutcome, Vec<FaultSummary>)> {
+    let epoch = *context.client.epoch();
+    let live = Arc::clone(context.recorder.live());
+    let world = World {
+        target: &plan.target,
+        proxies: environment.proxies.as_ref(),
+        stack: &environment.stack,
+        site: Some(context),
+        live: &live,
+        epoch,
+        cancel: CancellationToken::new(),
+    };
+    let stop = CancellationToken::new();
+    let load_and_faults = async {
+        tokio::join!(load::run(plan, context, &stop), faults::run_all(&plan.faults, &world))
+    };
+    tokio::pin!(load_and_faults);
+    let mut ticks = tokio::time::interval(progress::EVERY);
+    loop {
+        tokio::select! {
+            (outcome, faults) = &mut load_and_faults => return Ok((outcome?, faults)),
+            _ = ticks.tick() => {
+                let elapsed = Duration::from_micros(epoch.now_us());
+                progress.report(Reading::of(&live, elapsed), &plan.faults);
+            }
+        }
+    }
+}
+
+/// Finds out how requests ended whose clients never knew.
+async fn settle(
+    plan: &Plan,
+    environment: &Environment,
+    context: &Arc<LoadContext>,
+    history: &mut [Operation],
+) -> anyhow::Result<()> {
+    let request_timeout =
+        plan.loads.iter().map(|load| load.request_timeout).max().unwrap_or_default();
+    let limits = SettleLimits { request_timeout, deadline: SETTLE_WITHIN };
+    let epoch = *context.client.epoch();
+    let direct =
+        Arc::new(environment.direct_load_context(plan, context.recorder.clone(), epoch)?);
+    let settled = settle::settle(&direct, history, limits).await;
+    tracing::debug!(?settled, "settled");
+    Ok(())
+}
