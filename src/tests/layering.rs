@@ -7,7 +7,7 @@ use super::sources::{Sources, Tests, rust_files};
 
 /// Each part, and the parts it may name. `cli` and `tests` may name everything; everybody may name the clock, the
 /// source of randomness and what is counted.
-const MAY_NAME: &[(&str, &[&str])] = &[
+pub const MAY_NAME: &[(&str, &[&str])] = &[
     ("clock", &[]),
     ("entropy", &[]),
     ("metrics", &[]),

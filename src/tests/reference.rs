@@ -1,17 +1,18 @@
 //! The reference parts of `docs/` are what the program's own tables say. They stand between markers, and are written anew
 //! on request.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::fs;
 use std::path::PathBuf;
 
 use humantime::format_duration;
 
+use super::layering::MAY_NAME;
+use super::scenario_keys::{keys_of_executors, keys_of_workloads};
 use crate::booking::jobs::{JOBS, WorksOn};
 use crate::cli::chaos::list;
 use crate::metrics::METRICS;
-use crate::tests::scenario_keys::{keys_of_executors, keys_of_workloads};
 use crate::toxiproxy::describe_toxics;
 
 /// Set to write the parts instead of comparing them.
@@ -31,6 +32,7 @@ const fn part(document: &'static str, name: &'static str, text: fn() -> String) 
 
 /// Every part.
 const PARTS: &[Part] = &[
+    part("architecture.md", "parts", parts),
     part("fault-proxy.md", "toxics", toxics),
     part("operations.md", "jobs", jobs),
     part("operations.md", "server-metrics", server_metrics),
@@ -42,6 +44,21 @@ const PARTS: &[Part] = &[
     part("scenarios.md", "metrics", || names("metrics")),
     part("scenarios.md", "reports", || names("reports")),
 ];
+
+/// The parts of the program, with an arrow from each to those that it may name.
+fn parts() -> String {
+    let mut text = "```mermaid\nflowchart TD\n".to_owned();
+    for (part, named) in MAY_NAME {
+        for named in *named {
+            let arrow = named.split_once("::").map_or_else(
+                || format!("--> {named}"),
+                |(whole, only)| format!("-->|{only} only| {whole}"),
+            );
+            writeln!(text, "    {part} {arrow}").unwrap();
+        }
+    }
+    text + "```\n"
+}
 
 fn toxics() -> String {
     format!("```text\n{}\n```\n", describe_toxics())
@@ -130,7 +147,9 @@ fn what_documents_list_is_what_the_tables_say() {
         let present = fs::read_to_string(&path).unwrap();
         let expected = with_part(&present, name, &text());
         if std::env::var_os(RENEW).is_some() {
-            fs::write(&path, &expected).unwrap();
+            if present != expected {
+                fs::write(&path, &expected).unwrap();
+            }
             continue;
         }
         assert!(
@@ -154,4 +173,16 @@ fn a_part_is_replaced_and_the_rest_stays() {
     let document = format!("a\n<!-- generated: x -->\nold\n{END}\nb\n");
     let renewed = with_part(&document, "x", "new\n");
     assert_eq!(renewed, format!("a\n<!-- generated: x -->\nnew\n{END}\nb\n"));
+}
+
+#[test]
+fn every_dependency_is_explained_and_no_other() {
+    let manifest: toml::Table = toml::from_str(include_str!("../../Cargo.toml")).unwrap();
+    let declared: BTreeSet<&str> =
+        manifest["dependencies"].as_table().unwrap().keys().map(String::as_str).collect();
+    let document = fs::read_to_string(path("contributing.md")).unwrap();
+    let (_, list) = document.split_once("\n## Dependencies\n").unwrap();
+    let name = |line: &str| Some(line.strip_prefix("| `")?.split_once('`')?.0.to_owned());
+    let explained: BTreeSet<String> = list.lines().filter_map(name).collect();
+    assert_eq!(explained.iter().map(String::as_str).collect::<BTreeSet<_>>(), declared);
 }
