@@ -12,7 +12,7 @@ fn passes(name: &str, more: &[&str]) {
     assert_eq!(run.summary["verdict"], "pass");
     assert_eq!(run.summary["double_sells"], 0);
     let checkers = run.summary["checkers"].as_array().unwrap();
-    assert_eq!(checkers.len(), 7);
+    assert!(checkers.iter().all(|checker| checker["verdict"] == "pass"), "{checkers:?}");
     assert!(run.summary["bookings_confirmed"].as_u64().unwrap() > 0);
     for fault in run.summary["faults"].as_array().unwrap() {
         assert_eq!(fault["bit"], true, "{fault}");

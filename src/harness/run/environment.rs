@@ -20,7 +20,7 @@ use crate::storage::audit::Audit;
 use crate::toxiproxy;
 
 /// How long servers may take to be ready after the faults were healed.
-const READY_WITHIN: Duration = Duration::from_secs(20);
+const READY_WAIT_MAX: Duration = Duration::from_secs(20);
 /// How often readiness is asked for meanwhile.
 const LOOK_EVERY: Duration = Duration::from_millis(100);
 
@@ -88,10 +88,10 @@ impl Environment {
     /// Waits until every server is ready again after the faults.
     pub async fn wait_until_ready(&self) -> anyhow::Result<()> {
         let all = try_join_all(self.direct.iter().map(|server| self.wait_for(server)));
-        match tokio::time::timeout(READY_WITHIN, all).await {
+        match tokio::time::timeout(READY_WAIT_MAX, all).await {
             Ok(ready) => ready.map(drop),
             Err(_elapsed) => {
-                bail!("a server is not ready {READY_WITHIN:?} after the faults were healed")
+                bail!("a server is not ready {READY_WAIT_MAX:?} after the faults were healed")
             }
         }
     }

@@ -24,7 +24,7 @@ use crate::harness::summary::{FaultSummary, RunFacts};
 use crate::harness::workloads::LoadContext;
 
 /// How long unknown operations and unfinished payments are waited for after the load.
-const SETTLE_WITHIN: Duration = Duration::from_secs(30);
+const SETTLE_MAX: Duration = Duration::from_secs(30);
 
 /// A run that is over and was judged.
 #[derive(Debug)]
@@ -84,7 +84,7 @@ async fn make(
     environment.wait_until_ready().await?;
     settle(plan, environment, &context, &mut history).await?;
     history::replace(&run_dir.history(), &history)?;
-    let audit = quiesce::audit(environment, SETTLE_WITHIN).await?;
+    let audit = quiesce::audit(environment, SETTLE_MAX).await?;
     let ledger = environment.stack.payments().ledger();
     run_dir.write_audit(&audit)?;
     run_dir.write_ledger(&ledger)?;
@@ -147,7 +147,7 @@ async fn settle(
 ) -> anyhow::Result<()> {
     let request_timeout =
         plan.loads.iter().map(|load| load.request_timeout).max().unwrap_or_default();
-    let limits = SettleLimits { request_timeout, deadline: SETTLE_WITHIN };
+    let limits = SettleLimits { request_timeout, deadline: SETTLE_MAX };
     let epoch = *context.client.epoch();
     let direct =
         Arc::new(environment.direct_load_context(plan, context.recorder.clone(), epoch)?);

@@ -25,7 +25,7 @@ use crate::toxiproxy;
 use crate::wire::{self, Admission};
 
 /// How long a step of our own program (migrating, seeding) may take.
-const STEP_WITHIN: Duration = Duration::from_mins(2);
+const STEP_MAX: Duration = Duration::from_mins(2);
 /// How long one request of the harness itself may take.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(5);
 /// A charge counts as unknown after this long, or twice the simulated provider's latency.
@@ -87,9 +87,9 @@ async fn own_program(setup: &Setup, stack: &Stack, args: &[&str]) -> anyhow::Res
         .stdin(Stdio::null())
         .kill_on_drop(true)
         .output();
-    let output = tokio::time::timeout(STEP_WITHIN, command).await.with_context(|| {
-        format!("ticketctl {} took more than {STEP_WITHIN:?}", args.join(" "))
-    })??;
+    let output = tokio::time::timeout(STEP_MAX, command)
+        .await
+        .with_context(|| format!("ticketctl {} took more than {STEP_MAX:?}", args.join(" ")))??;
     if !output.status.success() {
         let said = String::from_utf8_lossy(&output.stderr);
         bail!(

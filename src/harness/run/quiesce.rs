@@ -19,8 +19,8 @@ const LOOK_EVERY: Duration = Duration::from_millis(250);
 /// The audit, once the servers' own jobs have come round: no payment or refund under way, no hold standing that is over or
 /// soon will be, nothing left of a cancelled event. What is still there after this long is for the checkers to
 /// see.
-pub async fn audit(environment: &Environment, patience: Duration) -> anyhow::Result<Audit> {
-    let deadline = tokio::time::Instant::now() + patience;
+pub async fn audit(environment: &Environment, wait_max: Duration) -> anyhow::Result<Audit> {
+    let deadline = tokio::time::Instant::now() + wait_max;
     loop {
         let found = audit::read(environment.stack.database_url())
             .await
