@@ -108,7 +108,7 @@ const BAD: &[Bad] = &[
     Bad(
         "when = \"charged\"",
         "when = ^\"chraged\"",
-        "unknown moment \"chraged\"; did you mean \"charged\"?",
+        "unknown trigger \"chraged\"; did you mean \"charged\"?",
     ),
     Bad("seats = 200", "seats = 200\n^sets = 3", "unknown key \"sets\"; did you mean \"seats\"?"),
     Bad("seed = 5", "^sead = 5", "unknown key \"sead\"; did you mean \"seed\"?"),
@@ -208,7 +208,7 @@ const BAD: &[Bad] = &[
         "type = \"cancel-event\"\nevent = ^2",
         "\"event\" has to be between 1 and 1",
     ),
-    Bad("process = \"server-1\"", "process = \"postgres\"", "is a moment of a server"),
+    Bad("process = \"server-1\"", "process = \"postgres\"", "waits for a server"),
     Bad("duplicates = 4", "other_body = ^0.5", "set \"duplicates\" to 2 or more"),
     Bad("LOCK_TTL_MS", "^DATABASE_URL", "\"DATABASE_URL\" is set by the run itself"),
     Bad("seed = 5", "checkers = ^[]", "a run that nothing judges proves nothing"),

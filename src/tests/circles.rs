@@ -19,8 +19,6 @@ use super::sources::{Names, Sources, Tests};
 const EXCEPTIONS: &[(&str, &str, &str)] = &[
     ("cli/completions.rs", "cli/mod.rs", "what a shell completes is the whole command line"),
     ("harness/client/", "harness/client/", "being broken up"),
-    ("harness/faults/", "harness/faults/", "being broken up"),
-    ("harness/scenario/", "harness/scenario/", "being broken up"),
 ];
 
 /// The harness's ground floor: what everything in it may name, and what names nothing above it.

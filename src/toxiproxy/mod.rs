@@ -59,6 +59,7 @@ use registry::Registry;
 use request::NewProxy;
 use resolver::Resolver;
 use timer::TimerThread;
+pub use toxics::{Attribute, Effect, Kind, TOXICS};
 
 /// How to run a server.
 #[derive(Debug, Clone)]
@@ -122,14 +123,15 @@ pub async fn start(settings: Settings) -> io::Result<Running> {
 /// Every toxic with its attributes, one a line, for help texts.
 pub fn describe_toxics() -> String {
     let mut lines = Vec::new();
-    for kind in toxics::TOXICS {
+    for kind in TOXICS {
         lines.push(format!("  {:<17} {}", kind.name, kind.summary));
         for attribute in kind.attributes {
             let default = match attribute.default {
                 0 => String::new(),
                 value => format!(" (default {value})"),
             };
-            lines.push(format!("    {:<15} {}{default}", attribute.name, attribute.summary));
+            let Attribute { name, summary, unit, .. } = attribute;
+            lines.push(format!("    {name:<15} {summary}, {unit}{default}"));
         }
     }
     lines.join("\n")

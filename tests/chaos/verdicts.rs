@@ -101,7 +101,7 @@ duration = "300ms"
 "#;
 
 #[test]
-fn an_event_called_off_when_nothing_of_it_was_sold_makes_the_run_void() {
+fn an_event_cancelled_when_nothing_of_it_was_sold_makes_the_run_void() {
     let place = Place::new();
     let file = place.scenario("too-soon.toml", CALLED_OFF_BEFORE_THE_SALE);
     let run = place.chaos(&file, &[]);

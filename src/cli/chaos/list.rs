@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use crate::booking::strategies::STRATEGIES;
 use crate::cli::output;
 use crate::harness::checkers::CHECKERS;
-use crate::harness::faults::{FAULTS, Strikes};
+use crate::harness::faults::{self, Key};
 use crate::harness::load::executors::EXECUTORS;
 use crate::harness::reports::REPORTS;
 use crate::harness::thresholds::METRICS;
@@ -56,9 +56,8 @@ pub fn groups() -> Vec<Group> {
         ("workloads", WORKLOADS.iter().map(|each| row(each.name(), "", each.summary())).collect()),
         (
             "faults",
-            FAULTS
-                .iter()
-                .map(|each| row(each.name(), &strikes(each.strikes()), each.summary()))
+            faults::all()
+                .map(|each| row(each.name(), &key_lines(&each.keys()), each.summary()))
                 .collect(),
         ),
         ("checkers", CHECKERS.iter().map(|each| row(each.name(), "", each.summary())).collect()),
@@ -79,16 +78,14 @@ fn row(name: &str, details: &str, summary: &str) -> [String; 3] {
     [name.to_owned(), details.to_owned(), summary.to_owned()]
 }
 
-fn strikes(strikes: Strikes) -> String {
-    match strikes {
-        Strikes::Streams(attributes) => {
-            let each = attributes.iter().map(|each| format!("{}: {}", each.name, each.summary));
-            format!("proxy, stream, toxicity\n{}", each.collect::<Vec<_>>().join("\n"))
-        }
-        Strikes::Proxies => "proxy".to_owned(),
-        Strikes::Events => "event: its number, from 1".to_owned(),
-        Strikes::Processes => "process\nwhen: any, in-transaction, charged".to_owned(),
-    }
+/// The keys that say all by their names in one line, then each of the others in a line of its own.
+fn key_lines(keys: &[Key]) -> String {
+    let (plain, described): (Vec<&Key>, Vec<&Key>) =
+        keys.iter().partition(|key| key.summary.is_empty());
+    let plain: Vec<&str> = plain.iter().map(|key| key.name.as_str()).collect();
+    let described = described.iter().map(|key| format!("{}: {}", key.name, key.summary));
+    let first = Some(plain.join(", ")).filter(|first| !first.is_empty());
+    first.into_iter().chain(described).collect::<Vec<_>>().join("\n")
 }
 
 fn metric_details(tags: &[&str], statistics: &[&str]) -> String {

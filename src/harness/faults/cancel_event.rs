@@ -4,13 +4,17 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use async_trait::async_trait;
+use serde::{Deserialize, Serialize};
 use sqlx::{Connection as _, PgConnection};
 use tokio::time::timeout;
 use uuid::Uuid;
 
-use super::scene::Scene;
-use super::{Bite, Fault, Strikes};
+use super::context::Context;
+use super::target::{self, Reachable};
+use super::{Bite, Fault, Key};
 use crate::harness::client::Call;
+use crate::harness::parsing::Section;
+use crate::harness::plan::Settings;
 use crate::harness::recorder::Outcome;
 use crate::harness::workloads::iteration::note;
 use crate::storage::audit::{self, EventSales};
@@ -24,6 +28,13 @@ const ANSWER_WITHIN: Duration = Duration::from_secs(5);
 /// PATCH to `cancelled`, once and for good.
 pub struct CancelEvent;
 
+/// What a scenario says of it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+struct CancelSettings {
+    /// The event's number, from 1.
+    event: u32,
+}
+
 #[async_trait]
 impl Fault for CancelEvent {
     fn name(&self) -> &'static str {
@@ -34,20 +45,25 @@ impl Fault for CancelEvent {
         "cancels an event for good, in the middle of its sale"
     }
 
-    fn strikes(&self) -> Strikes {
-        Strikes::Events
+    fn keys(&self) -> Vec<Key> {
+        vec![Key::new("event", "its number, from 1")]
+    }
+
+    fn read(&self, section: &mut Section<'_>, reachable: &Reachable<'_>) -> Settings {
+        Settings::of(&CancelSettings { event: target::event(section, reachable) })
     }
 
     /// It bit when there was something to refund and somebody came too late for more.
-    async fn strike(&self, scene: &Scene<'_>) -> anyhow::Result<Bite> {
-        let (site, event) = scene.event()?;
-        let live = scene.world.live;
-        let sold = sales(scene, event).await?;
+    async fn strike(&self, context: &Context<'_>) -> anyhow::Result<Bite> {
+        let settings: CancelSettings = context.settings()?;
+        let (load, event) = context.event(settings.event)?;
+        let live = context.run.live;
+        let sold = sales(context, event).await?;
         let before = live.refusals(Reason::NotOnSale);
-        let admin = site.tokens.admin(ADMIN)?;
+        let admin = load.tokens.admin(ADMIN)?;
         let call = Call {
             buyer: &admin,
-            load: &scene.fault.name,
+            load: &context.fault.name,
             iteration: 0,
             event,
             server: 0,
@@ -55,19 +71,19 @@ impl Fault for CancelEvent {
             intended_us: None,
             timeout: ANSWER_WITHIN,
         };
-        let reply = site.client.cancel_event(&call).await?;
+        let reply = load.client.cancel_event(&call).await?;
         let (outcome, status) = (reply.operation.outcome, reply.operation.status);
         live.started(call.server, reply.operation.op);
-        note(site, call.server, reply).await;
+        note(load, call.server, reply).await;
         if outcome != Outcome::Ok {
             return Ok(Bite::Missed(format!(
                 "the event could not be cancelled, the answer was {}",
                 status.map_or("none".to_owned(), |status| status.to_string())
             )));
         }
-        scene.hold().await;
+        context.hold().await;
         let refused = live.refusals(Reason::NotOnSale).saturating_sub(before);
-        let left = sales(scene, event).await?;
+        let left = sales(context, event).await?;
         let words = format!(
             "the event was cancelled with {} holds and {} bookings; {refused} requests were refused as {} since, {} \
              holds and {} bookings were left",
@@ -82,15 +98,15 @@ impl Fault for CancelEvent {
     }
 
     /// A cancelled event stays so.
-    async fn heal(&self, _scene: &Scene<'_>) -> anyhow::Result<()> {
+    async fn heal(&self, _context: &Context<'_>) -> anyhow::Result<()> {
         Ok(())
     }
 }
 
 /// What the event has at this moment.
-async fn sales(scene: &Scene<'_>, event: Uuid) -> anyhow::Result<EventSales> {
+async fn sales(context: &Context<'_>, event: Uuid) -> anyhow::Result<EventSales> {
     let look = async {
-        let mut connection = PgConnection::connect(scene.world.stack.database_url()).await?;
+        let mut connection = PgConnection::connect(context.run.stack.database_url()).await?;
         anyhow::Ok(audit::event_sales(&mut connection, event).await?)
     };
     let found = timeout(ANSWER_WITHIN, look).await.context("PostgreSQL did not answer")?;

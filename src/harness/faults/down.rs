@@ -1,17 +1,26 @@
 //! Shuts a proxy: its connections are cut and new ones refused. Knows nothing of what is carried.
 
-use anyhow::Context;
+use anyhow::Context as _;
 use async_trait::async_trait;
+use serde::{Deserialize, Serialize};
 
-use super::scene::Scene;
-use super::toxic::{CONNECTIONS_CUT, Counters};
-use super::{Bite, Fault, Strikes};
-
-/// Bytes are counted when a connection ends, by a Toxiproxy from elsewhere: a cut moves this counter.
-const BYTES_PASSED: &str = "toxiproxy_proxy_sent_bytes_total";
+use super::context::Context;
+use super::counters::{BYTES_PASSED, CONNECTIONS_CUT, Counters};
+use super::hop::{self, Hop};
+use super::target::{self, Reachable};
+use super::{Bite, Fault, Key};
+use crate::harness::parsing::Section;
+use crate::harness::plan::{FaultPlan, Settings, Target};
 
 /// Toxiproxy's `enabled = false`.
 pub struct Down;
+
+/// What a scenario says of it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+struct DownSettings {
+    /// Names one or several connections.
+    proxy: String,
+}
 
 #[async_trait]
 impl Fault for Down {
@@ -23,12 +32,21 @@ impl Fault for Down {
         "cuts every connection of a proxy and refuses new ones"
     }
 
-    fn strikes(&self) -> Strikes {
-        Strikes::Proxies
+    fn keys(&self) -> Vec<Key> {
+        vec![Key::new("proxy", "")]
     }
 
-    async fn strike(&self, scene: &Scene<'_>) -> anyhow::Result<Bite> {
-        let (control, proxies) = (scene.control()?, scene.proxies()?);
+    fn read(&self, section: &mut Section<'_>, reachable: &Reachable<'_>) -> Settings {
+        Settings::of(&DownSettings { proxy: target::proxy(section, reachable) })
+    }
+
+    fn hops(&self, fault: &FaultPlan, target: &Target) -> anyhow::Result<Vec<Hop>> {
+        hop::select(&fault.settings.owner::<DownSettings>()?.proxy, target)
+    }
+
+    async fn strike(&self, context: &Context<'_>) -> anyhow::Result<Bite> {
+        let settings: DownSettings = context.settings()?;
+        let (control, proxies) = (context.control()?, context.proxies(&settings.proxy)?);
         let before = Counters::of(control.metrics().await?, &proxies);
         for proxy in &proxies {
             control
@@ -36,16 +54,17 @@ impl Fault for Down {
                 .await
                 .with_context(|| format!("cannot shut {proxy}"))?;
         }
-        scene.hold().await;
+        context.hold().await;
         let after = Counters::of(control.metrics().await?, &proxies);
-        self.heal(scene).await?;
+        self.heal(context).await?;
         Ok(evidence(&before, &after, proxies.len()))
     }
 
-    async fn heal(&self, scene: &Scene<'_>) -> anyhow::Result<()> {
-        let control = scene.control()?;
+    async fn heal(&self, context: &Context<'_>) -> anyhow::Result<()> {
+        let settings: DownSettings = context.settings()?;
+        let control = context.control()?;
         let mut outcome = Ok(());
-        for proxy in scene.proxies()? {
+        for proxy in context.proxies(&settings.proxy)? {
             let opened = control
                 .set_enabled(&proxy, true)
                 .await
@@ -62,6 +81,7 @@ fn evidence(before: &Counters, after: &Counters, proxies: usize) -> Bite {
         let words = format!("cut {cut:.0} connections of {proxies} proxies");
         return if cut > 0.0 { Bite::Bit(words) } else { Bite::Missed(words) };
     }
+    // A Toxiproxy from elsewhere counts bytes when a connection ends: a cut moves this counter.
     match after.moved(before, BYTES_PASSED, None) {
         Some(bytes) if bytes > 0.0 => {
             Bite::Bit(format!("connections that had carried {bytes:.0} bytes were cut"))

@@ -4,9 +4,12 @@ use std::os::unix::process::ExitStatusExt;
 
 use async_trait::async_trait;
 
-use super::process::{Work, missed, revive};
-use super::scene::Scene;
-use super::{Bite, Fault, Strikes, moment};
+use super::context::Context;
+use super::process::{self, ProcessSettings, Work, missed, revive};
+use super::target::Reachable;
+use super::{Bite, Fault, Key, trigger};
+use crate::harness::parsing::Section;
+use crate::harness::plan::Settings;
 
 /// The signal's number, the same on every system that this runs on.
 const SIGKILL: i32 = 9;
@@ -24,18 +27,23 @@ impl Fault for Kill {
         "kills a process with SIGKILL and starts it again afterwards"
     }
 
-    fn strikes(&self) -> Strikes {
-        Strikes::Processes
+    fn keys(&self) -> Vec<Key> {
+        process::keys()
     }
 
-    async fn strike(&self, scene: &Scene<'_>) -> anyhow::Result<Bite> {
-        let (process, stack) = (scene.process()?, scene.world.stack);
-        let work = Work::of(scene, process).await?;
-        let caught = moment::catch(scene, process).await?;
+    fn read(&self, section: &mut Section<'_>, reachable: &Reachable<'_>) -> Settings {
+        process::read(section, reachable)
+    }
+
+    async fn strike(&self, context: &Context<'_>) -> anyhow::Result<Bite> {
+        let ProcessSettings { process, when } = &context.settings()?;
+        let stack = context.run.stack;
+        let work = Work::of(context, process).await?;
+        let caught = trigger::catch(context, process, *when).await?;
         let status = stack.kill(process).await?;
-        let at_strike = work.at_strike(scene, process).await;
-        scene.hold().await;
-        let at_end = work.at_end(scene, process);
+        let at_strike = work.at_strike(context, process).await;
+        context.hold().await;
+        let at_end = work.at_end(context, process);
         stack.restart(process).await?;
         let (is_missed, words) = missed(at_strike, at_end);
         let words = format!(
@@ -46,7 +54,7 @@ impl Fault for Kill {
         Ok(if is_killed && is_missed { Bite::Bit(words) } else { Bite::Missed(words) })
     }
 
-    async fn heal(&self, scene: &Scene<'_>) -> anyhow::Result<()> {
-        revive(scene).await
+    async fn heal(&self, context: &Context<'_>) -> anyhow::Result<()> {
+        revive(context).await
     }
 }

@@ -1,34 +1,48 @@
-//! What can be broken on purpose. To add a kind: a new file, its `mod` line, a line in `FAULTS`.
+//! What can be broken on purpose. To add a kind: a new file, its `mod` line, a line in `FAULTS`. A new toxic of the fault
+//! proxy needs neither: it is a kind by being in the proxy's own table.
 
-/// Where faults happen, and one fault from beginning to end.
-pub mod scene;
-mod toxic;
+/// What a strike works with.
+pub mod context;
+/// One fault from beginning to end.
+mod strike;
+/// The connections that can be struck.
+pub mod hop;
+/// What scenarios say is struck.
+mod target;
+mod counters;
 mod process;
-mod moment;
-mod latency;
-mod timeout;
+mod trigger;
+mod toxic;
 mod down;
 mod kill;
 mod pause;
 mod cancel_event;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod contract;
+
+use std::sync::LazyLock;
 
 use async_trait::async_trait;
 
-pub use scene::{World, run_all};
+use crate::harness::parsing::Section;
+use crate::harness::plan::{FaultPlan, Plan, Settings, Target};
 
-use scene::Scene;
+pub use context::RunContext;
+pub use strike::run_all;
+pub use target::Reachable;
+
+use context::Context;
+use hop::Hop;
+
+/// Every kind of fault but the toxics.
+const FAULTS: &[&dyn Fault] =
+    &[&down::Down, &kill::Kill, &pause::Pause, &cancel_event::CancelEvent];
 
 /// Every kind of fault.
-pub const FAULTS: &[&dyn Fault] = &[
-    &latency::Latency,
-    &timeout::Timeout,
-    &down::Down,
-    &kill::Kill,
-    &pause::Pause,
-    &cancel_event::CancelEvent,
-];
+static KINDS: LazyLock<Vec<&'static dyn Fault>> =
+    LazyLock::new(|| toxic::all().chain(FAULTS.iter().copied()).collect());
 
 /// A kind of fault.
 #[async_trait]
@@ -37,18 +51,27 @@ pub trait Fault: Send + Sync {
     fn name(&self) -> &'static str;
     /// One line for `chaos list`.
     fn summary(&self) -> &'static str;
-    /// What it strikes, and with which settings.
-    fn strikes(&self) -> Strikes;
+    /// The keys it has for itself, beside those of every fault (`name`, `type`, `at`, `duration`).
+    fn keys(&self) -> Vec<Key>;
+    /// Reads its own keys, and refuses what cannot be struck in this run; worth nothing where it refused any.
+    fn read(&self, section: &mut Section<'_>, reachable: &Reachable<'_>) -> Settings;
+    /// The connections it strikes, which have to go through proxies; none where it strikes something else.
+    ///
+    /// # Errors
+    /// The settings are not this kind's.
+    fn hops(&self, _fault: &FaultPlan, _target: &Target) -> anyhow::Result<Vec<Hop>> {
+        Ok(Vec::new())
+    }
     /// Strikes, holds on for the fault's duration, heals, and says what was observed.
     ///
     /// # Errors
     /// It could not strike, or what it did could not be observed.
-    async fn strike(&self, scene: &Scene<'_>) -> anyhow::Result<Bite>;
+    async fn strike(&self, context: &Context<'_>) -> anyhow::Result<Bite>;
     /// Undoes a strike that broke off, however far it came.
     ///
     /// # Errors
     /// Something may still be broken.
-    async fn heal(&self, scene: &Scene<'_>) -> anyhow::Result<()>;
+    async fn heal(&self, context: &Context<'_>) -> anyhow::Result<()>;
 }
 
 /// What was observed of a fault.
@@ -60,37 +83,46 @@ pub enum Bite {
     Missed(String),
 }
 
-/// What a kind of fault strikes.
-#[derive(Debug, Clone, Copy)]
-pub enum Strikes {
-    /// One direction of proxied connections: `proxy`, `stream`, `toxicity`, and these `attributes`.
-    Streams(&'static [Attribute]),
-    /// Whole proxies: `proxy`.
-    Proxies,
-    /// Processes: `process`, and for a server the moment `when`.
-    Processes,
-    /// An event on sale: `event`, its number.
-    Events,
+/// A key in a fault's table of a scenario.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Key {
+    /// As it is written there, with dots where it is in a table of its own.
+    pub name: String,
+    /// What it sets and which values it takes.
+    pub summary: String,
 }
 
-/// An attribute of a fault, an integer.
-#[derive(Debug, Clone, Copy)]
-pub struct Attribute {
-    /// Its name, Toxiproxy's.
-    pub name: &'static str,
-    /// What it sets, and in which unit.
-    pub summary: &'static str,
-    /// Smallest value allowed.
-    pub least: i64,
-    /// Largest value allowed.
-    pub most: i64,
-    /// Its value where a scenario gives none.
-    pub default: i64,
-    /// Whether a scenario has to give one.
-    pub required: bool,
+impl Key {
+    fn new(name: &str, summary: &str) -> Self {
+        Self { name: name.to_owned(), summary: summary.to_owned() }
+    }
+}
+
+/// Every kind of fault.
+pub fn all() -> impl Iterator<Item = &'static dyn Fault> {
+    KINDS.iter().copied()
 }
 
 /// The kind of this name.
 pub fn find(name: &str) -> Option<&'static dyn Fault> {
-    FAULTS.iter().copied().find(|fault| fault.name() == name)
+    all().find(|fault| fault.name() == name)
+}
+
+/// The connections that a plan needs proxies on: none without network faults; else every one to a store, so that servers
+/// are treated alike, and those of clients that a fault strikes.
+///
+/// # Errors
+/// A fault's settings are not its kind's.
+pub fn hops(plan: &Plan) -> anyhow::Result<Vec<Hop>> {
+    let mut struck = Vec::new();
+    for fault in &plan.faults {
+        if let Some(kind) = find(&fault.kind) {
+            struck.extend(kind.hops(fault, &plan.target)?);
+        }
+    }
+    if struck.is_empty() {
+        return Ok(struck);
+    }
+    let is_needed = |hop: &Hop| matches!(hop, Hop::Store { .. }) || struck.contains(hop);
+    Ok(hop::all(&plan.target).into_iter().filter(is_needed).collect())
 }

@@ -2,10 +2,13 @@
 
 use async_trait::async_trait;
 
-use super::moment::{self, Caught};
-use super::process::{STOPPED, Work, missed, revive};
-use super::scene::Scene;
-use super::{Bite, Fault, Strikes};
+use super::context::Context;
+use super::process::{self, ProcessSettings, STOPPED, Work, missed, revive};
+use super::target::Reachable;
+use super::trigger::{self, Caught};
+use super::{Bite, Fault, Key};
+use crate::harness::parsing::Section;
+use crate::harness::plan::Settings;
 
 /// SIGSTOP, then SIGCONT.
 pub struct Pause;
@@ -20,21 +23,26 @@ impl Fault for Pause {
         "freezes a process with SIGSTOP and lets it run on afterwards, unaware"
     }
 
-    fn strikes(&self) -> Strikes {
-        Strikes::Processes
+    fn keys(&self) -> Vec<Key> {
+        process::keys()
     }
 
-    async fn strike(&self, scene: &Scene<'_>) -> anyhow::Result<Bite> {
-        let (process, stack) = (scene.process()?, scene.world.stack);
-        let work = Work::of(scene, process).await?;
-        let caught = moment::catch(scene, process).await?;
+    fn read(&self, section: &mut Section<'_>, reachable: &Reachable<'_>) -> Settings {
+        process::read(section, reachable)
+    }
+
+    async fn strike(&self, context: &Context<'_>) -> anyhow::Result<Bite> {
+        let ProcessSettings { process, when } = &context.settings()?;
+        let stack = context.run.stack;
+        let work = Work::of(context, process).await?;
+        let caught = trigger::catch(context, process, *when).await?;
         if !matches!(caught, Caught::InTransaction(_)) {
             stack.pause(process).await?;
         }
         let state = stack.state(process).await?;
-        let at_strike = work.at_strike(scene, process).await;
-        scene.hold().await;
-        let at_end = work.at_end(scene, process);
+        let at_strike = work.at_strike(context, process).await;
+        context.hold().await;
+        let at_end = work.at_end(context, process);
         stack.resume(process).await?;
         let (is_missed, words) = missed(at_strike, at_end);
         let seen = state.map_or("gone".to_owned(), |state| format!("in state {state}"));
@@ -45,7 +53,7 @@ impl Fault for Pause {
         Ok(if state == Some(STOPPED) && is_missed { Bite::Bit(words) } else { Bite::Missed(words) })
     }
 
-    async fn heal(&self, scene: &Scene<'_>) -> anyhow::Result<()> {
-        revive(scene).await
+    async fn heal(&self, context: &Context<'_>) -> anyhow::Result<()> {
+        revive(context).await
     }
 }

@@ -1,11 +1,18 @@
-//! What clients and stores show of a process that is gone or frozen: the evidence of process faults. Strikes nothing.
+//! What faults on a process share: their settings, and what clients and stores show of a process that is gone or frozen,
+//! which is the evidence. Strikes nothing.
 
 use std::time::Duration;
 
-use anyhow::Context;
+use anyhow::Context as _;
+use serde::{Deserialize, Serialize};
 use tokio::time::{sleep, timeout};
 
-use super::scene::Scene;
+use super::Key;
+use super::context::Context;
+use super::target::{self, Reachable};
+use super::trigger::{self, Trigger};
+use crate::harness::parsing::Section;
+use crate::harness::plan::Settings;
 use crate::harness::recorder::live::Counts;
 
 /// Answers that were on their way when the process was struck are let arrive, so that they are not taken for its doing.
@@ -18,7 +25,28 @@ const ANSWER_WITHIN: Duration = Duration::from_secs(5);
 /// How the process table writes a stopped process.
 pub const STOPPED: char = 'T';
 
-/// What a process had to do at one moment.
+/// What a scenario says of a fault on a process.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ProcessSettings {
+    /// `server-1`, `redis-2`, `postgres` …
+    pub process: String,
+    /// What is waited for.
+    pub when: Trigger,
+}
+
+/// The keys of a fault on a process.
+pub fn keys() -> Vec<Key> {
+    vec![Key::new("process", ""), Key::new("when", &trigger::names().join(", "))]
+}
+
+/// Reads them.
+pub fn read(section: &mut Section<'_>, reachable: &Reachable<'_>) -> Settings {
+    let process = target::process(section, reachable);
+    let when = trigger::read(section, &process);
+    Settings::of(&ProcessSettings { process, when })
+}
+
+/// What a process had to do at one time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Work {
     /// Requests of clients that it (a server) or every server (for PostgreSQL) was asked.
@@ -29,32 +57,32 @@ pub enum Work {
 
 impl Work {
     /// Reads what a process, which has to run, has to do.
-    pub async fn of(scene: &Scene<'_>, process: &str) -> anyhow::Result<Self> {
+    pub async fn of(context: &Context<'_>, process: &str) -> anyhow::Result<Self> {
         match process.strip_prefix("redis-") {
-            Some(node) => timeout(ANSWER_WITHIN, commands(scene, node))
+            Some(node) => timeout(ANSWER_WITHIN, commands(context, node))
                 .await
                 .with_context(|| format!("{process} did not answer"))?
                 .map(Self::Commands),
-            None => Ok(Self::requests(scene, process)),
+            None => Ok(Self::requests(context, process)),
         }
     }
 
     /// Reads again just after the strike.
-    pub async fn at_strike(self, scene: &Scene<'_>, process: &str) -> Self {
+    pub async fn at_strike(self, context: &Context<'_>, process: &str) -> Self {
         sleep(SETTLE).await;
-        self.at_end(scene, process)
+        self.at_end(context, process)
     }
 
     /// Reads again while the process cannot answer; of a Redis node nothing more can be learned.
-    pub fn at_end(self, scene: &Scene<'_>, process: &str) -> Self {
+    pub fn at_end(self, context: &Context<'_>, process: &str) -> Self {
         match self {
-            Self::Requests(_) => Self::requests(scene, process),
+            Self::Requests(_) => Self::requests(context, process),
             Self::Commands(_) => self,
         }
     }
 
-    fn requests(scene: &Scene<'_>, process: &str) -> Self {
-        let live = scene.world.live;
+    fn requests(context: &Context<'_>, process: &str) -> Self {
+        let live = context.run.live;
         Self::Requests(if process == "postgres" { live.total() } else { live.of_server(process) })
     }
 }
@@ -78,8 +106,9 @@ pub fn missed(at_strike: Work, at_end: Work) -> (bool, String) {
 }
 
 /// Brings a process back that a broken-off strike left dead or frozen; leaves one alone that runs.
-pub async fn revive(scene: &Scene<'_>) -> anyhow::Result<()> {
-    let (process, stack) = (scene.process()?, scene.world.stack);
+pub async fn revive(context: &Context<'_>) -> anyhow::Result<()> {
+    let ProcessSettings { process, .. } = &context.settings()?;
+    let stack = context.run.stack;
     match stack.state(process).await? {
         None => stack.restart(process).await,
         Some(STOPPED) => stack.resume(process).await,
@@ -87,8 +116,8 @@ pub async fn revive(scene: &Scene<'_>) -> anyhow::Result<()> {
     }
 }
 
-async fn commands(scene: &Scene<'_>, node: &str) -> anyhow::Result<u64> {
-    let urls = scene.world.stack.redis_urls();
+async fn commands(context: &Context<'_>, node: &str) -> anyhow::Result<u64> {
+    let urls = context.run.stack.redis_urls();
     let index = node.parse::<usize>().ok().and_then(|node| node.checked_sub(1));
     let url = index
         .and_then(|index| urls.get(index))

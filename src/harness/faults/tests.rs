@@ -5,30 +5,37 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use tempfile::TempDir;
+use tokio::net::TcpListener;
+use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
-use super::{World, run_all};
-use crate::harness::plan::{FaultPlan, FaultTarget, Moment, Target, sample};
+use super::hop::{self, Hop, Store};
+use super::process::ProcessSettings;
+use super::trigger::Trigger;
+use super::{RunContext, run_all};
+use crate::harness::plan::{FaultPlan, Settings, Target, sample};
 use crate::harness::proxy_control::{ProxyControl, ProxySpec, ToxicSpec};
 use crate::harness::recorder::{Epoch, Live, OpKind, Outcome};
-use crate::harness::scenario::proxies::{Link, links};
 use crate::harness::summary::FaultSummary;
 use crate::stack::server::ServerSpec;
 use crate::stack::{Stack, StackSpec};
 use crate::storage::{Storage, StorageSettings, migrations};
 use crate::tests::program::exe;
-use crate::toxiproxy::{self, Running, Settings};
+use crate::toxiproxy::{self, Running};
 
 const SERVER: &str = "server-1";
 
 /// One server behind proxies, with everything that a fault can reach.
-struct Site {
+pub struct TestRun {
     target: Target,
     stack: Stack,
     proxies: ProxyControl,
     live: Live,
     base_url: String,
+    /// Addresses of the clients' proxies, in order.
+    pub clients: Vec<String>,
+    _echo: JoinSet<()>,
     _toxiproxy: Running,
     _folder: TempDir,
 }
@@ -40,8 +47,10 @@ fn authority(url: &str) -> String {
     authority.rsplit('@').next().unwrap().to_owned()
 }
 
-impl Site {
-    async fn new() -> Self {
+impl TestRun {
+    /// Starts everything. The hops of the clients, as many as asked for, don't lead to the server but to an echo, so that
+    /// nobody uses them but the tests.
+    pub async fn start(clients: u32) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let open = std::os::unix::fs::PermissionsExt::from_mode(0o755);
         std::fs::set_permissions(folder.path(), open).unwrap();
@@ -55,7 +64,7 @@ impl Site {
         let mut stack = Stack::start(spec).await.unwrap();
         let storage = Storage::open(&StorageSettings::for_command(stack.database_url())).unwrap();
         migrations::migrate(&storage).await.unwrap();
-        let settings = Settings {
+        let settings = toxiproxy::Settings {
             host: "127.0.0.1".to_owned(),
             port: 0,
             seed: 7,
@@ -66,18 +75,21 @@ impl Site {
         let toxiproxy = toxiproxy::start(settings).await.unwrap();
         let proxies = ProxyControl::connect(&toxiproxy.url()).await.unwrap();
 
-        let upstreams = [stack.database_url(), &stack.redis_urls()[0]].map(authority);
-        let specs: Vec<_> = links(1, 1)
-            .iter()
-            .map(|link| ProxySpec {
-                name: link.to_string(),
-                listen: "127.0.0.1:0".to_owned(),
-                // Nobody uses the client's link: what strikes it strikes nothing.
-                upstream: upstreams[usize::from(link.to_string().ends_with("redis-1"))].clone(),
-            })
-            .collect();
-        assert!(links(1, 1).contains(&Link::Client { server: 1 }));
-        let bound = proxies.populate(&specs).await.unwrap();
+        let target = Target { instances: clients, redis_nodes: 1, ..sample().target };
+        let [postgres, redis] = [stack.database_url(), &stack.redis_urls()[0]].map(authority);
+        let (echo, echoing) = echo().await;
+        let hops = hop::all(&target).into_iter().filter_map(|hop| {
+            let upstream = match hop {
+                Hop::Store { server: 1, store: Store::Postgres } => &postgres,
+                Hop::Store { server: 1, store: Store::Redis(_) } => &redis,
+                Hop::Store { .. } => return None,
+                Hop::Client { .. } => &echo,
+            };
+            let listen = "127.0.0.1:0".to_owned();
+            Some(ProxySpec { name: hop.to_string(), listen, upstream: upstream.clone() })
+        });
+        let bound = proxies.populate(&hops.collect::<Vec<_>>()).await.unwrap();
+        let clients = bound[2..].iter().map(|proxy| proxy.listen.clone()).collect();
         let through = |url: &str, index: usize| url.replace(&authority(url), &bound[index].listen);
         let server = ServerSpec {
             name: SERVER.to_owned(),
@@ -88,21 +100,34 @@ impl Site {
             env: BTreeMap::from([("CLEANUP_EVERY".to_owned(), "50ms".to_owned())]),
         };
         let base_url = stack.start_server(server).await.unwrap().base_url;
-        let target = Target { instances: 1, redis_nodes: 1, ..sample().target };
         let live = Live::new([SERVER.to_owned()]);
-        Self { target, stack, proxies, live, base_url, _toxiproxy: toxiproxy, _folder: folder }
+        Self {
+            target,
+            stack,
+            proxies,
+            live,
+            base_url,
+            clients,
+            _echo: echoing,
+            _toxiproxy: toxiproxy,
+            _folder: folder,
+        }
     }
 
-    fn world(&self) -> World<'_> {
-        World {
+    pub fn context(&self) -> RunContext<'_> {
+        RunContext {
             target: &self.target,
             proxies: Some(&self.proxies),
             stack: &self.stack,
-            site: None,
+            load: None,
             live: &self.live,
             epoch: Epoch::begin(),
             cancel: CancellationToken::new(),
         }
+    }
+
+    pub async fn stop(self) {
+        self.stack.stop().await.unwrap();
     }
 
     /// Buyers who read, one request after the other each, until dropped.
@@ -127,7 +152,7 @@ impl Site {
     async fn strike_under_traffic(&self, fault: &FaultPlan) -> FaultSummary {
         tokio::select! {
             () = self.traffic() => unreachable!("buyers never tire"),
-            mut found = async { run_all(std::slice::from_ref(fault), &self.world()).await } => found.remove(0),
+            mut found = async { run_all(std::slice::from_ref(fault), &self.context()).await } => found.remove(0),
         }
     }
 
@@ -152,69 +177,86 @@ impl Site {
     }
 }
 
-fn on_proxy(kind: &str, proxy: &str) -> FaultPlan {
-    let attributes = match kind {
-        "latency" => BTreeMap::from([("latency".to_owned(), 40), ("jitter".to_owned(), 5)]),
-        "timeout" => BTreeMap::from([("timeout".to_owned(), 0)]),
-        _ => BTreeMap::new(),
-    };
+/// A server that says what it hears; its address. It ends when its tasks are dropped.
+async fn echo() -> (String, JoinSet<()>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    let mut tasks = JoinSet::new();
+    tasks.spawn(async move {
+        let mut connections = JoinSet::new();
+        while let Ok((mut stream, _)) = listener.accept().await {
+            connections.spawn(async move {
+                let (mut read, mut write) = stream.split();
+                // A reset is what some faults are about.
+                drop(tokio::io::copy(&mut read, &mut write).await);
+            });
+        }
+    });
+    (address, tasks)
+}
+
+/// A fault of this kind, with its settings as a scenario writes them.
+pub fn fault(kind: &str, settings: &str) -> FaultPlan {
+    let settings: toml::Table = toml::from_str(settings).unwrap();
     FaultPlan {
-        name: format!("{kind} on {proxy}"),
+        name: format!("{kind} {settings}"),
         kind: kind.to_owned(),
-        on: FaultTarget::Proxy(proxy.to_owned()),
         at: Duration::from_millis(300),
         duration: Duration::from_millis(500),
-        attributes,
-        ..sample().faults.remove(0)
+        settings: Settings::of(&settings),
     }
 }
 
-fn on_process(kind: &str, process: &str, when: Moment) -> FaultPlan {
-    let on = FaultTarget::Process(process.to_owned());
-    FaultPlan {
-        name: format!("{kind} of {process}"),
-        kind: kind.to_owned(),
-        on,
-        when,
-        ..on_proxy("", "")
-    }
+fn on_proxy(kind: &str, proxy: &str) -> FaultPlan {
+    let attributes = match kind {
+        "latency" => "latency = 40, jitter = 5",
+        "timeout" => "timeout = 0",
+        _ => return fault(kind, &format!("proxy = \"{proxy}\"")),
+    };
+    let rest = format!("stream = \"downstream\"\ntoxicity = 1.0\nattributes = {{ {attributes} }}");
+    fault(kind, &format!("proxy = \"{proxy}\"\n{rest}"))
+}
+
+fn on_process(kind: &str, process: &str, when: Trigger) -> FaultPlan {
+    let settings = ProcessSettings { process: process.to_owned(), when };
+    FaultPlan { settings: Settings::of(&settings), ..fault(kind, "") }
 }
 
 #[tokio::test]
 async fn a_network_fault_bites_where_there_is_traffic_and_misses_where_there_is_none() {
-    let site = Site::new().await;
+    let run = TestRun::start(1).await;
     for (kind, words) in [("latency", "delayed "), ("timeout", "swallowed "), ("down", "cut ")] {
-        let found = site.strike_under_traffic(&on_proxy(kind, "postgres")).await;
+        let found = run.strike_under_traffic(&on_proxy(kind, "postgres")).await;
         assert!(found.bit && found.evidence.starts_with(words), "{kind}: {found:?}");
-        let missed = site.strike_under_traffic(&on_proxy(kind, "client")).await;
+        let missed = run.strike_under_traffic(&on_proxy(kind, "client")).await;
         assert!(!missed.bit && missed.evidence.starts_with(words), "{kind}: {missed:?}");
-        site.assert_healthy().await;
+        run.assert_healthy().await;
     }
-    site.stack.stop().await.unwrap();
+    run.stop().await;
 }
 
 #[tokio::test]
 async fn a_process_fault_bites_a_server_that_is_asked_and_misses_one_that_is_not() {
-    let site = Site::new().await;
-    let idle = run_all(&[on_process("kill", SERVER, Moment::Any)], &site.world()).await.remove(0);
+    let run = TestRun::start(1).await;
+    let idle = run_all(&[on_process("kill", SERVER, Trigger::Any)], &run.context()).await.remove(0);
     assert!(!idle.bit, "{idle:?}");
-    site.assert_healthy().await;
+    run.assert_healthy().await;
     for kind in ["kill", "pause"] {
-        let before = site.stack.pid(SERVER).await.unwrap();
-        let found = site.strike_under_traffic(&on_process(kind, SERVER, Moment::Any)).await;
+        let before = run.stack.pid(SERVER).await.unwrap();
+        let found = run.strike_under_traffic(&on_process(kind, SERVER, Trigger::Any)).await;
         assert!(found.bit, "{found:?}");
-        site.assert_healthy().await;
-        assert_eq!(site.stack.pid(SERVER).await.unwrap() == before, kind == "pause");
+        run.assert_healthy().await;
+        assert_eq!(run.stack.pid(SERVER).await.unwrap() == before, kind == "pause");
     }
-    let store = site.strike_under_traffic(&on_process("pause", "postgres", Moment::Any)).await;
+    let store = run.strike_under_traffic(&on_process("pause", "postgres", Trigger::Any)).await;
     assert!(store.bit, "{store:?}");
-    site.assert_healthy().await;
-    site.stack.stop().await.unwrap();
+    run.assert_healthy().await;
+    run.stop().await;
 }
 
 #[tokio::test]
 async fn a_server_is_caught_inside_a_transaction_or_the_fault_has_not_bitten() {
-    let site = Site::new().await;
+    let run = TestRun::start(1).await;
     // A slow database keeps the transactions of the server's own jobs open for long enough to be seen.
     let slow = ToxicSpec {
         name: "slow".to_owned(),
@@ -223,60 +265,62 @@ async fn a_server_is_caught_inside_a_transaction_or_the_fault_has_not_bitten() {
         toxicity: 1.0,
         attributes: BTreeMap::from([("latency".to_owned(), 60)]),
     };
-    site.proxies.add_toxic("server-1.postgres", &slow).await.unwrap();
+    run.proxies.add_toxic("server-1.postgres", &slow).await.unwrap();
     let caught =
-        site.strike_under_traffic(&on_process("pause", SERVER, Moment::InTransaction)).await;
+        run.strike_under_traffic(&on_process("pause", SERVER, Trigger::InTransaction)).await;
     assert!(caught.bit && caught.evidence.contains("was frozen with "), "{caught:?}");
-    site.proxies.set_enabled("server-1.postgres", false).await.unwrap();
+    run.proxies.set_enabled("server-1.postgres", false).await.unwrap();
     let missed =
-        site.strike_under_traffic(&on_process("pause", SERVER, Moment::InTransaction)).await;
+        run.strike_under_traffic(&on_process("pause", SERVER, Trigger::InTransaction)).await;
     assert!(!missed.bit && missed.evidence.contains("never had a transaction open"), "{missed:?}");
-    site.wait_for_state(|state| state != Some('T')).await;
-    let missed = site.strike_under_traffic(&on_process("kill", SERVER, Moment::Charged)).await;
+    run.wait_for_state(|state| state != Some('T')).await;
+    let missed = run.strike_under_traffic(&on_process("kill", SERVER, Trigger::Charged)).await;
     assert!(!missed.bit && missed.evidence.contains("no charge was captured"), "{missed:?}");
-    site.stack.stop().await.unwrap();
+    run.stop().await;
 }
 
 #[tokio::test]
 async fn a_cancelled_run_is_healed_at_once() {
-    let site = Site::new().await;
-    let world = site.world();
-    let forever =
-        FaultPlan { duration: Duration::from_mins(10), ..on_process("pause", SERVER, Moment::Any) };
+    let run = TestRun::start(1).await;
+    let context = run.context();
+    let forever = FaultPlan {
+        duration: Duration::from_mins(10),
+        ..on_process("pause", SERVER, Trigger::Any)
+    };
     let later = FaultPlan { at: Duration::from_mins(10), ..on_proxy("latency", "redis") };
     let faults = [forever, later];
     let cancel = async {
-        site.wait_for_state(|state| state == Some('T')).await;
-        world.cancel.cancel();
+        run.wait_for_state(|state| state == Some('T')).await;
+        context.cancel.cancel();
     };
-    let all = async { tokio::join!(run_all(&faults, &world), cancel) };
+    let all = async { tokio::join!(run_all(&faults, &context), cancel) };
     let (found, ()) = timeout(Duration::from_secs(15), all).await.expect("cancelled faults end");
-    site.wait_for_state(|state| state.is_some_and(|state| state != 'T')).await;
+    run.wait_for_state(|state| state.is_some_and(|state| state != 'T')).await;
     assert!(found[1].evidence.contains("the run ended before it could strike"), "{found:?}");
-    site.stack.stop().await.unwrap();
+    run.stop().await;
 }
 
 #[tokio::test]
 async fn a_fault_that_fails_has_not_bitten_and_what_it_did_is_undone() {
-    let site = Site::new().await;
+    let run = TestRun::start(1).await;
     // Of the proxies that the name selects the first is there and is struck; the second is not, and that fails.
-    let target = Target { redis_nodes: 3, ..site.target.clone() };
-    let world = World { target: &target, ..site.world() };
+    let target = Target { redis_nodes: 3, ..run.target.clone() };
+    let context = RunContext { target: &target, ..run.context() };
     let mut fault = on_proxy("latency", "redis");
-    let failed = run_all(&[fault.clone()], &world).await.remove(0);
+    let failed = run_all(&[fault.clone()], &context).await.remove(0);
     assert!(
         !failed.bit && failed.evidence.contains("cannot strike server-1.redis-2"),
         "{failed:?}"
     );
     let again = run_all(
         &[FaultPlan { name: fault.name.clone(), ..on_proxy("latency", "redis-1") }],
-        &site.world(),
+        &run.context(),
     )
     .await
     .remove(0);
     assert!(!again.evidence.contains("already exists"), "the toxic was left behind: {again:?}");
     "no-such-kind".clone_into(&mut fault.kind);
-    let unknown = run_all(&[fault], &site.world()).await.remove(0);
+    let unknown = run_all(&[fault], &run.context()).await.remove(0);
     assert!(!unknown.bit && unknown.evidence.contains("no fault type"), "{unknown:?}");
-    site.stack.stop().await.unwrap();
+    run.stop().await;
 }

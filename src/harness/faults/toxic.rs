@@ -1,104 +1,179 @@
-//! What all faults on proxied streams share: put the toxic on, take it off, and read from the proxy's counters whether it
-//! did anything. Knows nothing of what a toxic does.
+//! Every toxic of the fault proxy as a kind of fault: settings and words are read from the proxy's own table, the evidence
+//! from its counters. Knows nothing of what a toxic does.
 
-use anyhow::Context;
+use std::collections::BTreeMap;
+use std::sync::LazyLock;
 
-use super::Bite;
-use super::scene::Scene;
-use crate::harness::proxy_control::{Sample, ToxicSpec};
+use anyhow::Context as _;
+use async_trait::async_trait;
+use serde::{Deserialize, Serialize};
 
-/// Bytes that a toxic held back or swallowed: our own proxy counts them.
-const BYTES_AFFECTED: &str = "ticketctl_toxic_bytes_affected_total";
-/// Connections that a toxic touched.
-const CONNECTIONS_AFFECTED: &str = "ticketctl_toxic_connections_affected_total";
-/// Bytes that came through a proxy: all that a Toxiproxy from elsewhere counts.
-const BYTES_PASSED: &str = "toxiproxy_proxy_sent_bytes_total";
-/// Connections that a proxy cut when it was shut.
-pub const CONNECTIONS_CUT: &str = "ticketctl_proxy_connections_cut_total";
+use super::context::Context;
+use super::counters::{BYTES_AFFECTED, BYTES_PASSED, CONNECTIONS_AFFECTED, Counters};
+use super::hop::{self, Hop};
+use super::target::{self, Reachable};
+use super::{Bite, Fault, Key};
+use crate::harness::parsing::Section;
+use crate::harness::plan::{FaultPlan, Settings, Target};
+use crate::harness::proxy_control::ToxicSpec;
+use crate::toxiproxy::{Attribute, Effect, Kind, TOXICS};
 
-/// Puts the fault's toxic on its proxies, holds, takes it off; `verb` is what it does to bytes, in the past tense.
-pub async fn strike(scene: &Scene<'_>, verb: &str) -> anyhow::Result<Bite> {
-    let (control, proxies) = (scene.control()?, scene.proxies()?);
-    let toxic = spec(scene);
-    let before = Counters::of(control.metrics().await?, &proxies);
-    for proxy in &proxies {
-        control.add_toxic(proxy, &toxic).await.with_context(|| format!("cannot strike {proxy}"))?;
-    }
-    scene.hold().await;
-    heal(scene).await?;
-    let after = Counters::of(control.metrics().await?, &proxies);
-    Ok(evidence(&before, &after, &toxic.name, verb))
+/// A smaller share of connections could be none of them.
+const TOXICITY_MIN: f64 = 0.001;
+
+/// A toxic on one direction of some connections.
+struct Toxic(&'static Kind);
+
+/// What a scenario says of it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+struct ToxicSettings {
+    /// Names one or several connections.
+    proxy: String,
+    /// `downstream` or `upstream`.
+    stream: String,
+    /// Share of connections it strikes, more than 0 and up to 1.
+    toxicity: f64,
+    /// The toxic's own, all of them.
+    attributes: BTreeMap<String, i64>,
 }
 
-/// Takes the toxic off every proxy, the others also where one fails; one that has none is healed already.
-pub async fn heal(scene: &Scene<'_>) -> anyhow::Result<()> {
-    let (control, name) = (scene.control()?, spec(scene).name);
-    let mut outcome = Ok(());
-    for proxy in scene.proxies()? {
-        let removed = match control.remove_toxic(&proxy, &name).await {
-            // Toxiproxy's own words, which clients compare.
-            Err(error) if format!("{error:#}").contains("toxic not found") => Ok(()),
-            removed => removed,
-        };
-        outcome = outcome.and(removed);
-    }
-    outcome
+/// A kind of fault for every toxic, in the order of the proxy's table.
+pub fn all() -> impl Iterator<Item = &'static dyn Fault> {
+    static ALL: LazyLock<Vec<Toxic>> =
+        LazyLock::new(|| TOXICS.iter().map(|kind| Toxic(kind)).collect());
+    ALL.iter().map(|toxic| toxic as &dyn Fault)
 }
 
-/// The counters of some proxies at one moment.
-pub struct Counters(Vec<Sample>);
-
-impl Counters {
-    /// Those of `proxies`, out of all.
-    pub fn of(samples: Vec<Sample>, proxies: &[String]) -> Self {
-        let belongs = |sample: &Sample| {
-            sample.labels.get("proxy").is_some_and(|proxy| proxies.contains(proxy))
-        };
-        Self(samples.into_iter().filter(belongs).collect())
+#[async_trait]
+impl Fault for Toxic {
+    fn name(&self) -> &'static str {
+        self.0.name
     }
 
-    /// Sum of a counter, for one toxic where one is named; absent where the proxy does not count such a thing.
-    pub fn sum(&self, counter: &str, toxic: Option<&str>) -> Option<f64> {
-        let counts = |sample: &&Sample| {
-            sample.name == counter
-                && toxic.is_none_or(|toxic| {
-                    sample.labels.get("toxic").is_some_and(|name| name == toxic)
-                })
-        };
-        self.0.iter().filter(counts).map(|sample| sample.value).reduce(|a, b| a + b)
+    fn summary(&self) -> &'static str {
+        self.0.summary
     }
 
-    /// How many proxies a counter moved on since `before`.
-    pub fn moved(&self, before: &Self, counter: &str, toxic: Option<&str>) -> Option<f64> {
-        self.sum(counter, toxic).map(|after| after - before.sum(counter, toxic).unwrap_or(0.0))
+    fn keys(&self) -> Vec<Key> {
+        let attribute = |each: &Attribute| Key {
+            name: format!("attributes.{}", each.name),
+            summary: summary(each),
+        };
+        let own = ["proxy", "stream", "toxicity"].map(|name| Key::new(name, ""));
+        own.into_iter().chain(self.0.attributes.iter().map(attribute)).collect()
+    }
+
+    fn read(&self, section: &mut Section<'_>, reachable: &Reachable<'_>) -> Settings {
+        let proxy = target::proxy(section, reachable);
+        let stream = section.choice("stream", "stream", &["downstream", "upstream"]);
+        Settings::of(&ToxicSettings {
+            proxy,
+            stream: stream.unwrap_or("downstream").to_owned(),
+            toxicity: section.number("toxicity", TOXICITY_MIN..=1.0).unwrap_or(1.0),
+            attributes: attributes(section, self.0.attributes),
+        })
+    }
+
+    fn hops(&self, fault: &FaultPlan, target: &Target) -> anyhow::Result<Vec<Hop>> {
+        hop::select(&fault.settings.owner::<ToxicSettings>()?.proxy, target)
+    }
+
+    /// Puts the toxic on its proxies, holds, takes it off.
+    async fn strike(&self, context: &Context<'_>) -> anyhow::Result<Bite> {
+        let settings: ToxicSettings = context.settings()?;
+        let (control, proxies) = (context.control()?, context.proxies(&settings.proxy)?);
+        let toxic = ToxicSpec {
+            name: toxic_name(&context.fault.name),
+            kind: self.0.name.to_owned(),
+            stream: settings.stream,
+            toxicity: settings.toxicity,
+            attributes: settings.attributes,
+        };
+        let before = Counters::of(control.metrics().await?, &proxies);
+        for proxy in &proxies {
+            let added = control.add_toxic(proxy, &toxic).await;
+            added.with_context(|| format!("cannot strike {proxy}"))?;
+        }
+        context.hold().await;
+        self.heal(context).await?;
+        let after = Counters::of(control.metrics().await?, &proxies);
+        Ok(evidence(self.0.effect, &before, &after, &toxic.name))
+    }
+
+    /// Takes the toxic off every proxy, the others also where one fails; one that has none is healed already.
+    async fn heal(&self, context: &Context<'_>) -> anyhow::Result<()> {
+        let settings: ToxicSettings = context.settings()?;
+        let (control, name) = (context.control()?, toxic_name(&context.fault.name));
+        let mut outcome = Ok(());
+        for proxy in context.proxies(&settings.proxy)? {
+            let removed = match control.remove_toxic(&proxy, &name).await {
+                // Toxiproxy's own words, which clients compare.
+                Err(error) if format!("{error:#}").contains("toxic not found") => Ok(()),
+                removed => removed,
+            };
+            outcome = outcome.and(removed);
+        }
+        outcome
     }
 }
 
-fn evidence(before: &Counters, after: &Counters, toxic: &str, verb: &str) -> Bite {
-    let bytes = after.moved(before, BYTES_AFFECTED, Some(toxic));
-    let connections = after.moved(before, CONNECTIONS_AFFECTED, Some(toxic));
-    if let Some(bytes) = bytes {
-        let words =
-            format!("{verb} {bytes:.0} bytes on {:.0} connections", connections.unwrap_or(0.0));
-        return if bytes > 0.0 { Bite::Bit(words) } else { Bite::Missed(words) };
+/// `attributes`, those not given with their defaults.
+fn attributes(section: &mut Section<'_>, known: &'static [Attribute]) -> BTreeMap<String, i64> {
+    let mut attributes: BTreeMap<String, i64> =
+        known.iter().map(|each| (each.name.to_owned(), each.default)).collect();
+    let Some(mut given) = section.table("attributes") else {
+        if known.iter().any(|attribute| attribute.is_required) {
+            section.need(&["attributes"]);
+        }
+        return attributes;
+    };
+    for attribute in known {
+        if let Some(value) = given.integer(attribute.name, attribute.range.clone()) {
+            attributes.insert(attribute.name.to_owned(), value);
+        }
+        if attribute.is_required {
+            given.need(&[attribute.name]);
+        }
     }
-    // A Toxiproxy from elsewhere tells only what passed, and that when a connection ends.
+    given.done();
+    attributes
+}
+
+/// What an attribute sets, with its range, and its value where a scenario gives none.
+fn summary(attribute: &Attribute) -> String {
+    let Attribute { summary, unit, default, range, is_required, .. } = attribute;
+    let (least, most) = (range.start(), range.end());
+    let absent = if *is_required { "required".to_owned() } else { format!("default {default}") };
+    format!("{summary}, {least} to {most} {unit}, {absent}")
+}
+
+/// What the counters of one toxic say it did between two readings.
+fn evidence(effect: Effect, before: &Counters, after: &Counters, toxic: &str) -> Bite {
+    let moved = |counter| after.moved(before, counter, Some(toxic));
+    let connections = moved(CONNECTIONS_AFFECTED);
+    let counted = match effect {
+        Effect::Nothing => Some((0.0, "it does nothing to what passes".to_owned())),
+        Effect::Bytes(verb) => moved(BYTES_AFFECTED).map(|bytes| {
+            let connections = connections.unwrap_or(0.0);
+            (bytes, format!("{verb} {bytes:.0} bytes on {connections:.0} connections"))
+        }),
+        Effect::Connections(verb) => connections
+            .map(|connections| (connections, format!("{verb} {connections:.0} connections"))),
+    };
+    match counted {
+        Some((count, words)) if count > 0.0 => Bite::Bit(words),
+        Some((_, words)) => Bite::Missed(words),
+        None => passed(before, after),
+    }
+}
+
+/// A Toxiproxy from elsewhere tells only what passed, and that when a connection ends.
+fn passed(before: &Counters, after: &Counters) -> Bite {
     match after.moved(before, BYTES_PASSED, None) {
         Some(bytes) if bytes > 0.0 => {
             Bite::Bit(format!("{bytes:.0} bytes passed while it struck, as far as the proxy tells"))
         }
-        _ => Bite::Missed(format!("no bytes were {verb}: the proxy counted none")),
-    }
-}
-
-fn spec(scene: &Scene<'_>) -> ToxicSpec {
-    let fault = scene.fault;
-    ToxicSpec {
-        name: toxic_name(&fault.name),
-        kind: fault.kind.clone(),
-        stream: fault.stream.clone(),
-        toxicity: fault.toxicity,
-        attributes: fault.attributes.clone(),
+        _ => Bite::Missed("no bytes passed while it struck, as far as the proxy tells".to_owned()),
     }
 }
 
@@ -116,9 +191,11 @@ fn toxic_name(fault: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
-
     use super::*;
+    use crate::harness::proxy_control::Sample;
+
+    const DELAYED: Effect = Effect::Bytes("delayed");
+    const RESET: Effect = Effect::Connections("reset");
 
     fn sample(name: &str, proxy: &str, toxic: &str, value: f64) -> Sample {
         let labels = [("proxy", proxy), ("toxic", toxic)]
@@ -145,19 +222,27 @@ mod tests {
             (CONNECTIONS_AFFECTED, "server-1.redis-2", "slow", 3.0),
         ]);
         assert_eq!(
-            evidence(&before, &after, "slow", "delayed"),
+            evidence(DELAYED, &before, &after, "slow"),
             Bite::Bit("delayed 42 bytes on 3 connections".to_owned())
         );
-        assert!(matches!(evidence(&after, &after, "slow", "delayed"), Bite::Missed(_)));
+        assert_eq!(
+            evidence(RESET, &before, &after, "slow"),
+            Bite::Bit("reset 3 connections".to_owned())
+        );
+        for effect in [DELAYED, RESET] {
+            assert!(matches!(evidence(effect, &after, &after, "slow"), Bite::Missed(_)));
+        }
+        let nothing = evidence(Effect::Nothing, &before, &after, "slow");
+        assert!(matches!(nothing, Bite::Missed(_)), "{nothing:?}");
     }
 
     #[test]
     fn a_toxiproxy_from_elsewhere_is_believed_what_it_counts_and_no_more() {
         let moved = counters(&[(BYTES_PASSED, "server-1.redis-1", "", 10.0)]);
-        assert!(matches!(evidence(&counters(&[]), &moved, "slow", "delayed"), Bite::Bit(_)));
-        assert!(matches!(evidence(&moved, &moved, "slow", "delayed"), Bite::Missed(_)));
+        assert!(matches!(evidence(DELAYED, &counters(&[]), &moved, "slow"), Bite::Bit(_)));
+        assert!(matches!(evidence(DELAYED, &moved, &moved, "slow"), Bite::Missed(_)));
         assert!(matches!(
-            evidence(&counters(&[]), &counters(&[]), "slow", "delayed"),
+            evidence(DELAYED, &counters(&[]), &counters(&[]), "slow"),
             Bite::Missed(_)
         ));
     }

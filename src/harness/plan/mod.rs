@@ -22,7 +22,7 @@ use serde::{Deserialize, Serialize};
 use crate::wire::Admission;
 
 pub use evidence::EvidenceKind;
-pub use fault::{FaultPlan, FaultTarget, Moment};
+pub use fault::FaultPlan;
 pub use load::{ExecutorChoice, Load, WorkloadChoice};
 #[cfg(test)]
 pub use sample::sample;

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::{
-    ExecutorChoice, FaultPlan, FaultTarget, GeneratorLimits, Inventory, Load, Moment, Payments,
-    Plan, Settings, Sometimes, Target, Threshold, WorkloadChoice,
+    ExecutorChoice, FaultPlan, GeneratorLimits, Inventory, Load, Payments, Plan, Settings,
+    Sometimes, Target, Threshold, WorkloadChoice,
 };
 use crate::wire::Admission;
 
@@ -57,13 +57,14 @@ pub fn sample() -> Plan {
         faults: vec![FaultPlan {
             name: "redis slow".to_owned(),
             kind: "latency".to_owned(),
-            on: FaultTarget::Proxy("redis".to_owned()),
             at: 5 * second,
             duration: 5 * second,
-            when: Moment::Any,
-            stream: "downstream".to_owned(),
-            toxicity: 1.0,
-            attributes: BTreeMap::from([("latency".to_owned(), 200)]),
+            settings: Settings::of(&toml::toml! {
+                proxy = "redis"
+                stream = "downstream"
+                toxicity = 1.0
+                attributes = { latency = 200, jitter = 0 }
+            }),
         }],
         thresholds: vec![Threshold {
             metric: "seats_sold".to_owned(),

@@ -1,4 +1,4 @@
-//! Settings that only their owner can read: an executor's, a workload's. The plan keeps them as they are, so that a new
+//! Settings that only their owner can read: an executor's, a workload's, a fault's. The plan keeps them as they are, so that a new
 //! one changes nothing here.
 
 use anyhow::Context as _;

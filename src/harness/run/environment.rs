@@ -9,11 +9,11 @@ use uuid::Uuid;
 
 use crate::harness::client::{Client, Server, TokenSigner};
 use crate::harness::exposition;
+use crate::harness::faults::hop::Hop;
 use crate::harness::plan::Plan;
 use crate::harness::proxy_control::ProxyControl;
 use crate::harness::recorder::{Epoch, Recorder};
 use crate::harness::run_dir::RunDir;
-use crate::harness::scenario::proxies::Link;
 use crate::harness::workloads::{LoadContext, SeatMap};
 use crate::stack::Stack;
 use crate::storage::audit::Audit;
@@ -41,7 +41,7 @@ pub struct Environment {
     /// The fault proxy, where it is ours.
     pub(super) built_in_proxies: Option<toxiproxy::Running>,
     /// What goes through a proxy.
-    pub(super) links: Vec<Link>,
+    pub(super) hops: Vec<Hop>,
 }
 
 impl Environment {
@@ -157,8 +157,8 @@ impl Environment {
             (Some(running), _) => running.shutdown().await,
             // A Toxiproxy that was given keeps none of our proxies.
             (None, Some(control)) => {
-                for link in &self.links {
-                    control.delete_proxy(&link.to_string()).await?;
+                for hop in &self.hops {
+                    control.delete_proxy(&hop.to_string()).await?;
                 }
             }
             (None, None) => {}

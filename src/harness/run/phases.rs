@@ -10,7 +10,7 @@ use super::data::RunData;
 use super::environment::Environment;
 use super::setup::{Afterwards, Setup};
 use super::{judge, provision, quiesce};
-use crate::harness::faults::{self, World};
+use crate::harness::faults::{self, RunContext};
 use crate::harness::load::{self, LoadOutcome};
 use crate::harness::plan::{EvidenceKind, Plan};
 use crate::harness::progress::{self, Progress, Reading};
@@ -112,18 +112,18 @@ async fn load_with_faults(
 ) -> anyhow::Result<(LoadOutcome, Vec<FaultSummary>)> {
     let epoch = *context.client.epoch();
     let live = Arc::clone(context.recorder.live());
-    let world = World {
+    let run = RunContext {
         target: &plan.target,
         proxies: environment.proxies.as_ref(),
         stack: &environment.stack,
-        site: Some(context),
+        load: Some(context),
         live: &live,
         epoch,
         cancel: CancellationToken::new(),
     };
     let stop = CancellationToken::new();
     let load_and_faults = async {
-        tokio::join!(load::run(plan, context, &stop), faults::run_all(&plan.faults, &world))
+        tokio::join!(load::run(plan, context, &stop), faults::run_all(&plan.faults, &run))
     };
     tokio::pin!(load_and_faults);
     let mut ticks = tokio::time::interval(progress::EVERY);

@@ -14,10 +14,11 @@ use super::environment::Environment;
 use super::setup::Setup;
 use crate::clock;
 use crate::harness::client::Server;
+use crate::harness::faults;
+use crate::harness::faults::hop::{Hop, Store};
 use crate::harness::plan::Plan;
 use crate::harness::progress::Progress;
 use crate::harness::proxy_control::{ProxyControl, ProxySpec};
-use crate::harness::scenario::proxies::{self, Link, Store};
 use crate::stack::payments::PaymentBehaviour;
 use crate::stack::server::ServerSpec;
 use crate::stack::{Stack, StackSpec};
@@ -62,21 +63,21 @@ pub async fn provision(
     progress.phase("migrating and seeding");
     own_program(setup, &stack, &["migrate"]).await?;
     let events = seed(plan, setup, &stack).await?;
-    let links = proxies::needed(plan);
-    let (built_in_proxies, proxies) = start_proxies(plan, setup, !links.is_empty()).await?;
+    let hops = faults::hops(plan)?;
+    let (built_in_proxies, proxies) = start_proxies(plan, setup, !hops.is_empty()).await?;
     let bound = match &proxies {
-        Some(control) => bind_stores(control, &stack, &links).await?,
+        Some(control) => bind_stores(control, &stack, &hops).await?,
         None => BTreeMap::new(),
     };
     progress.phase(&format!("starting {} servers", plan.target.instances));
     let direct = start_servers(plan, &mut stack, &bound).await?;
     let servers = match &proxies {
-        Some(control) => bind_clients(control, &direct, &links).await?,
+        Some(control) => bind_clients(control, &direct, &hops).await?,
         None => direct.clone(),
     };
     let http = reqwest::Client::builder().no_proxy().timeout(REQUEST_TIMEOUT).build()?;
     let events = read_seats(&http, &direct, &events).await?;
-    Ok(Environment { stack, proxies, servers, direct, events, http, built_in_proxies, links })
+    Ok(Environment { stack, proxies, servers, direct, events, http, built_in_proxies, hops })
 }
 
 /// Runs a command of our own program on the stack's database and returns what it printed.
@@ -159,26 +160,26 @@ async fn start_proxies(
     Ok((Some(running), Some(control)))
 }
 
-/// A proxy for every link to a store; where each listens.
+/// A proxy for every hop to a store; where each listens.
 async fn bind_stores(
     control: &ProxyControl,
     stack: &Stack,
-    links: &[Link],
-) -> anyhow::Result<BTreeMap<Link, String>> {
+    hops: &[Hop],
+) -> anyhow::Result<BTreeMap<Hop, String>> {
     let mut specs = Vec::new();
     let mut stores = Vec::new();
-    for link in links {
-        let Link::Store { store, .. } = link else { continue };
+    for hop in hops {
+        let Hop::Store { store, .. } = hop else { continue };
         let url = match store {
             Store::Postgres => stack.database_url(),
             Store::Redis(node) => &stack.redis_urls()[usize::try_from(*node)? - 1],
         };
         specs.push(ProxySpec {
-            name: link.to_string(),
+            name: hop.to_string(),
             listen: "127.0.0.1:0".to_owned(),
             upstream: authority(url)?,
         });
-        stores.push(*link);
+        stores.push(*hop);
     }
     let bound = control.populate(&specs).await?;
     Ok(stores.into_iter().zip(bound.into_iter().map(|proxy| proxy.listen)).collect())
@@ -188,14 +189,14 @@ async fn bind_stores(
 async fn bind_clients(
     control: &ProxyControl,
     direct: &[Server],
-    links: &[Link],
+    hops: &[Hop],
 ) -> anyhow::Result<Vec<Server>> {
     let mut servers = direct.to_vec();
-    for link in links {
-        let Link::Client { server } = link else { continue };
+    for hop in hops {
+        let Hop::Client { server } = hop else { continue };
         let server = &mut servers[usize::try_from(*server)? - 1];
         let spec = ProxySpec {
-            name: link.to_string(),
+            name: hop.to_string(),
             listen: "127.0.0.1:0".to_owned(),
             upstream: authority(&server.base_url)?,
         };
@@ -209,11 +210,11 @@ async fn bind_clients(
 async fn start_servers(
     plan: &Plan,
     stack: &mut Stack,
-    bound: &BTreeMap<Link, String>,
+    bound: &BTreeMap<Hop, String>,
 ) -> anyhow::Result<Vec<Server>> {
     let mut servers = Vec::new();
     for server in 1..=plan.target.instances {
-        let through = |url: &str, store| match bound.get(&Link::Store { server, store }) {
+        let through = |url: &str, store| match bound.get(&Hop::Store { server, store }) {
             Some(listen) => redirected(url, listen),
             None => Ok(url.to_owned()),
         };

@@ -1,11 +1,13 @@
 //! A scenario file becomes a plan, once. Everything wrong with it is reported at its line and column.
 
-use std::io::Read;
+use std::io::Read as _;
 use std::path::Path;
 
 use toml::de::DeTable;
 
-use super::{Form, Known, Overrides, fault, limits, load as loads, quick, setting};
+use super::reader::{Form, Known, Overrides, Reader};
+use super::{fault, limits, load as loads, quick, setting};
+use crate::harness::faults::Reachable;
 use crate::harness::load;
 use crate::harness::parsing::Section;
 use crate::harness::parsing::problem::{Problems, ScenarioError};
@@ -20,15 +22,6 @@ pub fn load(path: &Path, known: &Known<'_>, overrides: &Overrides) -> Result<Pla
     let name =
         path.file_stem().map_or_else(String::new, |stem| stem.to_string_lossy().into_owned());
     parse(path, &name, &text, &Reader { known, overrides })
-}
-
-/// What the sections are read with.
-#[derive(Debug, Clone, Copy)]
-pub struct Reader<'a> {
-    /// Names from elsewhere.
-    pub known: &'a Known<'a>,
-    /// What the command line says instead.
-    pub overrides: &'a Overrides,
 }
 
 fn read(path: &Path) -> std::io::Result<String> {
@@ -80,12 +73,12 @@ fn document(table: &DeTable<'_>, name: &str, problems: &Problems, reader: &Reade
     let sold = (before_loads == before_inventory).then_some(&inventory);
     let loads = loads::read_all(root.table("load"), sold);
     // What a refused table says is not held against the faults: one mistake, one message.
-    let surroundings = fault::Surroundings {
+    let reachable = Reachable {
         target: (before_inventory == before_target).then_some(&target),
         events: inventory.events,
-        load_end: (problems.count() == before_loads).then(|| load::end(&loads).ok()).flatten(),
     };
-    let faults = fault::read_all(root.tables("faults"), &surroundings);
+    let load_end = (problems.count() == before_loads).then(|| load::end(&loads).ok()).flatten();
+    let faults = fault::read_all(root.tables("faults"), &reachable, load_end);
     let plan = Plan {
         title,
         name: name.to_owned(),

@@ -1,9 +1,9 @@
-//! The tables that set the stage: target, inventory, payments, generator. Knows nothing of loads and faults.
+//! The tables of what a run works with: target, inventory, payments, generator. Knows nothing of loads and faults.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::file::Reader;
+use super::reader::Reader;
 use crate::harness::parsing::{Section, unknown};
 use crate::harness::plan::{GeneratorLimits, Inventory, Payments, Target};
 use crate::wire::Admission;

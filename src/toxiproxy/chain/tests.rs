@@ -249,3 +249,28 @@ fn toxics_in_the_middle_come_and_go_without_a_byte_lost() {
     chain.apply([].iter(), now);
     assert_eq!(chain.output().pop().unwrap().data, "held");
 }
+
+#[test]
+fn a_slicer_counts_what_it_cut_up_or_held_back_and_nothing_else() {
+    let now = Instant::now();
+    let metrics = Metrics::new();
+    let mut slicer = Arc::unwrap_or_clone(toxic(0, kind("slicer"), &[100, 0, 5000]));
+    slicer.affected = metrics.affected("db", "x", "slicer", "upstream");
+    let mut chain = chain(&[Arc::new(slicer)], now);
+    let counted = || {
+        let series = "ticketctl_toxic_bytes_affected_total{";
+        let text = metrics.render();
+        let line = text.lines().find(|line| line.starts_with(series)).unwrap();
+        line.rsplit(' ').next().unwrap().to_owned()
+    };
+    let mut passes = |len, after_ms| {
+        let at = now + Duration::from_millis(after_ms);
+        chain.push(vec![7; len].into(), at);
+        chain.advance(at);
+        counted()
+    };
+    assert_eq!(passes(100, 0), "0", "it passed whole and at once");
+    assert_eq!(passes(30, 20), "0", "the pause was over");
+    assert_eq!(passes(20, 21), "20", "it has to wait for the pause to end");
+    assert_eq!(passes(150, 100), "170", "it is cut in two");
+}

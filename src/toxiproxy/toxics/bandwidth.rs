@@ -4,9 +4,15 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::pace::{self, Pace};
-use super::{Attribute, Kind, ONE_READ, Pipe, Stage, dial_at_once};
+use super::{Attribute, Effect, Kind, ONE_READ, Pipe, RATE_MAX, Stage, dial_at_once};
 
-pub const RATE: Attribute = Attribute::zero("rate", "kB/s of 1000 bytes; 0 lets nothing through");
+pub const RATE: Attribute = Attribute::new(
+    "rate",
+    "most that passes; 0 lets nothing through, a kB is 1000 bytes",
+    "kB/s",
+    0..=RATE_MAX,
+)
+.required();
 
 /// The next slices have to be there when one leaves, or every late wake-up would slow the rate down: 5 ms' worth at 100 MB/s.
 pub const READ_AHEAD: usize = 16 * ONE_READ;
@@ -18,6 +24,7 @@ pub const KIND: Kind = Kind {
     name: "bandwidth",
     summary: "limits each connection to `rate`",
     attributes: &[RATE],
+    effect: Effect::Bytes("slowed"),
     capacity: READ_AHEAD,
     stages: || Box::new(|| Box::new(Bandwidth::new(Arc::default()))),
     dial_delay: dial_at_once,

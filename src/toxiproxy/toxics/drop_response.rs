@@ -6,18 +6,21 @@
 
 use std::time::Instant;
 
-use super::{Attribute, Kind, ONE_READ, Pipe, Stage, dial_at_once};
+use super::{Attribute, Effect, Kind, MINUTE_MS, ONE_READ, Pipe, Stage, dial_at_once};
 use crate::toxiproxy::queue::End;
 
-const CLOSE_AFTER: Attribute = Attribute::zero(
+const CLOSE_AFTER: Attribute = Attribute::new(
     "close_after",
-    "time from the first dropped data to the close, ms; 0 leaves the client waiting",
+    "time from the first dropped data to the close; 0 leaves the client waiting",
+    "ms",
+    0..=MINUTE_MS,
 );
 
 pub const KIND: Kind = Kind {
     name: "drop_response",
     summary: "drops all data, then closes `close_after` the first of it (ticketctl only)",
     attributes: &[CLOSE_AFTER],
+    effect: Effect::Bytes("dropped"),
     capacity: ONE_READ,
     stages: || Box::new(|| Box::new(DropResponse { since: None })),
     dial_delay: dial_at_once,

@@ -4,17 +4,18 @@ use std::time::{Duration, Instant};
 
 use rand::Rng;
 
-use super::{Attribute, Kind, Pipe, Stage, dial_at_once};
+use super::{Attribute, Effect, Kind, MINUTE_MS, Pipe, Stage, dial_at_once};
 use crate::toxiproxy::budget;
 
-const LATENCY: Attribute = Attribute::zero("latency", "delay, ms");
+const LATENCY: Attribute = Attribute::new("latency", "delay", "ms", 1..=MINUTE_MS).required();
 const JITTER: Attribute =
-    Attribute::zero("jitter", "the delay varies by up to this much either way, ms");
+    Attribute::new("jitter", "the delay varies by up to this much either way", "ms", 0..=MINUTE_MS);
 
 pub const KIND: Kind = Kind {
     name: "latency",
     summary: "delays data by latency +/- jitter",
     attributes: &[LATENCY, JITTER],
+    effect: Effect::Bytes("delayed"),
     // A long queue, so that a delay costs no throughput.
     capacity: budget::LINK_BYTES_MAX,
     stages: || Box::new(|| Box::new(Latency::default())),

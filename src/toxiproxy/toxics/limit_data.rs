@@ -2,15 +2,18 @@
 
 use std::time::Instant;
 
-use super::{Attribute, Kind, ONE_READ, Pipe, Stage, dial_at_once};
+use super::{Attribute, Effect, Kind, ONE_READ, Pipe, SIZE_MAX, Stage, dial_at_once};
 use crate::toxiproxy::queue::End;
 
-const BYTES: Attribute = Attribute::zero("bytes", "bytes that pass before the connection closes");
+const BYTES: Attribute =
+    Attribute::new("bytes", "what passes before the connection closes", "bytes", 0..=SIZE_MAX)
+        .required();
 
 pub const KIND: Kind = Kind {
     name: "limit_data",
     summary: "passes `bytes` of data, then closes",
     attributes: &[BYTES],
+    effect: Effect::Connections("closed"),
     capacity: ONE_READ,
     stages: || Box::new(|| Box::new(LimitData { passed: 0 })),
     dial_delay: dial_at_once,

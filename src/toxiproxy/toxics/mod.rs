@@ -3,6 +3,7 @@
 //! To add one: a new file with a `pub const KIND`, its `mod` line here, and its line in [`TOXICS`].
 
 use std::collections::BTreeMap;
+use std::ops::RangeInclusive;
 use std::time::{Duration, Instant};
 
 use rand_chacha::ChaCha8Rng;
@@ -44,6 +45,13 @@ pub const TOXICS: &[&Kind] = &[
 pub const ONE_READ: usize = 32 * 1024;
 /// Longest wait an attribute can ask for; more is taken as this.
 const WAIT_MAX: Duration = Duration::from_hours(365 * 24);
+/// Longest time that makes sense in a scenario: a minute, in ms and in µs.
+const MINUTE_MS: i64 = 60_000;
+const MINUTE_US: i64 = 60_000_000;
+/// Highest rate that makes sense, kB/s: more than a loopback connection carries.
+const RATE_MAX: i64 = 100_000_000;
+/// Most bytes that make sense as a size or a limit.
+const SIZE_MAX: i64 = 1_000_000_000;
 
 /// A type of toxic: what the table holds.
 pub struct Kind {
@@ -52,6 +60,8 @@ pub struct Kind {
     /// One line for help texts.
     pub summary: &'static str,
     pub attributes: &'static [Attribute],
+    /// What its counters count, and what that is called.
+    pub effect: Effect,
     /// Bytes that may wait in front of the toxic before the sender is slowed down.
     pub capacity: usize,
     /// Called once for each toxic created; what the returned maker captures is shared by all its connections.
@@ -67,9 +77,25 @@ pub type StageMaker = Box<dyn Fn() -> Box<dyn Stage> + Send + Sync>;
 #[derive(Debug, PartialEq, Eq)]
 pub struct Attribute {
     pub name: &'static str,
-    /// Unit and meaning, for help texts.
+    /// Meaning, for help texts.
     pub summary: &'static str,
+    pub unit: &'static str,
     pub default: i64,
+    /// What makes sense; the API takes any value, as Toxiproxy does, and scenarios take these.
+    pub range: RangeInclusive<i64>,
+    /// Whether a toxic that is to do something needs a value; the API does without, and scenarios have to give one.
+    pub is_required: bool,
+}
+
+/// What a toxic does to what its counters count. The words go before a number of bytes or connections.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Effect {
+    /// Data is `delayed`, `dropped` …
+    Bytes(&'static str),
+    /// Connections are `reset`, `closed` …
+    Connections(&'static str),
+    /// Nothing is done, and nothing counted.
+    Nothing,
 }
 
 /// The settings of one toxic; those never set have their default.
@@ -115,9 +141,24 @@ pub struct Evidence {
 }
 
 impl Attribute {
-    /// An attribute that is 0 unless set.
-    pub const fn zero(name: &'static str, summary: &'static str) -> Self {
-        Self { name, summary, default: 0 }
+    /// An attribute that is 0 unless set; values are in `unit`.
+    pub const fn new(
+        name: &'static str,
+        summary: &'static str,
+        unit: &'static str,
+        range: RangeInclusive<i64>,
+    ) -> Self {
+        Self { name, summary, unit, default: 0, range, is_required: false }
+    }
+
+    /// The same, without which the toxic does nothing.
+    pub const fn required(self) -> Self {
+        Self { is_required: true, ..self }
+    }
+
+    /// The same, with another value where none is set.
+    pub const fn or(self, default: i64) -> Self {
+        Self { default, ..self }
     }
 }
 
@@ -218,7 +259,12 @@ mod tests {
             assert!(!kind.summary.is_empty() && kind.capacity >= ONE_READ, "{}", kind.name);
             let attributes: BTreeSet<_> = kind.attributes.iter().map(|a| a.name).collect();
             assert_eq!(attributes.len(), kind.attributes.len(), "{}", kind.name);
-            assert!(kind.attributes.iter().all(|a| !a.summary.is_empty()), "{}", kind.name);
+            for attribute in kind.attributes {
+                let Attribute { name, summary, unit, default, range, is_required } = attribute;
+                assert!(!summary.is_empty() && !unit.is_empty(), "{} {name}", kind.name);
+                assert!(!range.is_empty() && *range.start() >= 0, "{} {name}", kind.name);
+                assert!(*is_required || range.contains(default), "{} {name}", kind.name);
+            }
         }
     }
 
@@ -240,7 +286,7 @@ mod tests {
 
     #[test]
     fn odd_values_become_the_nearest_that_makes_sense() {
-        const TIME: Attribute = Attribute::zero("time", "");
+        const TIME: Attribute = Attribute::new("time", "", "", 0..=0);
         for (value, expected) in
             [(-1, Duration::ZERO), (3, Duration::from_millis(3)), (i64::MAX, WAIT_MAX)]
         {

@@ -2,12 +2,13 @@
 
 use std::time::Instant;
 
-use super::{Kind, ONE_READ, Pipe, Stage, dial_at_once};
+use super::{Effect, Kind, ONE_READ, Pipe, Stage, dial_at_once};
 
 pub const KIND: Kind = Kind {
     name: "noop",
-    summary: "passes data",
+    summary: "passes data and does nothing: as a fault it never bites",
     attributes: &[],
+    effect: Effect::Nothing,
     capacity: ONE_READ,
     stages: || Box::new(|| Box::new(Noop)),
     dial_delay: dial_at_once,

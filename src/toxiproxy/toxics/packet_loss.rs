@@ -7,15 +7,18 @@ use std::time::{Duration, Instant};
 
 use rand::Rng;
 
-use super::{Attribute, Kind, Pipe, Stage, dial_at_once};
+use super::{Attribute, Effect, Kind, MINUTE_MS, Pipe, Stage, dial_at_once};
 use crate::toxiproxy::budget;
 
-const LOSS: Attribute = Attribute::zero("loss", "chunks that are lost, %, each time they are sent");
-const RETRANSMIT: Attribute = Attribute {
-    name: "retransmit",
-    summary: "time until a lost chunk is sent again, ms; doubles with each loss",
-    default: 200,
-};
+const LOSS: Attribute =
+    Attribute::new("loss", "chunks that are lost each time they are sent", "%", 1..=100).required();
+const RETRANSMIT: Attribute = Attribute::new(
+    "retransmit",
+    "time until a lost chunk is sent again; doubles with each loss",
+    "ms",
+    1..=MINUTE_MS,
+)
+.or(200);
 
 /// Losses of one chunk in a row: Linux gives up on a connection after about as many.
 const LOSSES_MAX: u32 = 8;
@@ -24,6 +27,7 @@ pub const KIND: Kind = Kind {
     name: "packet_loss",
     summary: "delays `loss` % of the chunks as if they were sent again (ticketctl only)",
     attributes: &[LOSS, RETRANSMIT],
+    effect: Effect::Bytes("delayed"),
     capacity: budget::LINK_BYTES_MAX,
     stages: || Box::new(|| Box::new(PacketLoss { due: None })),
     dial_delay: dial_at_once,

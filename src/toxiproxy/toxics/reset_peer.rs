@@ -5,15 +5,17 @@
 
 use std::time::Instant;
 
-use super::{Attribute, Kind, ONE_READ, Pipe, Stage, dial_at_once};
+use super::{Attribute, Effect, Kind, MINUTE_MS, ONE_READ, Pipe, Stage, dial_at_once};
 use crate::toxiproxy::queue::End;
 
-const TIMEOUT: Attribute = Attribute::zero("timeout", "time from the first data to the reset, ms");
+const TIMEOUT: Attribute =
+    Attribute::new("timeout", "time from the first data to the reset", "ms", 0..=MINUTE_MS);
 
 pub const KIND: Kind = Kind {
     name: "reset_peer",
     summary: "holds the first data or the end, then resets both sides after `timeout`",
     attributes: &[TIMEOUT],
+    effect: Effect::Connections("reset"),
     capacity: ONE_READ,
     stages: || Box::new(|| Box::new(ResetPeer { since: None })),
     dial_delay: dial_at_once,

@@ -4,12 +4,13 @@
 use std::sync::Arc;
 
 use super::bandwidth::{Bandwidth, RATE, READ_AHEAD};
-use super::{Kind, dial_at_once};
+use super::{Effect, Kind, dial_at_once};
 
 pub const KIND: Kind = Kind {
     name: "shared_bandwidth",
     summary: "limits all connections of the proxy together to `rate` (ticketctl only)",
     attributes: &[RATE],
+    effect: Effect::Bytes("slowed"),
     capacity: READ_AHEAD,
     stages: || {
         let pace = Arc::default();

@@ -5,18 +5,25 @@ use std::time::Instant;
 use rand::Rng;
 use rand_chacha::ChaCha8Rng;
 
-use super::{Attribute, Kind, ONE_READ, Pipe, Stage, dial_at_once};
+use super::{Attribute, Effect, Kind, MINUTE_US, ONE_READ, Pipe, SIZE_MAX, Stage, dial_at_once};
 
 const AVERAGE_SIZE: Attribute =
-    Attribute::zero("average_size", "size of a piece, bytes; 0 passes chunks whole");
-const SIZE_VARIATION: Attribute =
-    Attribute::zero("size_variation", "how far a piece may be off the average, bytes");
-const DELAY: Attribute = Attribute::zero("delay", "pause after each piece, \u{b5}s");
+    Attribute::new("average_size", "size of a piece; 0 passes chunks whole", "bytes", 1..=SIZE_MAX)
+        .required();
+const SIZE_VARIATION: Attribute = Attribute::new(
+    "size_variation",
+    "how far a piece may be off the average",
+    "bytes",
+    0..=SIZE_MAX,
+);
+const DELAY: Attribute =
+    Attribute::new("delay", "pause after each piece", "\u{b5}s", 0..=MINUTE_US);
 
 pub const KIND: Kind = Kind {
     name: "slicer",
     summary: "cuts data into pieces of about `average_size`, `delay` apart",
     attributes: &[AVERAGE_SIZE, SIZE_VARIATION, DELAY],
+    effect: Effect::Bytes("cut up or held back"),
     capacity: ONE_READ,
     stages: || Box::new(|| Box::new(Slicer::default())),
     dial_delay: dial_at_once,
@@ -31,6 +38,8 @@ struct Slicer {
     rest_is_whole: bool,
     /// Until when nothing leaves.
     pause: Option<Instant>,
+    /// Whether the first chunk of the queue came during a pause and was counted for that.
+    is_held: bool,
 }
 
 impl Slicer {
@@ -45,13 +54,22 @@ impl Slicer {
         let average = size(&AVERAGE_SIZE);
         let cut = Cut { average, variation: size(&SIZE_VARIATION).min(average) };
         if self.parts.is_empty() {
-            let is_cut = cut.goes_through(len) || pipe.attributes.count(&DELAY) > 0;
-            if average > 0 && is_cut {
+            let is_counted = std::mem::take(&mut self.is_held);
+            if cut.goes_through(len) && !is_counted {
                 pipe.evidence.affected(len);
             }
             self.parts.push(len);
         }
         cut.next(&mut self.parts, pipe.random)
+    }
+
+    /// Counts a chunk that has to wait before its first piece leaves.
+    fn hold(&mut self, pipe: &mut Pipe<'_>) {
+        let is_new = self.parts.is_empty() && !self.is_held;
+        if let Some(front) = pipe.input.front().filter(|_| is_new) {
+            pipe.evidence.affected(front.data.len());
+            self.is_held = true;
+        }
     }
 }
 
@@ -60,6 +78,7 @@ impl Stage for Slicer {
         while pipe.output.has_room() {
             self.pause = self.pause.filter(|until| *until > pipe.now);
             if self.pause.is_some() {
+                self.hold(pipe);
                 return self.pause;
             }
             let Some(front) = pipe.input.front() else {

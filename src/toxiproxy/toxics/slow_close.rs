@@ -2,14 +2,16 @@
 
 use std::time::Instant;
 
-use super::{Attribute, Kind, ONE_READ, Pipe, Stage, dial_at_once};
+use super::{Attribute, Effect, Kind, MINUTE_MS, ONE_READ, Pipe, Stage, dial_at_once};
 
-const DELAY: Attribute = Attribute::zero("delay", "how much later the connection closes, ms");
+const DELAY: Attribute =
+    Attribute::new("delay", "how much later the connection closes", "ms", 1..=MINUTE_MS).required();
 
 pub const KIND: Kind = Kind {
     name: "slow_close",
     summary: "delays the end of the stream by `delay`",
     attributes: &[DELAY],
+    effect: Effect::Connections("delayed the close of"),
     capacity: ONE_READ,
     stages: || Box::new(|| Box::new(SlowClose { closes: None })),
     dial_delay: dial_at_once,

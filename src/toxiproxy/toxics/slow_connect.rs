@@ -4,14 +4,17 @@
 //! opens at once and stays silent for `delay`.
 
 use super::noop::Noop;
-use super::{Attribute, Kind, ONE_READ};
+use super::{Attribute, Effect, Kind, MINUTE_MS, ONE_READ};
 
-const DELAY: Attribute = Attribute::zero("delay", "how much later the upstream is dialled, ms");
+const DELAY: Attribute =
+    Attribute::new("delay", "how much later the upstream is dialled", "ms", 1..=MINUTE_MS)
+        .required();
 
 pub const KIND: Kind = Kind {
     name: "slow_connect",
     summary: "dials the upstream `delay` late for each new connection (ticketctl only)",
     attributes: &[DELAY],
+    effect: Effect::Connections("delayed the start of"),
     capacity: ONE_READ,
     stages: || Box::new(|| Box::new(Noop)),
     dial_delay: |attributes| attributes.millis(&DELAY),

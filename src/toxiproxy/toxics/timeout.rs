@@ -2,16 +2,21 @@
 
 use std::time::Instant;
 
-use super::{Attribute, Kind, ONE_READ, Pipe, Stage, dial_at_once};
+use super::{Attribute, Effect, Kind, MINUTE_MS, ONE_READ, Pipe, Stage, dial_at_once};
 use crate::toxiproxy::queue::End;
 
-const TIMEOUT: Attribute =
-    Attribute::zero("timeout", "silence before the connection closes, ms; 0 never closes");
+const TIMEOUT: Attribute = Attribute::new(
+    "timeout",
+    "silence before the connection closes; 0 never closes",
+    "ms",
+    0..=MINUTE_MS,
+);
 
 pub const KIND: Kind = Kind {
     name: "timeout",
     summary: "drops all data, then closes after `timeout` without data; removing it closes too",
     attributes: &[TIMEOUT],
+    effect: Effect::Bytes("swallowed"),
     capacity: ONE_READ,
     stages: || Box::new(|| Box::new(Timeout { silent_since: None })),
     dial_delay: dial_at_once,

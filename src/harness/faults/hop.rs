@@ -1,12 +1,16 @@
-//! Names of the fault proxies and which of them a target name selects. Knows nothing of the proxies themselves.
+//! The connections that fault proxies stand in, their names, and which of them a scenario's `proxy` selects. Knows nothing
+//! of the proxies themselves.
 
 use std::fmt;
 
-use crate::harness::plan::{FaultTarget, Plan};
+use anyhow::bail;
 
-/// One proxied link. Displayed as the proxy's name: `server-1.postgres`, `server-1.redis-2`, `client.server-1`.
+use crate::harness::plan::Target;
+
+/// A connection from one process to another. Displayed as the proxy's name: `server-1.postgres`, `server-1.redis-2`,
+/// `client.server-1`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Link {
+pub enum Hop {
     /// Between a server and a store.
     Store {
         /// The server's number, from 1.
@@ -30,7 +34,7 @@ pub enum Store {
     Redis(u32),
 }
 
-impl fmt::Display for Link {
+impl fmt::Display for Hop {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Store { server, store } => write!(f, "server-{server}.{store}"),
@@ -48,53 +52,39 @@ impl fmt::Display for Store {
     }
 }
 
-/// Every link that can exist with this many servers and Redis nodes, in report order.
-pub fn links(instances: u32, redis_nodes: u32) -> Vec<Link> {
+/// Every hop of a run, in report order.
+pub fn all(target: &Target) -> Vec<Hop> {
+    let Target { instances, redis_nodes, .. } = *target;
     let stores = || std::iter::once(Store::Postgres).chain((1..=redis_nodes).map(Store::Redis));
-    let of_server = |server| stores().map(move |store| Link::Store { server, store });
+    let of_server = |server| stores().map(move |store| Hop::Store { server, store });
     (1..=instances)
         .flat_map(of_server)
-        .chain((1..=instances).map(|server| Link::Client { server }))
+        .chain((1..=instances).map(|server| Hop::Client { server }))
         .collect()
 }
 
-/// The links that a fault's `proxy` names; empty for a name that selects nothing here.
+/// The hops that a fault's `proxy` names, at least one.
 ///
 /// `redis` is every server with every node, `redis-2` one node for every server, `server-1.redis` one server cut off from
 /// all of Redis, `client` every server's clients.
-pub fn select(name: &str, instances: u32, redis_nodes: u32) -> Vec<Link> {
-    links(instances, redis_nodes)
-        .into_iter()
-        .filter(|link| names_of(*link).iter().any(|each| each == name))
-        .collect()
-}
-
-/// The links that a plan needs proxies on: none without network faults; else every link to a store, so that servers are
-/// treated alike, and those to clients that a fault asks for.
-pub fn needed(plan: &Plan) -> Vec<Link> {
-    let (instances, nodes) = (plan.target.instances, plan.target.redis_nodes);
-    let struck: Vec<Link> = plan
-        .faults
-        .iter()
-        .filter_map(|fault| match &fault.on {
-            FaultTarget::Proxy(name) => Some(select(name, instances, nodes)),
-            FaultTarget::Process(_) | FaultTarget::Event(_) => None,
-        })
-        .flatten()
-        .collect();
-    if struck.is_empty() {
-        return Vec::new();
+///
+/// # Errors
+/// The name selects nothing in this run.
+pub fn select(name: &str, target: &Target) -> anyhow::Result<Vec<Hop>> {
+    let mut hops = all(target);
+    hops.retain(|hop| names_of(*hop).iter().any(|each| each == name));
+    if hops.is_empty() {
+        bail!("\"{name}\" selects no proxy; valid names: {}", names(target).join(", "));
     }
-    let is_needed = |link: &Link| matches!(link, Link::Store { .. }) || struck.contains(link);
-    links(instances, nodes).into_iter().filter(is_needed).collect()
+    Ok(hops)
 }
 
 /// Every name that [`select`] finds something for, general ones first.
-pub fn names(instances: u32, redis_nodes: u32) -> Vec<String> {
-    let by_link: Vec<_> = links(instances, redis_nodes).into_iter().map(names_of).collect();
+pub fn names(target: &Target) -> Vec<String> {
+    let by_hop: Vec<_> = all(target).into_iter().map(names_of).collect();
     let mut names: Vec<String> = Vec::new();
     for generality in 0..4 {
-        for name in by_link.iter().filter_map(|names| names.get(generality)) {
+        for name in by_hop.iter().filter_map(|names| names.get(generality)) {
             if !names.contains(name) {
                 names.push(name.clone());
             }
@@ -103,30 +93,36 @@ pub fn names(instances: u32, redis_nodes: u32) -> Vec<String> {
     names
 }
 
-/// The names that cover one link, from the most general to its own.
-fn names_of(link: Link) -> Vec<String> {
-    match link {
-        Link::Store { server, store: Store::Postgres } => {
+/// The names that cover one hop, from the most general to its own.
+fn names_of(hop: Hop) -> Vec<String> {
+    match hop {
+        Hop::Store { server, store: Store::Postgres } => {
             vec!["postgres".to_owned(), format!("server-{server}.postgres")]
         }
-        Link::Store { server, store: store @ Store::Redis(_) } => {
+        Hop::Store { server, store: store @ Store::Redis(_) } => {
             vec![
                 "redis".to_owned(),
                 store.to_string(),
                 format!("server-{server}.redis"),
-                link.to_string(),
+                hop.to_string(),
             ]
         }
-        Link::Client { .. } => vec!["client".to_owned(), link.to_string()],
+        Hop::Client { .. } => vec!["client".to_owned(), hop.to_string()],
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::harness::plan::sample;
+
+    fn target() -> Target {
+        Target { instances: 2, redis_nodes: 3, ..sample().target }
+    }
 
     fn check(name: &str, expected: &[&str]) {
-        let selected: Vec<String> = select(name, 2, 3).iter().map(ToString::to_string).collect();
+        let selected: Vec<String> =
+            select(name, &target()).unwrap().iter().map(ToString::to_string).collect();
         assert_eq!(selected, expected, "selected by {name}");
     }
 
@@ -139,7 +135,7 @@ mod tests {
         check("server-1.redis-3", &["server-1.redis-3"]);
         check("client.server-2", &["client.server-2"]);
         check("client", &["client.server-1", "client.server-2"]);
-        assert_eq!(select("redis", 2, 3).len(), 6);
+        assert_eq!(select("redis", &target()).unwrap().len(), 6);
     }
 
     #[test]
@@ -147,15 +143,15 @@ mod tests {
         for name in
             ["redis-4", "redis-0", "server-3.redis", "client.server-3", "server-1", "Postgres", ""]
         {
-            check(name, &[]);
+            assert!(select(name, &target()).is_err(), "{name}");
         }
     }
 
     #[test]
     fn every_listed_name_selects_something_and_is_listed_once() {
-        let names = names(2, 3);
+        let names = names(&target());
         for name in &names {
-            assert!(!select(name, 2, 3).is_empty(), "{name} selects nothing");
+            assert!(select(name, &target()).is_ok(), "{name} selects nothing");
             assert_eq!(
                 names.iter().filter(|other| *other == name).count(),
                 1,
