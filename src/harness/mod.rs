@@ -18,8 +18,8 @@ pub mod recorder;
 mod rehearsal;
 /// Invariants over a recorded run.
 pub mod checkers;
-/// A buyer's HTTP client.
-pub mod client;
+/// Booking APIs that a run can be aimed at.
+pub mod targets;
 /// When buyers come.
 pub mod load;
 /// What buyers do.

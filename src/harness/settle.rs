@@ -11,14 +11,12 @@ use std::time::Duration;
 
 use futures_util::StreamExt as _;
 use futures_util::stream;
-use serde::de::DeserializeOwned;
 use uuid::Uuid;
 
-use super::client::Call;
 use super::recorder::epoch::micros;
 use super::recorder::{OpKind, Operation, Outcome};
+use super::targets::{Call, Granted, KeyFate, Role};
 use super::workloads::LoadContext;
-use crate::wire::{self, IdempotencyStatus, Success};
 
 /// Keys read back at the same time.
 const PARALLEL_MAX: usize = 16;
@@ -48,23 +46,6 @@ pub struct Settled {
     pub unknown: u64,
 }
 
-/// What became of a key.
-#[derive(Debug, Clone)]
-enum Fate {
-    Granted(Effect),
-    None,
-    Unknown,
-}
-
-/// What a granted key made, as its stored answer says.
-#[derive(Debug, Clone)]
-struct Effect {
-    reservation: Option<Uuid>,
-    booking: Option<Uuid>,
-    /// Sorted.
-    seats: Vec<i64>,
-}
-
 type Key = (Uuid, String);
 
 /// Fills in `settled` of every unknown operation that carried a key, where it can be found out.
@@ -77,7 +58,7 @@ pub async fn settle(
     if groups.is_empty() {
         return Settled::default();
     }
-    let epoch = *context.client.epoch();
+    let epoch = context.epoch;
     let last_sent = Duration::from_micros(last_unknown_sent_us(history));
     tokio::time::sleep_until(epoch.at(last_sent + limits.request_timeout)).await;
     let deadline_us = epoch.now_us() + micros(limits.deadline);
@@ -90,7 +71,7 @@ pub async fn settle(
         }
     });
     let questions: Vec<_> = questions.collect();
-    let fates: Vec<(Key, Fate)> =
+    let fates: Vec<(Key, KeyFate)> =
         stream::iter(questions).buffer_unordered(PARALLEL_MAX).collect().await;
     let members = members_of(history, &groups);
     for (key, fate) in fates {
@@ -139,81 +120,42 @@ async fn ask(
     (user, key): &Key,
     (kind, event): (OpKind, Uuid),
     deadline_us: u64,
-) -> Fate {
-    let Ok(buyer) = context.tokens.buyer(*user) else { return Fate::Unknown };
-    let servers = context.client.servers().len();
+) -> KeyFate {
+    let Ok(buyer) = context.target.sign_in(*user, Role::Customer).await else {
+        return KeyFate::Unknown;
+    };
+    let servers = context.target.servers().len();
     let mut pause = PAUSE;
     for attempt in 0.. {
         let call = Call {
             buyer: &buyer,
-            load: "settle",
-            iteration: 0,
             event,
             server: (usize::from(user.as_bytes()[0]) + attempt) % servers,
             key: None,
-            intended_us: None,
             timeout: ANSWER_TIMEOUT,
         };
-        match context.client.key_status(&call, key).await {
-            Ok(None) => return Fate::None,
-            Ok(Some(status)) => match read(kind, status) {
-                Fate::Unknown => {}
-                known => return known,
-            },
+        match context.target.read_key(&call, kind, key).await {
+            Ok(KeyFate::Unknown) => {}
+            Ok(known) => return known,
             Err(error) => tracing::debug!(%error, "a key could not be read back yet"),
         }
-        if context.client.epoch().now_us() + micros(pause) > deadline_us {
+        if context.epoch.now_us() + micros(pause) > deadline_us {
             break;
         }
         tokio::time::sleep(pause).await;
         pause = (pause * 2).min(PAUSE_MAX);
     }
-    Fate::Unknown
-}
-
-/// Reads a key's record. An unfinished operation or an answer that can't be read tells nothing; a failed one has no effect.
-fn read(kind: OpKind, status: IdempotencyStatus) -> Fate {
-    match (status.state.as_str(), status.status_code, status.response) {
-        ("SUCCESS", Some(200..300), Some(answer)) => match effect(kind, answer) {
-            Some(effect) => Fate::Granted(effect),
-            None => Fate::Unknown,
-        },
-        ("FAILED", _, _) | ("SUCCESS", Some(400..500), _) => Fate::None,
-        _ => Fate::Unknown,
-    }
-}
-
-fn effect(kind: OpKind, answer: serde_json::Value) -> Option<Effect> {
-    match kind {
-        OpKind::Hold => {
-            let mut held: wire::Reservation = data(answer)?;
-            held.seat_ids.sort_unstable();
-            Some(Effect { reservation: Some(held.id), booking: None, seats: held.seat_ids })
-        }
-        OpKind::Confirm | OpKind::Book => {
-            let booked: wire::Booking = data(answer)?;
-            let mut seats: Vec<i64> = booked.tickets.iter().map(|ticket| ticket.seat_id).collect();
-            seats.sort_unstable();
-            Some(Effect {
-                reservation: Some(booked.reservation_id),
-                booking: Some(booked.id),
-                seats,
-            })
-        }
-        OpKind::Cancel | OpKind::CancelBooking | OpKind::CancelEvent | OpKind::Read => None,
-    }
-}
-
-fn data<T: DeserializeOwned>(answer: serde_json::Value) -> Option<T> {
-    serde_json::from_value::<Success<T>>(answer).ok().map(|answer| answer.data)
+    KeyFate::Unknown
 }
 
 /// Writes a key's fate to its unknown operations. A key has one effect, made by one body: the copies of that body are
 /// settled as ok, those of any other as fail.
-fn apply(history: &mut [Operation], members: &[usize], fate: &Fate) {
+fn apply(history: &mut [Operation], members: &[usize], fate: &KeyFate) {
     let winner = match fate {
-        Fate::Granted(effect) => winning_body(members.iter().map(|index| &history[*index]), effect),
-        Fate::None | Fate::Unknown => None,
+        KeyFate::Granted(effect) => {
+            winning_body(members.iter().map(|index| &history[*index]), effect)
+        }
+        KeyFate::None | KeyFate::Unknown => None,
     };
     for index in members {
         let op = &mut history[*index];
@@ -221,21 +163,21 @@ fn apply(history: &mut [Operation], members: &[usize], fate: &Fate) {
             continue;
         }
         op.settled = match fate {
-            Fate::Unknown => None,
-            Fate::Granted(effect) if winner.as_ref() == Some(&op.request_sha256) => {
-                op.reservation = effect.reservation.or(op.reservation);
+            KeyFate::Unknown => None,
+            KeyFate::Granted(effect) if winner.as_ref() == Some(&op.request_sha256) => {
+                op.reservation = Some(effect.reservation);
                 op.booking = effect.booking;
                 op.seats.clone_from(&effect.seats);
                 Some(Outcome::Ok)
             }
-            Fate::Granted(_) | Fate::None => Some(Outcome::Fail),
+            KeyFate::Granted(_) | KeyFate::None => Some(Outcome::Fail),
         };
     }
 }
 
 /// The body that made the effect: one that was granted to somebody; else one that fits the stored answer and was not
 /// refused as another request's. Where more than one is left, the first one sent: they ask for the same thing.
-fn winning_body<'a>(ops: impl Iterator<Item = &'a Operation>, effect: &Effect) -> Option<String> {
+fn winning_body<'a>(ops: impl Iterator<Item = &'a Operation>, effect: &Granted) -> Option<String> {
     let ops: Vec<&Operation> = ops.collect();
     if let Some(granted) = ops.iter().find(|op| op.outcome == Outcome::Ok) {
         return Some(granted.request_sha256.clone());
@@ -246,7 +188,8 @@ fn winning_body<'a>(ops: impl Iterator<Item = &'a Operation>, effect: &Effect) -
         .map(|op| op.request_sha256.as_str())
         .collect();
     let fits = |op: &&&Operation| {
-        let same_reservation = op.op != OpKind::Confirm || op.reservation == effect.reservation;
+        let same_reservation =
+            op.op != OpKind::Confirm || op.reservation == Some(effect.reservation);
         let is_refused = refused.contains(op.request_sha256.as_str());
         op.is_for(&effect.seats) && same_reservation && !is_refused
     };
@@ -267,26 +210,25 @@ fn tally(history: &[Operation]) -> Settled {
 
 #[cfg(test)]
 mod tests {
-    use super::{Effect, Fate, apply, read, tally};
+    use super::{Granted, KeyFate, apply, tally};
     use crate::harness::recorder::fixtures::{
         book, booking, confirm, ended, hold, reservation, user,
     };
-    use crate::harness::recorder::{OpKind, Operation, Outcome};
-    use crate::wire::IdempotencyStatus;
+    use crate::harness::recorder::{Operation, Outcome};
 
     fn unknown(op: Operation) -> Operation {
         ended(op, Outcome::Info)
     }
 
-    fn settle(mut history: Vec<Operation>, fate: &Fate) -> Vec<Operation> {
+    fn settle(mut history: Vec<Operation>, fate: &KeyFate) -> Vec<Operation> {
         let members: Vec<usize> = (0..history.len()).collect();
         apply(&mut history, &members, fate);
         history
     }
 
-    fn held(seats: &[i64]) -> Fate {
-        Fate::Granted(Effect {
-            reservation: Some(reservation(9)),
+    fn held(seats: &[i64]) -> KeyFate {
+        KeyFate::Granted(Granted {
+            reservation: reservation(9),
             booking: None,
             seats: seats.to_vec(),
         })
@@ -315,9 +257,12 @@ mod tests {
         let other =
             Operation { request_sha256: "other card".to_owned(), invoked_us: 19, ..sale.clone() };
         let refused = Operation { status: Some(422), ..ended(other.clone(), Outcome::Fail) };
-        let effect =
-            Effect { reservation: sale.reservation, booking: Some(booking(1)), seats: vec![1] };
-        let fate = Fate::Granted(effect);
+        let effect = Granted {
+            reservation: sale.reservation.unwrap(),
+            booking: Some(booking(1)),
+            seats: vec![1],
+        };
+        let fate = KeyFate::Granted(effect);
         let settled = settle(vec![unknown(other.clone()), refused, unknown(sale.clone())], &fate);
         assert_eq!(
             (settled[0].settled, settled[2].settled),
@@ -337,12 +282,9 @@ mod tests {
             request_sha256: body.to_owned(),
             ..unknown(book(user(1), &[], booking(1), 0..10))
         };
-        let effect = Effect {
-            reservation: Some(reservation(9)),
-            booking: Some(booking(1)),
-            seats: vec![7, 8],
-        };
-        let settled = settle(vec![asked(3, "three"), asked(2, "two")], &Fate::Granted(effect));
+        let effect =
+            Granted { reservation: reservation(9), booking: Some(booking(1)), seats: vec![7, 8] };
+        let settled = settle(vec![asked(3, "three"), asked(2, "two")], &KeyFate::Granted(effect));
         assert_eq!(settled[0].settled, Some(Outcome::Fail));
         let op = &settled[1];
         assert_eq!((op.settled, op.seats.as_slice()), (Some(Outcome::Ok), &[7, 8][..]));
@@ -352,24 +294,8 @@ mod tests {
     #[test]
     fn no_record_means_no_effect_and_no_answer_means_nothing() {
         let asked = vec![unknown(hold(user(1), &[1], 0..10))];
-        assert_eq!(settle(asked.clone(), &Fate::None)[0].settled, Some(Outcome::Fail));
-        let still = settle(asked, &Fate::Unknown);
+        assert_eq!(settle(asked.clone(), &KeyFate::None)[0].settled, Some(Outcome::Fail));
+        let still = settle(asked, &KeyFate::Unknown);
         assert_eq!((still[0].settled, tally(&still).unknown), (None, 1));
-    }
-
-    #[test]
-    fn only_a_final_record_is_believed() {
-        let status = |state: &str, status_code| IdempotencyStatus {
-            key: String::new(),
-            state: state.to_owned(),
-            status_code,
-            response: None,
-        };
-        assert!(matches!(read(OpKind::Hold, status("IN_PROGRESS", None)), Fate::Unknown));
-        assert!(matches!(read(OpKind::Hold, status("FAILED", Some(402))), Fate::None));
-        assert!(
-            matches!(read(OpKind::Hold, status("SUCCESS", Some(201))), Fate::Unknown),
-            "its answer is missing"
-        );
     }
 }

@@ -11,6 +11,7 @@ use crate::harness::checkers::CHECKERS;
 use crate::harness::faults::{self, Key};
 use crate::harness::load::executors::EXECUTORS;
 use crate::harness::reports::REPORTS;
+use crate::harness::targets::TARGETS;
 use crate::harness::thresholds::METRICS;
 use crate::harness::workloads::WORKLOADS;
 
@@ -52,6 +53,7 @@ pub fn run(args: &Args) -> ExitCode {
 pub fn groups() -> Vec<Group> {
     vec![
         ("strategies", STRATEGIES.iter().map(|each| row(each.name, "", each.summary)).collect()),
+        ("targets", TARGETS.iter().map(|each| row(each.name, "", each.summary)).collect()),
         ("executors", EXECUTORS.iter().map(|each| row(each.name(), "", each.summary())).collect()),
         ("workloads", WORKLOADS.iter().map(|each| row(each.name(), "", each.summary())).collect()),
         (

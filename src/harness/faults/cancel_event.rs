@@ -12,11 +12,11 @@ use uuid::Uuid;
 use super::context::Context;
 use super::target::{self, Reachable};
 use super::{Bite, Fault, Key};
-use crate::harness::client::Call;
 use crate::harness::parsing::Section;
 use crate::harness::plan::Settings;
 use crate::harness::recorder::Outcome;
-use crate::harness::workloads::iteration::note;
+use crate::harness::targets::{Call, Order, Role};
+use crate::harness::workloads::Origin;
 use crate::storage::audit::{self, EventSales};
 use crate::wire::Reason;
 
@@ -60,25 +60,15 @@ impl Fault for CancelEvent {
         let live = context.run.live;
         let sold = sales(context, event).await?;
         let before = live.refusals(Reason::NotOnSale);
-        let admin = load.tokens.admin(ADMIN)?;
-        let call = Call {
-            buyer: &admin,
-            load: &context.fault.name,
-            iteration: 0,
-            event,
-            server: 0,
-            key: None,
-            intended_us: None,
-            timeout: ANSWER_WITHIN,
-        };
-        let reply = load.client.cancel_event(&call).await?;
-        let (outcome, status) = (reply.operation.outcome, reply.operation.status);
-        live.started(call.server, reply.operation.op);
-        note(load, call.server, reply).await;
-        if outcome != Outcome::Ok {
+        let admin = load.target.sign_in(ADMIN, Role::Admin).await?;
+        let call = Call { buyer: &admin, event, server: 0, key: None, timeout: ANSWER_WITHIN };
+        let order = Order::CancelEvent(load.target.event_version(&call).await?);
+        let origin = Origin { load: &context.fault.name, iteration: 0, intended_us: None };
+        let answered = load.send(&call, origin, &order).await;
+        if answered.outcome != Outcome::Ok {
             return Ok(Bite::Missed(format!(
                 "the event could not be cancelled, the answer was {}",
-                status.map_or("none".to_owned(), |status| status.to_string())
+                answered.status.map_or("none".to_owned(), |status| status.to_string())
             )));
         }
         context.hold().await;

@@ -22,7 +22,7 @@ pub async fn run(run: &LoadRun, schedule: &Schedule, max_vus: u32) -> anyhow::Re
         tokio::select! {
             biased;
             () = run.stop.cancelled() => break,
-            () = tokio::time::sleep_until(run.context.client.epoch().at(intended)) => {}
+            () = tokio::time::sleep_until(run.context.epoch.at(intended)) => {}
         }
         iterations.collect()?;
         let Ok(vu) = Arc::clone(&vus).try_acquire_owned() else {
@@ -33,7 +33,7 @@ pub async fn run(run: &LoadRun, schedule: &Schedule, max_vus: u32) -> anyhow::Re
         let (run, abort) = (Arc::clone(&shared), iterations.abort().clone());
         iterations.spawn(async move {
             let intended_us = micros(intended);
-            let lag_us = run.context.client.epoch().now_us().saturating_sub(intended_us);
+            let lag_us = run.context.epoch.now_us().saturating_sub(intended_us);
             run.iterate(number, intended_us, &abort).await?;
             drop(vu);
             Ok(Made { lag_us: Some(lag_us), iterations: 1 })

@@ -32,7 +32,7 @@ impl LoadRun {
         abort: &CancellationToken,
     ) -> anyhow::Result<()> {
         let mut iteration =
-            Iteration::new(&self.context, &self.load, number, intended_us, abort.clone())?;
+            Iteration::new(&self.context, &self.load, number, intended_us, abort.clone()).await?;
         self.workload.iterate(&mut iteration).await;
         Ok(())
     }

@@ -62,14 +62,14 @@ pub async fn run(
         total.add(&outcome)?;
     }
     #[expect(clippy::cast_precision_loss, reason = "runs end within years")]
-    let seconds = context.client.epoch().now_us() as f64 / 1e6;
+    let seconds = context.epoch.now_us() as f64 / 1e6;
     total.seconds = seconds;
     Ok(total)
 }
 
 async fn run_one(run: LoadRun) -> anyhow::Result<LoadOutcome> {
     let executor = executors::open(&run.load.executor)?;
-    let begins = run.context.client.epoch().at(run.load.start);
+    let begins = run.context.epoch.at(run.load.start);
     tokio::select! {
         biased;
         () = run.stop.cancelled() => return Ok(LoadOutcome::nothing()),

@@ -19,7 +19,7 @@ use uuid::Uuid;
 
 use crate::clock;
 use crate::domain::{BookingState, ReservationState};
-use crate::harness::client::sha256_hex;
+use crate::harness::targets::answer::sha256_hex;
 use crate::storage::audit::{
     Audit, BookingRow, PaymentRow, PaymentState, PaymentStep, ReservationRow,
 };
@@ -30,6 +30,8 @@ use crate::wire::{
 
 pub const SECRET: &[u8] = b"a secret for tests";
 pub const PRICE_CENTS: i64 = 5_000;
+/// Between a naive look and a naive write: long enough for a second request on a machine that is busy with other tests.
+const NAIVE_DELAY: Duration = Duration::from_millis(15);
 
 /// How the fake treats concurrent requests.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -139,7 +141,7 @@ impl Fake {
 
     async fn dawdle(&self) {
         if self.manners == Manners::Naive {
-            tokio::time::sleep(Duration::from_millis(3)).await;
+            tokio::time::sleep(NAIVE_DELAY).await;
         }
     }
 

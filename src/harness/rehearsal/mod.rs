@@ -14,7 +14,6 @@ use uuid::Uuid;
 
 use self::fake::{Fake, Manners, SECRET};
 use super::checkers::{self, CHECKERS, Collected};
-use super::client::{Client, Server, TokenSigner};
 use super::load::executors::constant_arrival_rate::ConstantArrivalRate;
 use super::load::executors::constant_vus::ConstantVus;
 use super::load::executors::{self};
@@ -28,6 +27,7 @@ use super::recorder::{Epoch, OpKind, Outcome, Recorded, Recording};
 use super::scenario;
 use super::settle::{self, SettleLimits, Settled};
 use super::summary::{CheckResult, CheckVerdict};
+use super::targets::{self, Access, BookingApi, Server};
 use super::workloads::{self, LoadContext, SeatMap};
 use crate::wire::Admission;
 
@@ -39,6 +39,10 @@ struct Rehearsal {
     context: Arc<LoadContext>,
     recording: Recording,
     stop: CancellationToken,
+}
+
+fn target(servers: Vec<Server>) -> Arc<dyn BookingApi> {
+    targets::open(targets::OURS, Access { servers, token_secret: SECRET.to_vec() }).unwrap()
 }
 
 impl Rehearsal {
@@ -58,8 +62,8 @@ impl Rehearsal {
         let recording = Recording::start(&files, names, epoch).unwrap();
         let seats = (1..=i64::from(plan.inventory.seats)).collect();
         let context = Arc::new(LoadContext {
-            client: Client::new(servers, epoch).unwrap(),
-            tokens: TokenSigner::new(SECRET),
+            target: target(servers),
+            epoch,
             recorder: recording.recorder(),
             seat_maps: vec![SeatMap::new(Uuid::from_u128(9), seats).unwrap()],
             admission: plan.inventory.admission,
@@ -344,9 +348,9 @@ async fn who_cannot_connect_is_sent_to_another_server_and_knows_that_nothing_hap
     let mut rehearsal = Rehearsal::new(&fake, plan("checkout", 400, arrivals(60.0, 1))).await;
     let gone = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
     let context = Arc::get_mut(&mut rehearsal.context).unwrap();
-    let mut servers = context.client.servers().to_vec();
+    let mut servers = context.target.servers().to_vec();
     servers[0].base_url = format!("http://{gone}");
-    context.client = Client::new(servers, *context.client.epoch()).unwrap();
+    context.target = target(servers);
     let (_, recorded, context) = rehearsal.load().await;
     let to_the_gone: Vec<_> =
         recorded.history.iter().filter(|op| op.server == "server-1").collect();
@@ -373,11 +377,11 @@ async fn a_request_without_an_answer_in_time_is_unknown_and_never_lost_from_the_
     let base_url = format!("http://{}", silent.local_addr().unwrap());
     let context = Arc::get_mut(&mut rehearsal.context).unwrap();
     let servers = context
-        .client
+        .target
         .servers()
         .iter()
         .map(|server| Server { base_url: base_url.clone(), ..server.clone() });
-    context.client = Client::new(servers.collect(), *context.client.epoch()).unwrap();
+    context.target = target(servers.collect());
     let (outcome, mut recorded, context) = rehearsal.load().await;
     assert_eq!((outcome.iterations, outcome.aborted, recorded.history.len()), (20, 0, 20));
     assert!(

@@ -1,19 +1,20 @@
 //! The environment of a run: what the load goes to, what the judge asks, and how it ends.
 
 use std::collections::{BTreeMap, HashSet};
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 use futures_util::future::try_join_all;
 use uuid::Uuid;
 
-use crate::harness::client::{Client, Server, TokenSigner};
 use crate::harness::exposition;
 use crate::harness::faults::hop::Hop;
 use crate::harness::plan::Plan;
 use crate::harness::proxy_control::ProxyControl;
 use crate::harness::recorder::{Epoch, Recorder};
 use crate::harness::run_dir::RunDir;
+use crate::harness::targets::{self, Access, BookingApi, Server};
 use crate::harness::workloads::{LoadContext, SeatMap};
 use crate::stack::Stack;
 use crate::storage::audit::Audit;
@@ -75,8 +76,8 @@ impl Environment {
         let seat_maps =
             self.events.iter().map(|(event, seats)| SeatMap::new(*event, seats.clone()));
         Ok(LoadContext {
-            client: Client::new(servers.to_vec(), epoch)?,
-            tokens: TokenSigner::new(self.stack.jwt_secret().as_bytes()),
+            target: open_target(&self.stack, servers)?,
+            epoch,
             recorder,
             seat_maps: seat_maps.collect::<anyhow::Result<_>>()?,
             admission: plan.inventory.admission,
@@ -178,4 +179,10 @@ impl Environment {
         self.stack.keep().await?;
         Ok(text)
     }
+}
+
+/// The servers of this stack, reached there.
+pub fn open_target(stack: &Stack, servers: &[Server]) -> anyhow::Result<Arc<dyn BookingApi>> {
+    let token_secret = stack.jwt_secret().as_bytes().to_vec();
+    targets::open(targets::OURS, Access { servers: servers.to_vec(), token_secret })
 }

@@ -84,14 +84,22 @@ async fn make(
     environment.wait_until_ready().await?;
     settle(plan, environment, &context, &mut history).await?;
     history::replace(&run_dir.history(), &history)?;
-    let audit = quiesce::audit(environment, SETTLE_MAX).await?;
-    let ledger = environment.stack.payments().ledger();
-    run_dir.write_audit(&audit)?;
-    run_dir.write_ledger(&ledger)?;
+    let evidence = context.target.evidence().to_vec();
+    let (mut audit, mut ledger) = (None, None);
+    if evidence.contains(&EvidenceKind::Audit) {
+        let read = quiesce::audit(environment, SETTLE_MAX).await?;
+        run_dir.write_audit(&read)?;
+        audit = Some(read);
+    }
+    if evidence.contains(&EvidenceKind::Ledger) {
+        let read = environment.stack.payments().ledger();
+        run_dir.write_ledger(&read)?;
+        ledger = Some(read);
+    }
     let facts = RunFacts {
         repeat: repeat.to_owned(),
         version: env!("CARGO_PKG_VERSION").to_owned(),
-        evidence: vec![EvidenceKind::History, EvidenceKind::Audit, EvidenceKind::Ledger],
+        evidence,
         generator: outcome.summary(),
         aborted: outcome.aborted,
         load_seconds: outcome.seconds,
@@ -99,7 +107,7 @@ async fn make(
         server_counts: environment.server_counts().await?,
     };
     run_dir.write_facts(&facts)?;
-    let (plan, audit, ledger) = (plan.clone(), Some(audit), Some(ledger));
+    let plan = plan.clone();
     Ok(RunData { plan, history, latencies, audit, ledger, facts })
 }
 
@@ -110,7 +118,7 @@ async fn load_with_faults(
     context: &Arc<LoadContext>,
     progress: &mut Progress,
 ) -> anyhow::Result<(LoadOutcome, Vec<FaultSummary>)> {
-    let epoch = *context.client.epoch();
+    let epoch = context.epoch;
     let live = Arc::clone(context.recorder.live());
     let run = RunContext {
         target: &plan.target,
@@ -148,7 +156,7 @@ async fn settle(
     let request_timeout =
         plan.loads.iter().map(|load| load.request_timeout).max().unwrap_or_default();
     let limits = SettleLimits { request_timeout, deadline: SETTLE_MAX };
-    let epoch = *context.client.epoch();
+    let epoch = context.epoch;
     let direct =
         Arc::new(environment.direct_load_context(plan, context.recorder.clone(), epoch)?);
     let settled = settle::settle(&direct, history, limits).await;

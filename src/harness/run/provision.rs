@@ -10,20 +10,20 @@ use serde::Deserialize;
 use tokio::process::Command;
 use uuid::Uuid;
 
-use super::environment::Environment;
+use super::environment::{Environment, open_target};
 use super::setup::Setup;
 use crate::clock;
-use crate::harness::client::Server;
 use crate::harness::faults;
 use crate::harness::faults::hop::{Hop, Store};
 use crate::harness::plan::Plan;
 use crate::harness::progress::Progress;
 use crate::harness::proxy_control::{ProxyControl, ProxySpec};
+use crate::harness::targets::Server;
 use crate::stack::payments::PaymentBehaviour;
 use crate::stack::server::ServerSpec;
 use crate::stack::{Stack, StackSpec};
 use crate::toxiproxy;
-use crate::wire::{self, Admission};
+use crate::wire::Admission;
 
 /// How long a step of our own program (migrating, seeding) may take.
 const STEP_MAX: Duration = Duration::from_mins(2);
@@ -76,8 +76,21 @@ pub async fn provision(
         None => direct.clone(),
     };
     let http = reqwest::Client::builder().no_proxy().timeout(REQUEST_TIMEOUT).build()?;
-    let events = read_seats(&http, &direct, &events).await?;
-    Ok(Environment { stack, proxies, servers, direct, events, http, built_in_proxies, hops })
+    let target = open_target(&stack, &direct)?;
+    let mut seats_of_events = Vec::new();
+    for event in events {
+        seats_of_events.push((event, target.seats(event).await?));
+    }
+    Ok(Environment {
+        stack,
+        proxies,
+        servers,
+        direct,
+        events: seats_of_events,
+        http,
+        built_in_proxies,
+        hops,
+    })
 }
 
 /// Runs a command of our own program on the stack's database and returns what it printed.
@@ -262,36 +275,4 @@ fn redirected(url: &str, listen: &str) -> anyhow::Result<String> {
     url.set_host(Some(host)).with_context(|| format!("{host} is no host"))?;
     url.set_port(Some(port.parse()?)).ok().context("a store's URL takes no port")?;
     Ok(url.to_string())
-}
-
-/// Every event's seats, as the servers show them.
-async fn read_seats(
-    http: &reqwest::Client,
-    servers: &[Server],
-    events: &[Uuid],
-) -> anyhow::Result<Vec<(Uuid, Vec<i64>)>> {
-    let server = servers.first().context("there is no server to ask")?;
-    let mut read = Vec::new();
-    for event in events {
-        let mut seats = Vec::new();
-        let mut cursor = String::from("0");
-        loop {
-            let url = format!("{}/api/v1/events/{event}/seats?cursor={cursor}", server.base_url);
-            let page: wire::Success<Vec<wire::Seat>> = http
-                .get(url)
-                .send()
-                .await?
-                .error_for_status()?
-                .json()
-                .await
-                .context("the seats can't be read")?;
-            seats.extend(page.data.iter().map(|seat| seat.id));
-            match page.meta.and_then(|meta| meta.next_cursor) {
-                Some(next) => cursor = next,
-                None => break,
-            }
-        }
-        read.push((*event, seats));
-    }
-    Ok(read)
 }

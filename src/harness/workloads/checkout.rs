@@ -4,9 +4,10 @@
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
-use super::order::{Ended, Refused};
+use super::order::Ended;
 use super::{Iteration, SeatsPerOrder, Workload};
 use crate::harness::parsing::Section;
+use crate::harness::targets::Refused;
 
 /// The workload.
 #[derive(Debug, Serialize, Deserialize)]

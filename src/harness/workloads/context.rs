@@ -1,20 +1,21 @@
 //! What all iterations of a run share: whom they ask, what is for sale, who takes down what happens. Knows nothing of what
 //! they do with it.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::seat_map::SeatMap;
-use crate::harness::client::{Client, TokenSigner};
-use crate::harness::recorder::Recorder;
+use crate::harness::recorder::{Epoch, Recorder};
+use crate::harness::targets::BookingApi;
 use crate::wire::Admission;
 
 /// What all iterations of a run share.
 #[derive(Debug)]
 pub struct LoadContext {
-    /// Speaks to the servers.
-    pub client: Client,
-    /// Signs the buyers' tokens.
-    pub tokens: TokenSigner,
+    /// Whom they ask.
+    pub target: Arc<dyn BookingApi>,
+    /// When the load began.
+    pub epoch: Epoch,
     /// Takes down what happens.
     pub recorder: Recorder,
     /// The events, at least one.

@@ -7,12 +7,12 @@ use async_trait::async_trait;
 use rand::Rng as _;
 use serde::{Deserialize, Serialize};
 
-use super::order::{Ended, Refused, Wanted};
+use super::order::Ended;
 use super::{Iteration, Workload, requirements};
-use crate::harness::client::Held;
 use crate::harness::parsing::Section;
 use crate::harness::plan::Inventory;
 use crate::harness::recorder::epoch::micros;
+use crate::harness::targets::{Held, Refused, Wanted};
 
 /// Seats that everybody is after at one time.
 const WANTED_SEATS: usize = 10;
@@ -52,7 +52,7 @@ impl Workload for ExpiryEdge {
         let seat = context.seat_maps[event].wanted_seat(WANTED_SEATS, &mut iteration.rng);
         let Some((held, held_us)) = wait_for(iteration, event, seat).await else { return };
         let pay_us = held_us + micros(context.hold_ttl + off_by) - micros(OFF_MAX);
-        let now_us = context.client.epoch().now_us();
+        let now_us = context.epoch.now_us();
         if iteration.pause(Duration::from_micros(pay_us.saturating_sub(now_us))).await {
             iteration.confirm(event, &held).await;
         }
@@ -62,7 +62,7 @@ impl Workload for ExpiryEdge {
 /// Asks for the seat until it is held, and says when that was asked for; `None` when somebody bought it, or it has asked often enough.
 async fn wait_for(iteration: &mut Iteration, event: usize, seat: i64) -> Option<(Held, u64)> {
     for _ in 0..RETURNS {
-        let asked_us = iteration.context.client.epoch().now_us();
+        let asked_us = iteration.context.epoch.now_us();
         match iteration.hold(event, Wanted::Seats(vec![seat])).await {
             Ended::Ok(held) => return Some((held, asked_us)),
             Ended::Refused(Refused::SeatsTaken) => {}

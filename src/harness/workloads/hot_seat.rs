@@ -3,11 +3,12 @@
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
-use super::order::{Ended, Refused, Wanted};
+use super::order::Ended;
 use super::{Iteration, Workload, requirements};
 use crate::harness::parsing::Section;
 use crate::harness::plan::Inventory;
 use crate::harness::random;
+use crate::harness::targets::{Refused, Wanted};
 
 /// The workload.
 #[derive(Debug, Serialize, Deserialize)]

@@ -11,13 +11,14 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use super::context::LoadContext;
-use super::order::{Answered, Ended, Order, Refused, Request, Retries, Wanted, booked, held};
-use crate::harness::client::{Booked, Buyer, Call, Held, Reply};
+use super::order::{Answered, Ended, Request, Retries, booked, held};
+use super::record::Origin;
 use crate::harness::plan::Load;
 use crate::harness::random;
 use crate::harness::recorder::epoch::micros;
-use crate::harness::recorder::{OpKind, Outcome};
-use crate::wire::{Admission, ConfirmBooking, CreateBooking, CreateReservation, Reason};
+use crate::harness::targets::order::{Book, Confirm, Hold};
+use crate::harness::targets::{Booked, Buyer, Call, Held, Order, Refused, Role, Wanted};
+use crate::wire::Admission;
 
 /// First wait before asking again; doubles with every try, give or take half.
 const BACKOFF: Duration = Duration::from_millis(25);
@@ -47,7 +48,10 @@ pub struct Iteration {
 
 impl Iteration {
     /// A visit of a buyer of its own, or of one of the load's few; `intended_us` is when the schedule wanted it to begin.
-    pub fn new(
+    ///
+    /// # Errors
+    /// The buyer could not sign in.
+    pub async fn new(
         context: &Arc<LoadContext>,
         load: &Arc<Load>,
         number: u64,
@@ -60,7 +64,7 @@ impl Iteration {
             None => own,
             Some(buyers) => one_of(context.seed, load, rng.random_range(0..buyers)),
         };
-        let buyer = context.tokens.buyer(buyer)?;
+        let buyer = context.target.sign_in(buyer, Role::Customer).await?;
         let (context, load) = (Arc::clone(context), Arc::clone(load));
         Ok(Self { context, load, number, rng, abort, buyer, intended_us: Some(intended_us) })
     }
@@ -85,38 +89,25 @@ impl Iteration {
         if self.context.admission == Admission::General {
             return Wanted::Any(count);
         }
-        let now_us = self.context.client.epoch().now_us();
+        let now_us = self.context.epoch.now_us();
         let context = Arc::clone(&self.context);
         Wanted::Seats(context.seat_maps[event].pick(count as usize, now_us, &mut self.rng))
     }
 
-    /// An order to hold these seats of this event.
-    pub fn hold_order(&self, event: usize, wanted: Wanted) -> CreateReservation {
-        let ttl_seconds = u32::try_from(self.context.hold_ttl.as_secs()).unwrap_or(u32::MAX);
-        let (seat_ids, quantity) = wanted.into_parts();
-        CreateReservation {
-            event_id: self.context.seat_maps[event].event(),
-            seat_ids,
-            quantity,
-            ttl_seconds: Some(ttl_seconds),
-        }
+    /// An order to hold these seats.
+    pub fn hold_order(&self, wanted: Wanted) -> Order {
+        Order::Hold(Hold { wanted, ttl: self.context.hold_ttl })
     }
 
-    /// An order to buy these seats of this event in one step.
-    pub fn book_order(&self, event: usize, wanted: Wanted) -> CreateBooking {
-        let (seat_ids, quantity) = wanted.into_parts();
-        CreateBooking {
-            event_id: self.context.seat_maps[event].event(),
-            seat_ids,
-            quantity,
-            payment_method: CARD.to_owned(),
-        }
+    /// An order to buy these seats in one step.
+    pub fn book_order(wanted: Wanted) -> Order {
+        Order::Book(Book { wanted, payment_method: CARD })
     }
 
     /// Holds these seats under a new key, as a good client does, and remembers what it learnt about them.
     pub async fn hold(&mut self, event: usize, wanted: Wanted) -> Ended<Held> {
         let key = self.new_key();
-        let order = Order::Hold(self.hold_order(event, wanted.clone()));
+        let order = self.hold_order(wanted.clone());
         let request = Request { event, key: &key, order: &order };
         let ended = held(self.ask(request, Retries::Client).await.as_ref());
         if let (Ended::Refused(Refused::SeatsTaken), Wanted::Seats(seats)) = (&ended, &wanted) {
@@ -128,7 +119,7 @@ impl Iteration {
     /// Buys these seats in one step under a new key. What becomes of them is not remembered: they may be cancelled.
     pub async fn book(&mut self, event: usize, wanted: Wanted) -> Ended<Booked> {
         let key = self.new_key();
-        let order = Order::Book(self.book_order(event, wanted));
+        let order = Self::book_order(wanted);
         let request = Request { event, key: &key, order: &order };
         booked(self.ask(request, Retries::Client).await.as_ref())
     }
@@ -136,9 +127,8 @@ impl Iteration {
     /// Pays for the seats under a new key; remembers them as sold when they are.
     pub async fn confirm(&mut self, event: usize, held: &Held) -> Ended<Booked> {
         let key = self.new_key();
-        let order =
-            ConfirmBooking { reservation_id: held.reservation, payment_method: CARD.to_owned() };
-        let request = Request { event, key: &key, order: &Order::Confirm(held.clone(), order) };
+        let order = Order::Confirm(Confirm { held: held.clone(), payment_method: CARD });
+        let request = Request { event, key: &key, order: &order };
         let ended = booked(self.ask(request, Retries::Client).await.as_ref());
         if matches!(ended, Ended::Ok(_)) {
             self.context.seat_maps[event].mark_sold(&held.seats);
@@ -153,10 +143,7 @@ impl Iteration {
         }
         let server = self.choose_server(None);
         let intended_us = self.intended_us.take();
-        let context = Arc::clone(&self.context);
-        context.recorder.live().started(server, OpKind::Cancel);
-        let reply = context.client.cancel(&self.call(event, server, None, intended_us), held).await;
-        note(&context, server, reply).await;
+        self.send_one(event, None, &Order::Cancel(held.clone()), (server, intended_us)).await;
     }
 
     /// Cancels a booking, `times` times at once, as an impatient finger does. Asked once: nobody waits for the answer.
@@ -166,15 +153,13 @@ impl Iteration {
         }
         let servers: Vec<usize> = (0..times).map(|_| self.choose_server(None)).collect();
         let intended_us = self.intended_us.take();
-        let visit = &*self;
-        let sent = servers.into_iter().map(|server| async move {
-            let context = Arc::clone(&visit.context);
-            context.recorder.live().started(server, OpKind::CancelBooking);
-            let call = visit.call(event, server, None, intended_us);
-            let reply = context.client.cancel_booking(&call, booked).await;
-            note(&context, server, reply).await;
-        });
-        join_all(sent).await;
+        let (visit, order) = (&*self, &Order::CancelBooking(booked.clone()));
+        join_all(
+            servers
+                .into_iter()
+                .map(|server| visit.send_one(event, None, order, (server, intended_us))),
+        )
+        .await;
     }
 
     /// Waits; false when it was aborted meanwhile.
@@ -217,21 +202,26 @@ impl Iteration {
         intended_us: Option<u64>,
     ) -> Answered {
         let Request { event, key, order } = request;
-        let call = self.call(event, server, Some(key), intended_us);
-        self.context.recorder.live().started(server, order.kind());
-        let reply = match order {
-            Order::Hold(order) => self.context.client.hold(&call, order).await,
-            Order::Confirm(held, order) => {
-                self.context.client.confirm(&call, &held.seats, order).await
-            }
-            Order::Book(order) => self.context.client.book(&call, order).await,
-        };
-        note(&self.context, server, reply).await
+        self.send_one(event, Some(key), order, (server, intended_us)).await
+    }
+
+    async fn send_one(
+        &self,
+        event: usize,
+        key: Option<&str>,
+        order: &Order,
+        (server, intended_us): (usize, Option<u64>),
+    ) -> Answered {
+        let event = self.context.seat_maps[event].event();
+        let timeout = self.load.request_timeout;
+        let call = Call { buyer: &self.buyer, event, server, key, timeout };
+        let origin = Origin { load: &self.load.name, iteration: self.number, intended_us };
+        self.context.send(&call, origin, order).await
     }
 
     /// A server at random, another one than this where there is another.
     pub fn choose_server(&mut self, avoid: Option<usize>) -> usize {
-        let count = self.context.client.servers().len();
+        let count = self.context.target.servers().len();
         match avoid {
             Some(avoid) if count > 1 => (avoid + self.rng.random_range(1..count)) % count,
             _ => self.rng.random_range(0..count),
@@ -245,27 +235,8 @@ impl Iteration {
 
     /// These seats were refused: most likely held, so for about as long as holds last.
     pub fn remember_taken(&self, event: usize, seats: &[i64]) {
-        let until_us = self.context.client.epoch().now_us() + micros(self.context.hold_ttl);
+        let until_us = self.context.epoch.now_us() + micros(self.context.hold_ttl);
         self.context.seat_maps[event].mark_taken(seats, until_us);
-    }
-
-    fn call<'a>(
-        &'a self,
-        event: usize,
-        server: usize,
-        key: Option<&'a str>,
-        intended_us: Option<u64>,
-    ) -> Call<'a> {
-        Call {
-            buyer: &self.buyer,
-            load: &self.load.name,
-            iteration: self.number,
-            event: self.context.seat_maps[event].event(),
-            server,
-            key,
-            intended_us,
-            timeout: self.load.request_timeout,
-        }
     }
 
     /// Waits before the next try: as long as the server wishes, within bounds, and longer each time. False when it
@@ -276,34 +247,6 @@ impl Iteration {
             wished.min(RETRY_AFTER_MAX).max(backoff.mul_f64(self.rng.random_range(0.5..1.5)));
         self.pause(wait).await
     }
-}
-
-/// Puts a reply on record and keeps what the buyer needs.
-pub async fn note(context: &LoadContext, server: usize, reply: Reply) -> Answered {
-    let Reply { operation, retry_after } = reply;
-    let refused = match (operation.known_reason(), operation.status) {
-        (Some(Reason::SeatUnavailable), _) => Refused::SeatsTaken,
-        (Some(Reason::SoldOut), _) => Refused::SoldOut,
-        (_, Some(402)) => Refused::Declined,
-        _ => Refused::Otherwise,
-    };
-    let answered = Answered {
-        outcome: operation.outcome,
-        status: operation.status,
-        retry_after,
-        refused,
-        seats: operation.seats.clone(),
-        reservation: operation.reservation,
-        booking: operation.booking,
-    };
-    context.recorder.live().ended(server, operation.op, operation.outcome);
-    if let Some(reason) = operation.known_reason().filter(|_| operation.outcome == Outcome::Fail) {
-        context.recorder.live().refused(reason);
-    }
-    if !context.recorder.record(operation).await {
-        tracing::error!("an operation ended after the recording had, and is not in it");
-    }
-    answered
 }
 
 /// The buyer of this number, of the few that a load has.

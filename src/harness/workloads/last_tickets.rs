@@ -4,10 +4,11 @@
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
-use super::order::{Ended, Refused, Wanted};
+use super::order::Ended;
 use super::{Iteration, SeatsPerOrder, Workload, requirements};
 use crate::harness::parsing::Section;
 use crate::harness::plan::Inventory;
+use crate::harness::targets::{Refused, Wanted};
 
 /// Share of buyers who hold first and pay then.
 const HOLD_FIRST: f64 = 0.5;

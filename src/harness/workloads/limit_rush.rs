@@ -9,11 +9,11 @@ use futures_util::future::join_all;
 use rand::Rng as _;
 use serde::{Deserialize, Serialize};
 
-use super::order::{Answered, Ended, Order, Request, booked, held};
+use super::order::{Answered, Ended, Request, booked, held};
 use super::{Iteration, SeatsPerOrder, Workload, requirements};
 use crate::harness::parsing::Section;
 use crate::harness::plan::Inventory;
-use crate::harness::recorder::OpKind;
+use crate::harness::targets::Order;
 
 /// Orders sent at once.
 const ORDERS: usize = 4;
@@ -85,9 +85,9 @@ fn plan(iteration: &mut Iteration, event: usize, seats: SeatsPerOrder) -> Planne
     let count = seats.choose(&mut iteration.rng);
     let wanted = iteration.want(event, count);
     let order = if iteration.chance(ONE_STEP) {
-        Order::Book(iteration.book_order(event, wanted))
+        Iteration::book_order(wanted)
     } else {
-        Order::Hold(iteration.hold_order(event, wanted))
+        iteration.hold_order(wanted)
     };
     Planned {
         key: iteration.new_key(),
@@ -98,7 +98,7 @@ fn plan(iteration: &mut Iteration, event: usize, seats: SeatsPerOrder) -> Planne
 }
 
 async fn decide(iteration: &mut Iteration, event: usize, planned: &Planned, answered: &Answered) {
-    if planned.order.kind() == OpKind::Book {
+    if matches!(planned.order, Order::Book(_)) {
         if let Ended::Ok(booked) = booked(Some(answered))
             && planned.is_cancelled
         {

@@ -18,10 +18,12 @@ pub mod limit_rush;
 pub mod seats_per_order;
 /// Which inventory a workload can't work with.
 mod requirements;
-/// What buyers ask for.
+/// What buyers make of answers.
 mod order;
+/// Sending, and putting on record.
+mod record;
 /// What one iteration has at hand.
-pub mod iteration;
+mod iteration;
 /// What the iterations of a run share.
 mod context;
 /// What the buyers know about the seats.
@@ -37,6 +39,7 @@ use crate::harness::plan::{Inventory, Settings, WorkloadChoice};
 
 pub use context::LoadContext;
 pub use iteration::Iteration;
+pub use record::Origin;
 pub use seat_map::SeatMap;
 pub use seats_per_order::SeatsPerOrder;
 

@@ -1,12 +1,11 @@
-//! What buyers ask for and what they make of the answers. Knows nothing of how anything is sent.
+//! What buyers make of the answers to their orders, and when they ask again. Knows nothing of how anything is sent.
 
 use std::time::Duration;
 
 use uuid::Uuid;
 
-use crate::harness::client::{Booked, Held};
-use crate::harness::recorder::{OpKind, Outcome};
-use crate::wire::{ConfirmBooking, CreateBooking, CreateReservation};
+use crate::harness::recorder::Outcome;
+use crate::harness::targets::{Booked, Held, Order, Refused};
 
 /// How often a buyer asks before giving up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -57,49 +56,6 @@ impl<T> Ended<T> {
     }
 }
 
-/// A refusal, as far as buyers care.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Refused {
-    /// Somebody else has the seats.
-    SeatsTaken,
-    /// Fewer tickets are left than were asked for.
-    SoldOut,
-    /// The card was declined.
-    Declined,
-    /// Anything else.
-    Otherwise,
-}
-
-/// What a buyer is after.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Wanted {
-    /// These seats.
-    Seats(Vec<i64>),
-    /// So many tickets without a place.
-    Any(u32),
-}
-
-impl Wanted {
-    /// Its parts in an order's body: seats, quantity.
-    pub fn into_parts(self) -> (Vec<i64>, Option<u32>) {
-        match self {
-            Self::Seats(seats) => (seats, None),
-            Self::Any(quantity) => (Vec::new(), Some(quantity)),
-        }
-    }
-}
-
-/// What is sent, perhaps many times.
-#[derive(Debug, Clone)]
-pub enum Order {
-    /// Hold seats.
-    Hold(CreateReservation),
-    /// Pay for the seats held.
-    Confirm(Held, ConfirmBooking),
-    /// Hold and pay in one step.
-    Book(CreateBooking),
-}
-
 /// An order on its way: which event it is for and under which key it goes.
 #[derive(Debug, Clone, Copy)]
 pub struct Request<'a> {
@@ -109,17 +65,6 @@ pub struct Request<'a> {
     pub key: &'a str,
     /// The order.
     pub order: &'a Order,
-}
-
-impl Order {
-    /// What it asks for.
-    pub fn kind(&self) -> OpKind {
-        match self {
-            Self::Hold(_) => OpKind::Hold,
-            Self::Confirm(..) => OpKind::Confirm,
-            Self::Book(_) => OpKind::Book,
-        }
-    }
 }
 
 /// What a buyer keeps of a reply.

@@ -6,13 +6,13 @@ use futures_util::future::join_all;
 use serde::{Deserialize, Serialize};
 
 use super::iteration::CARD;
-use super::order::{Answered, Ended, Order, Refused, Request, Retries, Wanted, booked, held};
+use super::order::{Answered, Ended, Request, Retries, booked, held};
 use super::{Iteration, SeatsPerOrder, Workload, requirements};
-use crate::harness::client::Held;
 use crate::harness::parsing::Section;
 use crate::harness::plan::Inventory;
 use crate::harness::recorder::Outcome;
-use crate::wire::ConfirmBooking;
+use crate::harness::targets::order::Confirm;
+use crate::harness::targets::{Held, Order, Refused, Wanted};
 
 /// Payment method of a copy with another body.
 const OTHER_CARD: &str = "other-card";
@@ -60,26 +60,20 @@ impl Workload for RetryStorm {
     async fn iterate(&self, iteration: &mut Iteration) {
         let event = iteration.choose_event();
         let wanted = self.seats_per_order.choose(&mut iteration.rng) as usize;
-        let now_us = iteration.context.client.epoch().now_us();
+        let now_us = iteration.context.epoch.now_us();
         let seats = pick(iteration, event, wanted, now_us);
         let others = pick(iteration, event, wanted, now_us);
 
-        let order = Order::Hold(iteration.hold_order(event, Wanted::Seats(seats.clone())));
-        let other = (others != seats)
-            .then(|| Order::Hold(iteration.hold_order(event, Wanted::Seats(others))));
+        let order = iteration.hold_order(Wanted::Seats(seats.clone()));
+        let other = (others != seats).then(|| iteration.hold_order(Wanted::Seats(others)));
         let answered = self.storm(iteration, event, &order, other.as_ref()).await;
         let held = match held(answered.as_ref()) {
             Ended::Ok(held) => held,
             Ended::Refused(Refused::SeatsTaken) => return iteration.remember_taken(event, &seats),
             Ended::Refused(_) | Ended::Unknown => return,
         };
-        let payment = |method: &str| {
-            let order = ConfirmBooking {
-                reservation_id: held.reservation,
-                payment_method: method.to_owned(),
-            };
-            Order::Confirm(held.clone(), order)
-        };
+        let payment =
+            |payment_method| Order::Confirm(Confirm { held: held.clone(), payment_method });
         let answered =
             self.storm(iteration, event, &payment(CARD), Some(&payment(OTHER_CARD))).await;
         settle_up(iteration, event, &held, &booked(answered.as_ref())).await;

@@ -62,7 +62,7 @@ impl Executor for ConstantVus {
             iterations.spawn(async move { settings.vu(&run, &next, &abort).await });
         }
         // The wait for the VUs' end begins when the last iteration has started.
-        let end = run.context.client.epoch().at(run.load.start + self.duration);
+        let end = run.context.epoch.at(run.load.start + self.duration);
         tokio::select! {
             () = run.stop.cancelled() => {}
             all = iterations.collect_all() => all?,
@@ -83,7 +83,7 @@ impl ConstantVus {
         let ends_us = micros(run.load.start + self.duration);
         let mut iterations = 0;
         loop {
-            let now_us = run.context.client.epoch().now_us();
+            let now_us = run.context.epoch.now_us();
             if now_us >= ends_us || run.stop.is_cancelled() {
                 break;
             }

@@ -24,7 +24,7 @@ use crate::wire::{Failure, IdempotencyStatus, Success};
 #[derive(Debug)]
 pub enum Exchange {
     /// There was an answer.
-    Answered(Answer),
+    Answered(RawAnswer),
     /// There was no connection; not a byte was sent.
     NeverSent(String),
     /// The connection was lost with the request somewhere on its way.
@@ -35,7 +35,7 @@ pub enum Exchange {
 
 /// An answer as it came.
 #[derive(Debug)]
-pub struct Answer {
+pub struct RawAnswer {
     /// HTTP status.
     pub status: u16,
     /// The server marked it as a replay.
@@ -96,8 +96,8 @@ fn unanswered<T>(outcome: Outcome, detail: String) -> Judged<T> {
     }
 }
 
-fn judge_answer<T: DeserializeOwned>(answer: Answer) -> Judged<T> {
-    let Answer { status, replayed, retry_after, body } = answer;
+fn judge_answer<T: DeserializeOwned>(answer: RawAnswer) -> Judged<T> {
+    let RawAnswer { status, replayed, retry_after, body } = answer;
     let known =
         |outcome, detail| Judged { status: Some(status), replayed, ..unanswered(outcome, detail) };
     let body = match body {
@@ -148,7 +148,7 @@ fn without_body(status: u16) -> Outcome {
 
 /// Reads the answer about a key: `Ok(None)` when no effect of it exists, an error when nothing was learnt.
 pub fn key_status(exchange: Exchange) -> anyhow::Result<Option<IdempotencyStatus>> {
-    if let Exchange::Answered(Answer { status: 404, .. }) = exchange {
+    if let Exchange::Answered(RawAnswer { status: 404, .. }) = exchange {
         return Ok(None);
     }
     let judged = judge::<IdempotencyStatus>(exchange);
@@ -158,16 +158,28 @@ pub fn key_status(exchange: Exchange) -> anyhow::Result<Option<IdempotencyStatus
     }
 }
 
+/// Reads a page of a list.
+pub fn page<T: DeserializeOwned>(exchange: Exchange) -> anyhow::Result<Success<T>> {
+    match exchange {
+        Exchange::Answered(RawAnswer { status: 200..300, body: Ok(body), .. }) => {
+            Ok(serde_json::from_slice(&body)?)
+        }
+        Exchange::Answered(RawAnswer { status, .. }) => anyhow::bail!("the answer is {status}"),
+        Exchange::NeverSent(cause) | Exchange::Lost(cause) => anyhow::bail!("{cause}"),
+        Exchange::TimedOut => anyhow::bail!("no answer in time"),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use std::time::Duration;
 
-    use super::{Answer, Exchange, Judged, judge};
+    use super::{Exchange, Judged, RawAnswer, judge};
     use crate::harness::recorder::Outcome;
 
     fn answered(status: u16, retry_after: Option<u64>, body: &str) -> Judged<u32> {
         let retry_after = retry_after.map(Duration::from_secs);
-        judge(Exchange::Answered(Answer {
+        judge(Exchange::Answered(RawAnswer {
             status,
             replayed: false,
             retry_after,
@@ -221,7 +233,7 @@ mod tests {
     #[test]
     fn a_conflict_whose_body_was_lost_is_unknown_and_a_refusal_stands() {
         let lost = |status| {
-            judge::<u32>(Exchange::Answered(Answer {
+            judge::<u32>(Exchange::Answered(RawAnswer {
                 status,
                 replayed: false,
                 retry_after: None,

@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 use anyhow::Context as _;
-use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, IF_MATCH, RETRY_AFTER};
+use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue, IF_MATCH, RETRY_AFTER};
 use reqwest::{Method, Response};
 
-use super::Call;
-use super::classify::{Answer, Exchange};
+use super::classify::{Exchange, RawAnswer};
+use crate::harness::targets::order::Call;
 use crate::wire::{IDEMPOTENCY_KEY, IDEMPOTENT_REPLAYED};
 
 /// Largest answer read, in bytes.
@@ -24,14 +24,41 @@ pub struct Request {
     pub url: String,
     /// JSON, or nothing.
     pub body: Vec<u8>,
+    /// Value of the `Authorization` header.
+    pub authorization: Option<HeaderValue>,
+    /// Idempotency key.
+    pub key: Option<String>,
     /// The version that a change is made from, as its `ETag` was.
     pub if_match: Option<String>,
+    /// How long to wait for the whole answer.
+    pub timeout: Duration,
 }
 
 impl Request {
-    /// A request that names no version.
-    pub fn new(method: Method, url: String, body: Vec<u8>) -> Self {
-        Self { method, url, body, if_match: None }
+    /// A request of a buyer's that names no version.
+    pub fn new(call: &Call<'_>, method: Method, url: String, body: Vec<u8>) -> Self {
+        Self {
+            method,
+            url,
+            body,
+            authorization: Some(call.buyer.authorization.clone()),
+            key: call.key.map(str::to_owned),
+            if_match: None,
+            timeout: call.timeout,
+        }
+    }
+
+    /// Nobody's request to read something.
+    pub fn anonymous(url: String, timeout: Duration) -> Self {
+        Self {
+            method: Method::GET,
+            url,
+            body: Vec::new(),
+            authorization: None,
+            key: None,
+            if_match: None,
+            timeout,
+        }
     }
 }
 
@@ -56,15 +83,14 @@ impl Transport {
         Ok(Self { http })
     }
 
-    /// Sends the request and waits for the whole answer, at most `call.timeout`.
-    pub async fn exchange(&self, call: &Call<'_>, request: Request) -> Exchange {
-        let Request { method, url, body, if_match } = request;
-        let mut request = self
-            .http
-            .request(method, url)
-            .timeout(call.timeout)
-            .header(AUTHORIZATION, call.buyer.authorization.clone());
-        if let Some(key) = call.key {
+    /// Sends the request and waits for the whole answer.
+    pub async fn exchange(&self, request: Request) -> Exchange {
+        let Request { method, url, body, authorization, key, if_match, timeout } = request;
+        let mut request = self.http.request(method, url).timeout(timeout);
+        if let Some(authorization) = authorization {
+            request = request.header(AUTHORIZATION, authorization);
+        }
+        if let Some(key) = key {
             request = request.header(IDEMPOTENCY_KEY, key);
         }
         if let Some(version) = if_match {
@@ -85,7 +111,7 @@ impl Transport {
     }
 }
 
-async fn read(mut response: Response) -> Answer {
+async fn read(mut response: Response) -> RawAnswer {
     let status = response.status().as_u16();
     let replayed = header(response.headers(), IDEMPOTENT_REPLAYED) == Some("true");
     let retry_after =
@@ -101,7 +127,7 @@ async fn read(mut response: Response) -> Answer {
             Err(error) => break Err(root_cause(&error)),
         }
     };
-    Answer { status, replayed, retry_after: retry_after.map(Duration::from_secs), body }
+    RawAnswer { status, replayed, retry_after: retry_after.map(Duration::from_secs), body }
 }
 
 fn header<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
