@@ -67,7 +67,7 @@ pub const METRICS: &[Metric] = &[
     ),
     counter(
         "ticketctl_payments_refunded_total",
-        "payments given back, of cancelled bookings and of charges whose seats were lost",
+        "payments refunded, of cancelled bookings and of charges whose seats were lost",
     ),
     counter("ticketctl_payments_declined_total", "charges that the payment provider declined"),
     counter(
