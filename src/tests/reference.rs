@@ -37,6 +37,7 @@ const PARTS: &[Part] = &[
     part("operations.md", "jobs", jobs),
     part("operations.md", "server-metrics", server_metrics),
     part("scenarios.md", "strategies", || names("strategies")),
+    part("scenarios.md", "targets", || names("targets")),
     part("scenarios.md", "executors", || takers("executors", &keys_of_executors())),
     part("scenarios.md", "workloads", || takers("workloads", &keys_of_workloads())),
     part("scenarios.md", "faults", || names("faults")),
@@ -185,4 +186,37 @@ fn every_dependency_is_explained_and_no_other() {
     let name = |line: &str| Some(line.strip_prefix("| `")?.split_once('`')?.0.to_owned());
     let explained: BTreeSet<String> = list.lines().filter_map(name).collect();
     assert_eq!(explained.iter().map(String::as_str).collect::<BTreeSet<_>>(), declared);
+}
+
+/// What documents say is in a file, as "`sell` in `src/storage/bookings.rs`", and is not.
+fn missing_names(text: &str) -> Vec<String> {
+    let text = text.replace('\n', " ");
+    let spans: Vec<&str> = text.split('`').collect();
+    let pairs = spans.windows(3).skip(1).step_by(2).filter(|window| window[1].trim() == "in");
+    let missing = pairs.filter(|window| {
+        let [name, _, file] = window else { return false };
+        let is_source = file.starts_with("src/") && file.ends_with(".rs");
+        is_source && !source(file).is_some_and(|source| source.contains(*name))
+    });
+    missing.map(|window| format!("there is no {} in {}", window[0], window[2])).collect()
+}
+
+fn source(file: &str) -> Option<String> {
+    fs::read_to_string(PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(file)).ok()
+}
+
+#[test]
+fn every_name_is_in_the_file_that_it_is_said_to_be_in() {
+    for entry in fs::read_dir(path("")).unwrap() {
+        let entry = entry.unwrap().path();
+        let missing = missing_names(&fs::read_to_string(&entry).unwrap());
+        assert!(missing.is_empty(), "{}: {missing:?}", entry.display());
+    }
+}
+
+#[test]
+fn a_name_that_is_not_in_its_file_is_found() {
+    let text =
+        "`main` in `src/main.rs`, `a` and\n`nothing_of_this_name` in\n`src/main.rs` and `x` in `x`";
+    assert_eq!(missing_names(text), ["there is no nothing_of_this_name in src/main.rs"]);
 }
