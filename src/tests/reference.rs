@@ -195,7 +195,7 @@ fn missing_names(text: &str) -> Vec<String> {
     let pairs = spans.windows(3).skip(1).step_by(2).filter(|window| window[1].trim() == "in");
     let missing = pairs.filter(|window| {
         let [name, _, file] = window else { return false };
-        let is_source = file.starts_with("src/") && file.ends_with(".rs");
+        let is_source = file.starts_with("src/") && !file.ends_with('/');
         is_source && !source(file).is_some_and(|source| source.contains(*name))
     });
     missing.map(|window| format!("there is no {} in {}", window[0], window[2])).collect()
