@@ -1,7 +1,6 @@
 //! A booking API in memory, for tests of the harness: an honest one, and one that sells seats twice. Speaks the HTTP of
 //! `wire` and nothing else of the real server.
 
-use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
@@ -13,23 +12,19 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{delete, get, patch, post};
 use jsonwebtoken::{Algorithm, DecodingKey, Validation};
-use serde::Serialize;
 use tokio::task::JoinSet;
 use uuid::Uuid;
 
+use super::books::{Answer, Books, as_wire, booking_as_wire, refund, refusal, sell, success};
 use crate::clock;
 use crate::domain::{BookingState, ReservationState};
 use crate::harness::targets::answer::sha256_hex;
-use crate::storage::audit::{
-    Audit, BookingRow, PaymentRow, PaymentState, PaymentStep, ReservationRow,
-};
+use crate::storage::audit::{Audit, ReservationRow};
 use crate::wire::{
-    self, Charge, ChargeState, Claims, ConfirmBooking, CreateBooking, CreateReservation,
-    IDEMPOTENCY_KEY, Reason,
+    self, Charge, Claims, ConfirmBooking, CreateBooking, CreateReservation, IDEMPOTENCY_KEY, Reason,
 };
 
 pub const SECRET: &[u8] = b"a secret for tests";
-pub const PRICE_CENTS: i64 = 5_000;
 /// Between a naive look and a naive write: long enough for a second request on a machine that is busy with other tests.
 const NAIVE_DELAY: Duration = Duration::from_millis(15);
 
@@ -51,42 +46,6 @@ pub struct Fake {
     answers: Arc<AtomicU64>,
     books: Arc<Mutex<Books>>,
 }
-
-#[derive(Default)]
-struct Books {
-    reservations: Vec<ReservationRow>,
-    bookings: Vec<BookingRow>,
-    payments: Vec<PaymentRow>,
-    charges: Vec<Charge>,
-    keys: HashMap<(Uuid, String), (String, u16, String)>,
-}
-
-impl Books {
-    /// Looks the key up; `None` when the request is the first of its key.
-    fn replay(&self, user: Uuid, key: &str, sha256: &str) -> Option<Answer> {
-        let (stored, status, body) = self.keys.get(&(user, key.to_owned()))?;
-        if stored == sha256 {
-            Some((*status, body.clone()))
-        } else {
-            Some(refusal(422, Reason::IdempotencyKey))
-        }
-    }
-
-    fn is_free(&self, seat: i64) -> bool {
-        let now = clock::now_utc();
-        let blocks = |reservation: &&ReservationRow| {
-            reservation.state == ReservationState::Confirmed
-                || (reservation.state == ReservationState::Held && reservation.expires_at > now)
-        };
-        !self
-            .reservations
-            .iter()
-            .filter(blocks)
-            .any(|reservation| reservation.seat_ids.contains(&seat))
-    }
-}
-
-type Answer = (u16, String);
 
 impl Fake {
     /// A fake that loses every answer of this number (0: none).
@@ -152,18 +111,6 @@ impl Fake {
         }
         (StatusCode::from_u16(status).unwrap(), body).into_response()
     }
-}
-
-fn success<T: Serialize>(data: T) -> Answer {
-    let body = wire::Success { success: true, data, message: "ok".to_owned(), meta: None };
-    (201, serde_json::to_string(&body).unwrap())
-}
-
-fn refusal(status: u16, reason: Reason) -> Answer {
-    let reason = reason.name();
-    let errors = vec![wire::FieldError { field: reason.to_owned(), message: reason.to_owned() }];
-    let body = wire::Failure { success: false, message: reason.to_owned(), errors };
-    (status, serde_json::to_string(&body).unwrap())
 }
 
 fn caller(headers: &HeaderMap) -> Uuid {
@@ -258,18 +205,6 @@ async fn claim(
     fake.respond(answer)
 }
 
-fn as_wire(row: &ReservationRow) -> wire::Reservation {
-    wire::Reservation {
-        id: row.id,
-        event_id: row.event_id,
-        user_id: row.user_id,
-        seat_ids: row.seat_ids.clone(),
-        state: row.state.name().to_owned(),
-        total_cents: PRICE_CENTS * i64::try_from(row.seat_ids.len()).unwrap(),
-        expires_at: row.expires_at,
-    }
-}
-
 async fn confirm(State(fake): State<Fake>, headers: HeaderMap, body: Bytes) -> Response {
     let (user, key, sha256) = (caller(&headers), key_of(&headers), sha256_hex(&body));
     let order: ConfirmBooking = serde_json::from_slice(&body).unwrap();
@@ -298,50 +233,6 @@ async fn confirm(State(fake): State<Fake>, headers: HeaderMap, body: Bytes) -> R
     fake.respond(answer)
 }
 
-fn sell(books: &mut Books, reservation: &ReservationRow, key: &str) -> Answer {
-    let (id, payment_id) = (Uuid::new_v4(), Uuid::new_v4());
-    let amount_cents = PRICE_CENTS * i64::try_from(reservation.seat_ids.len()).unwrap();
-    let booking = BookingRow {
-        id,
-        reference: id.to_string(),
-        reservation_id: reservation.id,
-        event_id: reservation.event_id,
-        user_id: reservation.user_id,
-        state: BookingState::Confirmed,
-        total_cents: amount_cents,
-        seat_ids: reservation.seat_ids.clone(),
-        idempotency_key: key.to_owned(),
-    };
-    books.payments.push(PaymentRow {
-        id: payment_id,
-        reservation_id: reservation.id,
-        state: PaymentState::Captured,
-        step: PaymentStep::Done,
-        amount_cents,
-        idempotency_key: key.to_owned(),
-    });
-    books.charges.push(Charge { payment_id, amount_cents, state: ChargeState::Captured });
-    let answer = success(booking_as_wire(&booking));
-    books.bookings.push(booking);
-    answer
-}
-
-fn booking_as_wire(row: &BookingRow) -> wire::Booking {
-    let ticket = |seat: &i64| wire::Ticket { seat_id: *seat, number: Uuid::new_v4().to_string() };
-    wire::Booking {
-        id: row.id,
-        reference: row.reference.clone(),
-        reservation_id: row.reservation_id,
-        event_id: row.event_id,
-        user_id: row.user_id,
-        state: row.state.name().to_owned(),
-        total_cents: row.total_cents,
-        created_at: time::OffsetDateTime::UNIX_EPOCH,
-        cancelled_at: None,
-        tickets: row.seat_ids.iter().map(ticket).collect(),
-    }
-}
-
 async fn cancel_booking(
     State(fake): State<Fake>,
     headers: HeaderMap,
@@ -362,19 +253,6 @@ async fn cancel_booking(
         }
     };
     fake.respond(answer)
-}
-
-fn refund(books: &mut Books, reservation: Uuid) {
-    for row in books.reservations.iter_mut().filter(|row| row.id == reservation) {
-        row.state = ReservationState::Cancelled;
-    }
-    let Books { payments, charges, .. } = books;
-    for payment in payments.iter_mut().filter(|payment| payment.reservation_id == reservation) {
-        payment.state = PaymentState::Refunded;
-        for charge in charges.iter_mut().filter(|charge| charge.payment_id == payment.id) {
-            charge.state = ChargeState::Refunded;
-        }
-    }
 }
 
 async fn cancel(State(fake): State<Fake>, headers: HeaderMap, Path(id): Path<Uuid>) -> Response {

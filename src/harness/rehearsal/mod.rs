@@ -1,7 +1,9 @@
 //! The whole data plane against a booking API in memory, over real sockets: load, workloads, client, recorder, settling
 //! and checkers, without a stack.
 
+mod books;
 mod fake;
+mod shipped;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -24,11 +26,10 @@ use super::plan::{
 };
 use super::recorder::recording::Files;
 use super::recorder::{Epoch, OpKind, Outcome, Recorded, Recording};
-use super::scenario;
 use super::settle::{self, SettleLimits, Settled};
 use super::summary::{CheckResult, CheckVerdict};
 use super::targets::{self, Access, BookingApi, Server};
-use super::workloads::{self, LoadContext, SeatMap};
+use super::workloads::{LoadContext, SeatMap};
 use crate::wire::Admission;
 
 /// A run's pieces.
@@ -142,7 +143,7 @@ fn plan(exec: &str, seats: u32, executor: ExecutorChoice) -> Plan {
             admission: Admission::Seated,
             seats,
             tickets_per_user: None,
-            price_cents: fake::PRICE_CENTS,
+            price_cents: books::PRICE_CENTS,
             hold_ttl: Duration::from_secs(30),
         },
         payments: Payments { decline: 0.0, latency: Duration::ZERO, drop_reply: 0.0 },
@@ -397,24 +398,4 @@ async fn a_request_without_an_answer_in_time_is_unknown_and_never_lost_from_the_
     drop(silent);
     let settled = settle::settle(&context, &mut recorded.history, limits).await;
     assert_eq!(settled.unknown, 20, "nobody could be asked");
-}
-
-#[test]
-fn executors_and_workloads_of_every_scenario_that_ships_read_what_they_wrote_into_the_plan() {
-    let scenarios = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("scenarios");
-    let known = scenario::Known { strategies: &["row_lock", "redlock", "optimistic"] };
-    let mut read: BTreeSet<String> = BTreeSet::new();
-    for entry in std::fs::read_dir(scenarios).unwrap() {
-        let plan = scenario::load(&entry.unwrap().path(), &known, &scenario::Overrides::default())
-            .unwrap();
-        let stored: Plan = toml::from_str(&toml::to_string(&plan).unwrap()).unwrap();
-        assert_eq!(stored, plan);
-        for load in stored.loads {
-            executors::open(&load.executor).unwrap();
-            workloads::open(&load.workload).map(drop).unwrap();
-            read.extend([load.executor.name, load.workload.name]);
-        }
-    }
-    let all = executors::names().into_iter().chain(workloads::names());
-    assert_eq!(read, all.map(str::to_owned).collect(), "some scenario uses each of them");
 }

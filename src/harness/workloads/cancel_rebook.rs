@@ -21,7 +21,7 @@ const DOUBLE_CLICK: f64 = 0.3;
 /// How long a buyer is content with a booking, at most.
 const KEPT_MAX: Duration = Duration::from_millis(30);
 /// How often a buyer comes back for seats that were taken, and after how long.
-const RETURNS: u32 = 3;
+const RETURNS_MAX: u32 = 3;
 const RETURN_AFTER_MAX: Duration = Duration::from_millis(60);
 
 /// The workload.
@@ -57,7 +57,7 @@ impl Workload for CancelRebook {
         let clicks = if iteration.chance(DOUBLE_CLICK) { 2 } else { 1 };
         let kept = KEPT_MAX.mul_f64(iteration.rng.random());
         let pauses =
-            [(); RETURNS as usize].map(|()| RETURN_AFTER_MAX.mul_f64(iteration.rng.random()));
+            [(); RETURNS_MAX as usize].map(|()| RETURN_AFTER_MAX.mul_f64(iteration.rng.random()));
         for pause in pauses {
             match buy(iteration, event, wanted.clone(), holds_first).await {
                 Ended::Ok(booked) => {

@@ -19,8 +19,8 @@ const WANTED_SEATS: usize = 10;
 /// How far from the hold's end the payment is sent, at most, on either side.
 const OFF_MAX: Duration = Duration::from_millis(40);
 /// How often a buyer comes back for a seat that was taken, and after how long.
-const RETURNS: u32 = 40;
-const RETURN_AFTER_LEAST: Duration = Duration::from_millis(10);
+const RETURNS_MAX: u32 = 40;
+const RETURN_AFTER_MIN: Duration = Duration::from_millis(10);
 const RETURN_AFTER_SPREAD: Duration = Duration::from_millis(80);
 
 /// The workload.
@@ -61,14 +61,14 @@ impl Workload for ExpiryEdge {
 
 /// Asks for the seat until it is held, and says when that was asked for; `None` when somebody bought it, or it has asked often enough.
 async fn wait_for(iteration: &mut Iteration, event: usize, seat: i64) -> Option<(Held, u64)> {
-    for _ in 0..RETURNS {
+    for _ in 0..RETURNS_MAX {
         let asked_us = iteration.context.epoch.now_us();
         match iteration.hold(event, Wanted::Seats(vec![seat])).await {
             Ended::Ok(held) => return Some((held, asked_us)),
             Ended::Refused(Refused::SeatsTaken) => {}
             Ended::Refused(_) | Ended::Unknown => return None,
         }
-        let pause = RETURN_AFTER_LEAST + RETURN_AFTER_SPREAD.mul_f64(iteration.rng.random());
+        let pause = RETURN_AFTER_MIN + RETURN_AFTER_SPREAD.mul_f64(iteration.rng.random());
         if iteration.context.seat_maps[event].is_sold(seat) || !iteration.pause(pause).await {
             return None;
         }
