@@ -128,10 +128,10 @@ pub fn describe_toxics() -> String {
         for attribute in kind.attributes {
             let default = match attribute.default {
                 0 => String::new(),
-                value => format!(" (default {value})"),
+                value => format!(", default {value}"),
             };
             let Attribute { name, summary, unit, .. } = attribute;
-            lines.push(format!("    {name:<15} {summary}, {unit}{default}"));
+            lines.push(format!("    {name:<15} {summary} ({unit}{default})"));
         }
     }
     lines.join("\n")

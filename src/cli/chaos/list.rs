@@ -43,7 +43,7 @@ pub fn run(args: &Args) -> ExitCode {
     for (index, (title, rows)) in groups.iter().enumerate() {
         let mut table = Table::new();
         table.load_style(presets::NOTHING).force_no_tty();
-        table.add_rows(rows);
+        table.add_rows(columns(rows));
         output::data(format!("{}{title}\n{}", if index > 0 { "\n" } else { "" }, table.trim_fmt()));
     }
     ExitCode::SUCCESS
@@ -74,6 +74,19 @@ pub fn groups() -> Vec<Group> {
         ),
         ("reports", REPORTS.iter().map(|each| row(each.name(), "", each.summary())).collect()),
     ]
+}
+
+/// Details stand between name and summary where each is a few words, and below the summary where some take several lines.
+fn columns(rows: &[[String; 3]]) -> Vec<Vec<String>> {
+    let is_long = rows.iter().any(|[_, details, _]| details.contains('\n'));
+    let row = |[name, details, summary]: &[String; 3]| {
+        if is_long {
+            vec![name.clone(), format!("{summary}\n  {}", details.replace('\n', "\n  "))]
+        } else {
+            vec![name.clone(), details.clone(), summary.clone()]
+        }
+    };
+    rows.iter().map(row).collect()
 }
 
 fn row(name: &str, details: &str, summary: &str) -> [String; 3] {

@@ -23,7 +23,7 @@ use crate::wire::Reason;
 /// The admin who does it: nobody else in a run has this id.
 const ADMIN: Uuid = Uuid::from_u128(0xad_u128);
 /// How long the server may take to answer.
-const ANSWER_WITHIN: Duration = Duration::from_secs(5);
+const ANSWER_MAX: Duration = Duration::from_secs(5);
 
 /// PATCH to `cancelled`, once and for good.
 pub struct CancelEvent;
@@ -61,7 +61,7 @@ impl Fault for CancelEvent {
         let sold = sales(context, event).await?;
         let before = live.refusals(Reason::NotOnSale);
         let admin = load.target.sign_in(ADMIN, Role::Admin).await?;
-        let call = Call { buyer: &admin, event, server: 0, key: None, timeout: ANSWER_WITHIN };
+        let call = Call { buyer: &admin, event, server: 0, key: None, timeout: ANSWER_MAX };
         let order = Order::CancelEvent(load.target.event_version(&call).await?);
         let origin = Origin { load: &context.fault.name, iteration: 0, intended_us: None };
         let answered = load.send(&call, origin, &order).await;
@@ -93,12 +93,12 @@ impl Fault for CancelEvent {
     }
 }
 
-/// What the event has at this moment.
+/// What the event has now.
 async fn sales(context: &Context<'_>, event: Uuid) -> anyhow::Result<EventSales> {
     let look = async {
         let mut connection = PgConnection::connect(context.run.stack.database_url()).await?;
         anyhow::Ok(audit::event_sales(&mut connection, event).await?)
     };
-    let found = timeout(ANSWER_WITHIN, look).await.context("PostgreSQL did not answer")?;
+    let found = timeout(ANSWER_MAX, look).await.context("PostgreSQL did not answer")?;
     found.context("what the event has can't be read")
 }

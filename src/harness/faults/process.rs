@@ -20,7 +20,7 @@ const SETTLE: Duration = Duration::from_millis(20);
 /// Over this long it is looked whether a Redis node is in use.
 const WATCH: Duration = Duration::from_millis(250);
 /// A Redis node that runs answers within this.
-const ANSWER_WITHIN: Duration = Duration::from_secs(5);
+const ANSWER_MAX: Duration = Duration::from_secs(5);
 
 /// How the process table writes a stopped process.
 pub const STOPPED: char = 'T';
@@ -59,7 +59,7 @@ impl Work {
     /// Reads what a process, which has to run, has to do.
     pub async fn of(context: &Context<'_>, process: &str) -> anyhow::Result<Self> {
         match process.strip_prefix("redis-") {
-            Some(node) => timeout(ANSWER_WITHIN, commands(context, node))
+            Some(node) => timeout(ANSWER_MAX, commands(context, node))
                 .await
                 .with_context(|| format!("{process} did not answer"))?
                 .map(Self::Commands),

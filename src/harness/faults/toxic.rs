@@ -141,10 +141,10 @@ fn attributes(section: &mut Section<'_>, known: &'static [Attribute]) -> BTreeMa
 
 /// What an attribute sets, with its range, and its value where a scenario gives none.
 fn summary(attribute: &Attribute) -> String {
-    let Attribute { summary, unit, default, range, is_required, .. } = attribute;
+    let Attribute { name: _, summary, unit, default, range, is_required } = attribute;
     let (least, most) = (range.start(), range.end());
     let absent = if *is_required { "required".to_owned() } else { format!("default {default}") };
-    format!("{summary}, {least} to {most} {unit}, {absent}")
+    format!("{summary} ({least} to {most} {unit}, {absent})")
 }
 
 /// What the counters of one toxic say it did between two readings.

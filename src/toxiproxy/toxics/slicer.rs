@@ -7,9 +7,13 @@ use rand_chacha::ChaCha8Rng;
 
 use super::{Attribute, Effect, Kind, MINUTE_US, ONE_READ, Pipe, SIZE_MAX, Stage, dial_at_once};
 
-const AVERAGE_SIZE: Attribute =
-    Attribute::new("average_size", "size of a piece; 0 passes chunks whole", "bytes", 1..=SIZE_MAX)
-        .required();
+const AVERAGE_SIZE: Attribute = Attribute::new(
+    "average_size",
+    "size of a piece; without it chunks pass whole",
+    "bytes",
+    1..=SIZE_MAX,
+)
+.required();
 const SIZE_VARIATION: Attribute = Attribute::new(
     "size_variation",
     "how far a piece may be off the average",
