@@ -185,9 +185,9 @@ impl Iteration {
             // Whoever can't connect is sent elsewhere, as by any balancer.
             avoid = answered.status.is_none().then_some(server);
             let again = retries.asks_again(answered.outcome, answered.retry_after);
-            let wished = answered.retry_after.unwrap_or_default();
+            let requested = answered.retry_after.unwrap_or_default();
             last = Some(answered);
-            if !again || attempt + 1 == retries.tries() || !self.wait(attempt, wished).await {
+            if !again || attempt + 1 == retries.tries() || !self.wait(attempt, requested).await {
                 break;
             }
         }
@@ -241,10 +241,10 @@ impl Iteration {
 
     /// Waits before the next try: as long as the server wishes, within bounds, and longer each time. False when it
     /// was aborted meanwhile.
-    async fn wait(&mut self, attempt: u32, wished: Duration) -> bool {
+    async fn wait(&mut self, attempt: u32, requested: Duration) -> bool {
         let backoff = BACKOFF * 2_u32.saturating_pow(attempt.min(5));
         let wait =
-            wished.min(RETRY_AFTER_MAX).max(backoff.mul_f64(self.rng.random_range(0.5..1.5)));
+            requested.min(RETRY_AFTER_MAX).max(backoff.mul_f64(self.rng.random_range(0.5..1.5)));
         self.pause(wait).await
     }
 }
