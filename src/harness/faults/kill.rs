@@ -5,7 +5,7 @@ use std::os::unix::process::ExitStatusExt;
 use async_trait::async_trait;
 
 use super::context::Context;
-use super::process::{self, ProcessSettings, Work, missed, revive};
+use super::process::{self, ProcessSettings, Work, revive, was_needed};
 use super::target::Reachable;
 use super::{Bite, Fault, Key, trigger};
 use crate::harness::parsing::Section;
@@ -45,13 +45,13 @@ impl Fault for Kill {
         context.hold().await;
         let at_end = work.at_end(context, process);
         stack.restart(process).await?;
-        let (is_missed, words) = missed(at_strike, at_end);
+        let (needed, words) = was_needed(at_strike, at_end);
         let words = format!(
             "{process} was killed{} ({status}); {words}; it was started again",
             caught.words()
         );
         let is_killed = status.signal() == Some(SIGKILL);
-        Ok(if is_killed && is_missed { Bite::Bit(words) } else { Bite::Missed(words) })
+        Ok(if is_killed && needed { Bite::Bit(words) } else { Bite::Missed(words) })
     }
 
     async fn heal(&self, context: &Context<'_>) -> anyhow::Result<()> {

@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 
 use super::context::Context;
-use super::process::{self, ProcessSettings, STOPPED, Work, missed, revive};
+use super::process::{self, ProcessSettings, STOPPED, Work, revive, was_needed};
 use super::target::Reachable;
 use super::trigger::{self, Caught};
 use super::{Bite, Fault, Key};
@@ -44,13 +44,13 @@ impl Fault for Pause {
         context.hold().await;
         let at_end = work.at_end(context, process);
         stack.resume(process).await?;
-        let (is_missed, words) = missed(at_strike, at_end);
+        let (needed, words) = was_needed(at_strike, at_end);
         let seen = state.map_or("gone".to_owned(), |state| format!("in state {state}"));
         let words = format!(
             "{process} was frozen{} (seen {seen}); {words}; it was let go on",
             caught.words()
         );
-        Ok(if state == Some(STOPPED) && is_missed { Bite::Bit(words) } else { Bite::Missed(words) })
+        Ok(if state == Some(STOPPED) && needed { Bite::Bit(words) } else { Bite::Missed(words) })
     }
 
     async fn heal(&self, context: &Context<'_>) -> anyhow::Result<()> {

@@ -87,8 +87,9 @@ impl Work {
     }
 }
 
-/// Whether the process was missed between two readings, and the words for it. A Redis node is missed when it was in use.
-pub fn missed(at_strike: Work, at_end: Work) -> (bool, String) {
+/// Whether somebody needed the process between two readings, and the words for it. A Redis node was needed when it was
+/// in use just before.
+pub fn was_needed(at_strike: Work, at_end: Work) -> (bool, String) {
     match (at_strike, at_end) {
         (Work::Requests(before), Work::Requests(after)) => {
             let served = before.ok + before.fail;
@@ -149,19 +150,19 @@ mod tests {
 
     #[test]
     fn a_server_is_missed_when_it_had_served_and_then_requests_failed_or_hung() {
-        assert!(missed(requests(10, 8, 1, 0), requests(20, 8, 6, 3)).0);
-        assert!(missed(requests(10, 10, 0, 0), requests(13, 10, 0, 0)).0);
+        assert!(was_needed(requests(10, 8, 1, 0), requests(20, 8, 6, 3)).0);
+        assert!(was_needed(requests(10, 10, 0, 0), requests(13, 10, 0, 0)).0);
     }
 
     #[test]
-    fn a_server_that_nobody_asked_is_not_missed() {
-        assert!(!missed(requests(10, 9, 1, 0), requests(10, 9, 1, 0)).0);
-        assert!(!missed(requests(0, 0, 0, 0), requests(3, 0, 0, 1)).0);
+    fn a_server_that_nobody_asked_was_not_needed() {
+        assert!(!was_needed(requests(10, 9, 1, 0), requests(10, 9, 1, 0)).0);
+        assert!(!was_needed(requests(0, 0, 0, 0), requests(3, 0, 0, 1)).0);
     }
 
     #[test]
-    fn a_redis_node_that_only_we_ever_asked_is_not_missed() {
-        assert!(!missed(Work::Commands(0), Work::Commands(0)).0);
-        assert!(missed(Work::Commands(900), Work::Commands(900)).0);
+    fn a_redis_node_that_only_we_ever_asked_was_not_needed() {
+        assert!(!was_needed(Work::Commands(0), Work::Commands(0)).0);
+        assert!(was_needed(Work::Commands(900), Work::Commands(900)).0);
     }
 }
