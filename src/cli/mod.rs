@@ -35,6 +35,8 @@ pub mod audit;
 pub mod doctor;
 /// The fault proxy by itself.
 pub mod toxiproxy;
+/// What starts Toxiproxy's server.
+pub mod go_flags;
 /// A stack for working by hand.
 pub mod stack;
 /// What ends a stack when its parent is gone.
@@ -105,7 +107,9 @@ enum Command {
 /// # Errors
 /// What was typed is no command, or asks for help.
 pub fn parse() -> Result<Cli, clap::Error> {
-    let matches = without_empty_variables(Cli::command()).try_get_matches();
+    let command = without_empty_variables(Cli::command());
+    let arguments = go_flags::rewritten(&command, std::env::args_os());
+    let matches = command.try_get_matches_from(arguments);
     matches.and_then(|matches| Cli::from_arg_matches(&matches)).map_err(with_advice)
 }
 

@@ -1,5 +1,6 @@
 //! `ticketctl toxiproxy`: runs the fault proxy on its own; knows flags and signals, nothing of the proxy's inside.
 
+use std::io::IsTerminal as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -16,11 +17,14 @@ use crate::toxiproxy::{self, Running, Settings};
 /// Run a TCP fault proxy that any Toxiproxy client can control
 ///
 /// It speaks the control API of Toxiproxy 2.12, knows all its toxics and some more, and stops in order on SIGINT and
-/// SIGTERM. Every random choice derives from the seed it prints.
+/// SIGTERM. Every random choice derives from the seed it prints. Flags may have one dash, as the original's, and under the
+/// name toxiproxy-server the program takes them without a subcommand.
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES, after_long_help = long_help())]
+// Together the line that the original prints.
+#[command(display_name = "toxiproxy-server version", version = toxiproxy::VERSION)]
 pub struct Args {
-    /// Address of the control API
+    /// Address of the control API; one that other machines can reach implies --allow-remote
     #[arg(long, default_value = "127.0.0.1")]
     host: String,
     /// Port of the control API; 0 takes a free one
@@ -97,7 +101,8 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
 fn start_log() {
     let asked_for = std::env::var("RUST_LOG").ok().and_then(|text| text.parse().ok());
     let filter = asked_for.unwrap_or_else(|| Targets::new().with_default(LevelFilter::WARN));
-    let log = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
+    let is_terminal = std::io::stderr().is_terminal();
+    let log = tracing_subscriber::fmt::layer().with_ansi(is_terminal).with_writer(std::io::stderr);
     tracing_subscriber::registry().with(log).with(filter).init();
 }
 

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use super::error::Error;
 use super::resolver::Resolver;
+use super::services;
 
 /// Longest wait for a name to resolve.
 const RESOLVE_TIMEOUT: Duration = Duration::from_secs(2);
@@ -54,8 +55,14 @@ fn split(listen: &str) -> Result<(&str, u16), Error> {
     if port.is_empty() {
         return Ok((host, 0));
     }
-    let port =
-        port.parse().map_err(|_invalid| Error::Listen(format!("address {port}: invalid port")))?;
+    let port = match port.parse() {
+        Ok(port) => port,
+        Err(_) if port.starts_with(|first: char| first.is_ascii_digit() || first == '-') => {
+            return Err(Error::Listen(format!("address {port}: invalid port")));
+        }
+        Err(_) => services::port(port)
+            .ok_or_else(|| Error::Listen(format!("lookup tcp/{port}: unknown port")))?,
+    };
     Ok((host, port))
 }
 
@@ -82,6 +89,8 @@ mod tests {
             ("", "address : missing port in address"),
             ("::1:80", "address ::1:80: too many colons in address"),
             ("127.0.0.1:65536", "address 65536: invalid port"),
+            ("127.0.0.1:http", "127.0.0.1:80"),
+            ("127.0.0.1:nothing", "lookup tcp/nothing: unknown port"),
         ] {
             assert_eq!(text(listen, Reach::Loopback).await, expected, "{listen}");
         }
@@ -90,7 +99,7 @@ mod tests {
     #[tokio::test]
     async fn an_upstream_without_a_host_is_on_this_machine() {
         for (upstream, first) in
-            [(":80", "127.0.0.1:80"), ("localhost:80", "127.0.0.1:80"), ("[::1]:80", "[::1]:80")]
+            [(":80", "127.0.0.1:80"), ("localhost:http", "127.0.0.1:80"), ("[::1]:80", "[::1]:80")]
         {
             let found = to_dial(&Resolver::new(), upstream).await.unwrap();
             assert_eq!(found[0].to_string(), first, "{upstream}");

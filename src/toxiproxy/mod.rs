@@ -41,6 +41,7 @@ mod random;
 mod registry;
 mod request;
 mod resolver;
+mod services;
 mod timer;
 mod toxic;
 mod toxics;
@@ -50,6 +51,7 @@ mod view;
 mod tests;
 
 use address::Reach;
+pub use api::VERSION;
 use api::context::Context;
 use api::serve::STOP_TIMEOUT;
 use descriptors::Descriptors;
@@ -64,7 +66,7 @@ pub use toxics::{Attribute, Effect, Kind, TOXICS};
 /// How to run a server.
 #[derive(Debug, Clone)]
 pub struct Settings {
-    /// Where the control API listens.
+    /// Where the control API listens. Other than loopback implies [`Settings::allow_remote`].
     pub host: String,
     /// 0 takes any free port.
     pub port: u16,
@@ -92,15 +94,22 @@ pub struct Running {
 /// Binds the control API and serves it in the background.
 ///
 /// # Errors
-/// The address is taken, unknown, or not loopback without [`Settings::allow_remote`].
+/// The address is taken or unknown.
 pub async fn start(settings: Settings) -> io::Result<Running> {
     let Settings { host, port, seed, proxy_metrics, runtime_metrics, allow_remote } = settings;
-    let reach = if allow_remote { Reach::Anywhere } else { Reach::Loopback };
     let host = if host.contains(':') { format!("[{host}]") } else { host };
     let resolver = Resolver::new();
-    let address = address::resolve(&resolver, &format!("{host}:{port}"), reach).await;
+    let address = address::resolve(&resolver, &format!("{host}:{port}"), Reach::Anywhere).await;
     let socket = TcpListener::bind(address.map_err(io::Error::other)?).await?;
     let addr = socket.local_addr()?;
+    let reach =
+        if allow_remote || !addr.ip().is_loopback() { Reach::Anywhere } else { Reach::Loopback };
+    if !addr.ip().is_loopback() {
+        tracing::warn!(
+            %addr,
+            "other machines can reach the control API, which asks nobody who they are, and may have it listen anywhere"
+        );
+    }
     let timer = TimerThread::start()?;
     let metrics = Metrics::new();
     let context = Context::new(Arc::new(Registry::new(Engine {
