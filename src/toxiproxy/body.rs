@@ -29,6 +29,11 @@ impl<'a> Fields<'a> {
         }
     }
 
+    /// The names of all fields, as they are written.
+    pub fn names(&self) -> impl Iterator<Item = &'a str> {
+        self.0.into_iter().flat_map(Map::keys).map(String::as_str)
+    }
+
     /// A field that is there and not `null`.
     pub fn value(&self, name: &str) -> Option<&'a Value> {
         let object = self.0?;

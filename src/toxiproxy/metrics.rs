@@ -140,8 +140,8 @@ impl Metrics {
         let [listener, upstream] = route;
         let [received, sent] = self.traffic.counters(&[
             ("direction", direction),
-            ("proxy", proxy),
             ("listener", listener),
+            ("proxy", proxy),
             ("upstream", upstream),
         ]);
         Traffic { received, sent }
@@ -154,7 +154,7 @@ impl Metrics {
     }
 
     pub fn affected(&self, proxy: &str, toxic: &str, kind: &str, stream: &str) -> Affected {
-        let labels = [("proxy", proxy), ("toxic", toxic), ("type", kind), ("stream", stream)];
+        let labels = [("proxy", proxy), ("stream", stream), ("toxic", toxic), ("type", kind)];
         let [bytes, connections] = self.affected.counters(&labels);
         Affected { bytes, connections }
     }
@@ -224,8 +224,9 @@ impl Members {
     }
 }
 
-/// Labels between their braces, values escaped as the format asks for.
+/// Labels between their braces, values escaped as the format asks for. They are in the order of their names, as the original's.
 fn as_text(labels: &[(&str, &str)]) -> String {
+    debug_assert!(labels.is_sorted_by_key(|(name, _)| *name), "{labels:?}");
     let escape = |value: &str| value.replace('\\', r"\\").replace('"', "\\\"").replace('\n', r"\n");
     let labels = labels.iter().map(|(name, value)| format!("{name}=\"{}\"", escape(value)));
     labels.collect::<Vec<_>>().join(",")
@@ -251,8 +252,8 @@ mod tests {
 
     fn series(metrics: &Metrics, toxic: &str) -> Option<u64> {
         let series = format!(
-            "ticketctl_toxic_bytes_affected_total{{proxy=\"db\",toxic=\"{toxic}\",\
-             type=\"latency\",stream=\"upstream\"}} "
+            "ticketctl_toxic_bytes_affected_total{{proxy=\"db\",stream=\"upstream\",\
+             toxic=\"{toxic}\",type=\"latency\"}} "
         );
         metrics.render().lines().find_map(|line| line.strip_prefix(&series)?.parse().ok())
     }
@@ -284,6 +285,15 @@ mod tests {
             add(&format!("later-{number}"));
         }
         assert_eq!(series(&metrics, "lasting"), Some(5), "it went after the others");
+    }
+
+    #[test]
+    fn labels_are_in_the_order_that_gos_client_writes_them_in() {
+        let metrics = Metrics::new();
+        metrics.traffic("upstream", "db", ["127.0.0.1:1", "127.0.0.1:2"]).sent.increment(3);
+        let series = "toxiproxy_proxy_sent_bytes_total{direction=\"upstream\",\
+                      listener=\"127.0.0.1:1\",proxy=\"db\",upstream=\"127.0.0.1:2\"} 3\n";
+        assert!(metrics.render().contains(series), "{}", metrics.render());
     }
 
     #[test]

@@ -11,6 +11,8 @@ use super::toxics::{Attributes, Kind, TOXICS};
 const NAME_BYTES_MAX: usize = 256;
 /// Longest address, bytes: no host name has more than 253.
 const ADDRESS_BYTES_MAX: usize = 300;
+/// Where a proxy listens that is not told where.
+const ANY_PORT: &str = "127.0.0.1:0";
 
 /// A proxy to create.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,7 +24,7 @@ pub struct NewProxy {
     pub enabled: bool,
 }
 
-/// What to change about a proxy; absent fields stay.
+/// What to change about a proxy; absent fields stay. Without an upstream its connections close.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ProxyChange {
     pub listen: Option<String>,
@@ -78,7 +80,7 @@ impl NewProxy {
     }
 
     pub fn listen(&self) -> &str {
-        self.listen.as_deref().unwrap_or("127.0.0.1:0")
+        self.listen.as_deref().unwrap_or(ANY_PORT)
     }
 }
 
@@ -103,9 +105,9 @@ impl RawProxy {
         };
         let ProxyChange { listen, upstream, enabled } = self.change;
         Ok(NewProxy {
-            name: self.name.ok_or_else(|| missing("name"))?,
-            upstream: upstream.ok_or_else(|| missing("upstream"))?,
-            listen,
+            name: filled(self.name).ok_or_else(|| missing("name"))?,
+            upstream: filled(upstream).ok_or_else(|| missing("upstream"))?,
+            listen: filled(listen),
             enabled: enabled.unwrap_or(true),
         })
     }
@@ -113,23 +115,31 @@ impl RawProxy {
 
 impl ProxyChange {
     pub fn parse(value: &Value) -> Result<Self, Error> {
-        Ok(RawProxy::parse(value)?.change)
+        let change = RawProxy::parse(value)?.change;
+        let any_port =
+            |listen: String| if listen.is_empty() { ANY_PORT.to_owned() } else { listen };
+        Ok(Self { listen: change.listen.map(any_port), ..change })
     }
 }
 
-/// A text that is there, not empty, and at most `most` bytes long: what is kept for each proxy and toxic is bounded.
+/// A text of at most `most` bytes: what is kept for each proxy and toxic is bounded.
 fn text(fields: &Fields<'_>, field: &'static str, most: usize) -> Result<Option<String>, Error> {
     match fields.string(field)? {
         Some(text) if text.len() > most => Err(Error::TooLong { field, most }),
-        text => Ok(text.filter(|text| !text.is_empty())),
+        text => Ok(text),
     }
+}
+
+/// For what is made anew, an empty text is none.
+fn filled(text: Option<String>) -> Option<String> {
+    text.filter(|text| !text.is_empty())
 }
 
 impl NewToxic {
     pub fn parse(value: &Value) -> Result<Self, Error> {
         let fields = Fields::of(value, "toxic")?;
         Ok(Self {
-            name: text(&fields, "name", NAME_BYTES_MAX)?,
+            name: filled(text(&fields, "name", NAME_BYTES_MAX)?),
             kind: fields.string("type")?.unwrap_or_default(),
             stream: fields.string("stream")?.unwrap_or_else(|| "downstream".to_owned()),
             toxicity: fields.number("toxicity")?.unwrap_or(1.0),
@@ -179,6 +189,12 @@ impl ToxicChange {
 
 fn merge(attributes: &mut Attributes, kind: &'static Kind, given: &Value) -> Result<(), Error> {
     let fields = Fields::of(given, "attributes")?;
+    let known = || kind.attributes.iter().map(|attribute| attribute.name);
+    let is_known = |name: &str| known().any(|known| known.eq_ignore_ascii_case(name));
+    if let Some(unknown) = fields.names().find(|name| !kind.is_original && !is_known(name)) {
+        let (kind, known) = (kind.name, known().collect::<Vec<_>>().join(", "));
+        return Err(Error::BadBody(format!("{kind} knows no {unknown}, it has {known}")));
+    }
     for attribute in kind.attributes {
         if let Some(value) = fields.integer(attribute.name)? {
             attributes.0.insert(attribute.name, value);

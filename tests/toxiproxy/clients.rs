@@ -21,7 +21,7 @@ fn the_go_client_gets_what_it_decodes() {
     let with_toxic = proxy(true, &format!("[{changed}]"));
     let populated = format!(r#"{{"proxies":[{with_toxic}]}}"#);
     let missing =
-        "{\"error\":\"missing required field: name at proxy 1\",\"status\":400,\"proxies\":[]}";
+        "{\"error\":\"missing required field: name at proxy 1\",\"status\":400,\"proxies\":null}";
     for exchange in [
         ("POST /proxies", asked.as_str(), 201, proxy(true, "[]").as_str()),
         ("POST /proxies", &asked, 409, "{\"error\":\"proxy already exists\",\"status\":409}\n"),

@@ -31,7 +31,8 @@ fn a_thousand_toxics_and_hundreds_of_connections_leave_nothing_behind() {
         .collect();
     for cycle in 0..1000 {
         let kind = ["latency", "slicer", "packet_loss", "noop", "slow_close"][cycle % 5];
-        let body = format!(r#"{{"type":"{kind}","name":"it","attributes":{{"latency":1}}}}"#);
+        let attribute = if kind == "packet_loss" { "retransmit" } else { "latency" };
+        let body = format!(r#"{{"type":"{kind}","name":"it","attributes":{{"{attribute}":1}}}}"#);
         assert!(server.send("POST /proxies/db/toxics", "", &body).starts_with("HTTP/1.1 200"));
         let gone = server.send("DELETE /proxies/db/toxics/it", "", "");
         assert!(gone.starts_with("HTTP/1.1 204"), "{gone}");

@@ -47,14 +47,15 @@ pub fn plain_error(status: StatusCode, body: String) -> Response {
     (status, headers, body).into_response()
 }
 
-/// Populate tells what it did even when it failed.
+/// Populate tells what it did even when it failed; that it then did nothing is `null`, as the original writes it.
 pub fn populated(populated: &Populated) -> Response {
     let failure = populated.failure.as_ref();
     let status = failure.map_or(StatusCode::CREATED, status);
     let body = PopulateBody {
         error: failure.map(ToString::to_string),
         status: failure.map(|_| status.as_u16()),
-        proxies: &populated.proxies,
+        proxies: (failure.is_none() || !populated.proxies.is_empty())
+            .then_some(populated.proxies.as_slice()),
     };
     json(status, &body)
 }
@@ -65,7 +66,7 @@ struct PopulateBody<'a> {
     error: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     status: Option<u16>,
-    proxies: &'a [ProxyView],
+    proxies: Option<&'a [ProxyView]>,
 }
 
 fn status(error: &Error) -> StatusCode {

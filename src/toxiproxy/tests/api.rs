@@ -4,6 +4,7 @@ use serde_json::json;
 use tokio::io::AsyncWriteExt;
 
 use super::{Rig, connect, drain, read_answer, round_trip};
+use crate::toxiproxy::toxics::TOXICS;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn version_is_one_that_clients_accept() {
@@ -85,6 +86,13 @@ async fn refusals_have_toxiproxys_words() {
             "listen tcp: address X: missing port in address",
         ),
         ("POST", "/proxies/db", r#"{"listen":"X"}"#, 500, "address X: missing port in address"),
+        (
+            "POST",
+            "/proxies",
+            r#"{"name":"b","upstream":"x:1","listen":"127.0.0.1:nothing"}"#,
+            500,
+            "listen tcp: lookup tcp/nothing: unknown port",
+        ),
         ("POST", "/proxies/none", "{", 404, "proxy not found"),
         ("DELETE", "/proxies/none", "", 404, "proxy not found"),
         ("GET", "/proxies/none/toxics", "", 404, "proxy not found"),
@@ -107,6 +115,13 @@ async fn refusals_have_toxiproxys_words() {
             r#"{"type":"latency","attributes":{"latency":1.5}}"#,
             400,
             "bad request body: latency must be a whole number",
+        ),
+        (
+            "POST",
+            toxics,
+            r#"{"type":"packet_loss","attributes":{"LOSS":5,"loss_rate":0.3,"correlation":0.5}}"#,
+            400,
+            "bad request body: packet_loss knows no correlation, it has loss, retransmit",
         ),
     ] {
         rig.refuses((method, path, body), status, error).await;
@@ -225,7 +240,7 @@ async fn populate_says_what_it_did_before_it_failed() {
     let list = r#"[{"name":"a","upstream":"x:1"},{"name":"b"}]"#;
     let answer = rig.call("POST", "/populate", list).await;
     let error = "missing required field: upstream at proxy 2";
-    let expected = json!({ "error": error, "status": 400, "proxies": [] });
+    let expected = json!({ "error": error, "status": 400, "proxies": null });
     assert_eq!(serde_json::from_str::<serde_json::Value>(&answer.body).unwrap(), expected);
     assert_eq!((answer.status, answer.content_type.as_str()), (400, "application/json"));
     assert_eq!(rig.call("GET", "/proxies", "").await.body, "{}", "validation comes first");
@@ -282,6 +297,51 @@ async fn a_body_in_bad_chunks_is_refused_in_the_apis_words() {
     assert!(answer.starts_with("HTTP/1.1 400 "), "{answer}");
     assert!(answer.contains("{\"error\":\"bad request body: "), "{answer}");
     assert!(answer.contains("x-toxiproxy-request-id"), "{answer}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn attributes_that_a_toxic_of_ours_does_not_have_are_refused() {
+    let rig = Rig::new().await;
+    rig.proxy("db").await;
+    for kind in TOXICS {
+        let name = kind.name;
+        let toxic = json!({ "type": name, "attributes": { "unknown": 1, "other": null } });
+        let answer = rig.call("POST", "/proxies/db/toxics", &toxic.to_string()).await;
+        assert_eq!(answer.status, if kind.is_original { 200 } else { 400 }, "{name}: {answer:?}");
+        rig.ok("POST", "/reset", "").await;
+    }
+    rig.add("db", r#"{"type":"packet_loss","name":"it"}"#).await;
+    rig.refuses(
+        ("PATCH", "/proxies/db/toxics/it", r#"{"attributes":{"loss":5,"los":5}}"#),
+        400,
+        "bad request body: packet_loss knows no los, it has loss, retransmit",
+    )
+    .await;
+    let toxic = rig.ok("GET", "/proxies/db/toxics/it", "").await;
+    assert_eq!(toxic["attributes"]["loss"], 0, "a change that is refused changes nothing");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn addresses_that_an_update_empties_are_emptied() {
+    let rig = Rig::new().await;
+    let listen = rig.proxy("db").await;
+    let mut stream = connect(&listen).await;
+    round_trip(&mut stream, b"before").await;
+    let view = rig.ok("PATCH", "/proxies/db", r#"{"upstream":""}"#).await;
+    assert_eq!((&view["upstream"], &view["listen"]), (&json!(""), &json!(listen)));
+    assert_eq!(drain(&mut stream).await.0, b"");
+    assert_eq!(drain(&mut connect(&listen).await).await.0, b"", "there is nothing to dial");
+    let view = rig.ok("PATCH", "/proxies/db", r#"{"listen":""}"#).await;
+    let moved = view["listen"].as_str().unwrap();
+    assert!(moved.starts_with("127.0.0.1:") && moved != listen, "{moved}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn ports_may_be_given_by_the_names_of_their_services() {
+    let rig = Rig::new().await;
+    let proxy =
+        r#"{"name":"web","listen":"127.0.0.1:http","upstream":"127.0.0.1:https","enabled":false}"#;
+    rig.ok("POST", "/proxies", proxy).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

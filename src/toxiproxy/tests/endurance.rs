@@ -41,10 +41,11 @@ async fn a_thousand_changes_under_traffic_lose_nothing() {
     let change = async {
         for cycle in 0..1000 {
             let kind = ["latency", "slicer", "bandwidth", "packet_loss", "noop"][cycle % 5];
-            let attributes = json!({
-                "latency": 5, "jitter": 5, "average_size": 300, "rate": 50_000, "loss": 30,
-                "retransmit": 3,
-            });
+            let attributes = match kind {
+                "packet_loss" => json!({ "loss": 30, "retransmit": 3 }),
+                // Each takes what it knows of these.
+                _ => json!({ "latency": 5, "jitter": 5, "average_size": 300, "rate": 50_000 }),
+            };
             let stream = ["upstream", "downstream"][cycle % 2];
             let toxic = json!({
                 "name": "it", "type": kind, "stream": stream, "attributes": attributes,

@@ -22,6 +22,7 @@ const LOOK: Duration = Duration::from_millis(200);
 
 pub const KIND: Kind = Kind {
     name: "bandwidth",
+    is_original: true,
     summary: "limits each connection to `rate`",
     attributes: &[RATE],
     effect: Effect::Bytes("slowed"),

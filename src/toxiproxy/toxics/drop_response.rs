@@ -18,6 +18,7 @@ const CLOSE_AFTER: Attribute = Attribute::new(
 
 pub const KIND: Kind = Kind {
     name: "drop_response",
+    is_original: false,
     summary: "drops all data, then closes `close_after` the first of it (ticketctl only)",
     attributes: &[CLOSE_AFTER],
     effect: Effect::Bytes("dropped"),

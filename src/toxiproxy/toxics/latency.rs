@@ -13,6 +13,7 @@ const JITTER: Attribute =
 
 pub const KIND: Kind = Kind {
     name: "latency",
+    is_original: true,
     summary: "delays data by latency +/- jitter",
     attributes: &[LATENCY, JITTER],
     effect: Effect::Bytes("delayed"),

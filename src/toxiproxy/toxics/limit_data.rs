@@ -11,6 +11,7 @@ const BYTES: Attribute =
 
 pub const KIND: Kind = Kind {
     name: "limit_data",
+    is_original: true,
     summary: "passes `bytes` of data, then closes",
     attributes: &[BYTES],
     effect: Effect::Connections("closed"),

@@ -6,6 +6,7 @@ use super::{Effect, Kind, ONE_READ, Pipe, Stage, dial_at_once};
 
 pub const KIND: Kind = Kind {
     name: "noop",
+    is_original: true,
     summary: "passes data and does nothing: as a fault it never bites",
     attributes: &[],
     effect: Effect::Nothing,

@@ -25,6 +25,7 @@ const LOSSES_MAX: u32 = 8;
 
 pub const KIND: Kind = Kind {
     name: "packet_loss",
+    is_original: false,
     summary: "delays `loss` % of the chunks as if they were sent again (ticketctl only)",
     attributes: &[LOSS, RETRANSMIT],
     effect: Effect::Bytes("delayed"),

@@ -13,6 +13,7 @@ const TIMEOUT: Attribute =
 
 pub const KIND: Kind = Kind {
     name: "reset_peer",
+    is_original: true,
     summary: "holds the first data or the end, then resets both sides after `timeout`",
     attributes: &[TIMEOUT],
     effect: Effect::Connections("reset"),

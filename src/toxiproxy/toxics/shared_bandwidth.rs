@@ -8,6 +8,7 @@ use super::{Effect, Kind, dial_at_once};
 
 pub const KIND: Kind = Kind {
     name: "shared_bandwidth",
+    is_original: false,
     summary: "limits all connections of the proxy together to `rate` (ticketctl only)",
     attributes: &[RATE],
     effect: Effect::Bytes("slowed"),

@@ -25,6 +25,7 @@ const DELAY: Attribute =
 
 pub const KIND: Kind = Kind {
     name: "slicer",
+    is_original: true,
     summary: "cuts data into pieces of about `average_size`, `delay` apart",
     attributes: &[AVERAGE_SIZE, SIZE_VARIATION, DELAY],
     effect: Effect::Bytes("cut up or held back"),

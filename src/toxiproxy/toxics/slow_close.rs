@@ -9,6 +9,7 @@ const DELAY: Attribute =
 
 pub const KIND: Kind = Kind {
     name: "slow_close",
+    is_original: true,
     summary: "delays the end of the stream by `delay`",
     attributes: &[DELAY],
     effect: Effect::Connections("delayed the close of"),

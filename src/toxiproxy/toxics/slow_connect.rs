@@ -12,6 +12,7 @@ const DELAY: Attribute =
 
 pub const KIND: Kind = Kind {
     name: "slow_connect",
+    is_original: false,
     summary: "dials the upstream `delay` late for each new connection (ticketctl only)",
     attributes: &[DELAY],
     effect: Effect::Connections("delayed the start of"),

@@ -14,6 +14,7 @@ const TIMEOUT: Attribute = Attribute::new(
 
 pub const KIND: Kind = Kind {
     name: "timeout",
+    is_original: true,
     summary: "drops all data, then closes after `timeout` without data; removing it closes too",
     attributes: &[TIMEOUT],
     effect: Effect::Bytes("swallowed"),
