@@ -26,7 +26,7 @@ async fn main() -> ExitCode {
     match cli::run(cli).await {
         Ok(code) => code,
         Err(error) => {
-            cli::output::note(format!("error: {error:#}"));
+            cli::output::note(format!("error: {}", cli::output::one_line(&error)));
             cli::exit_code_of(&error)
         }
     }

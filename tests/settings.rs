@@ -67,6 +67,31 @@ fn an_empty_variable_counts_as_one_that_is_not_set() {
 }
 
 #[test]
+fn an_unreachable_database_is_said_once_and_why() {
+    for command in [
+        &["audit"][..],
+        &["migrate"],
+        &["expire-holds"],
+        &["chaos", "run", "scenarios/latency-baseline.toml"],
+    ] {
+        let (code, said) = run(command, &NEEDED[..1]);
+        assert_eq!(code, Some(4), "{said}");
+        assert_eq!(said.matches("refused").count(), 1, "{said}");
+        assert!(!said.contains("pool"), "{said}");
+    }
+}
+
+#[test]
+fn what_a_scenario_may_name_fits_a_hundred_columns() {
+    let output =
+        Command::new(env!("CARGO_BIN_EXE_ticketctl")).args(["chaos", "list"]).output().unwrap();
+    let printed = String::from_utf8(output.stdout).unwrap();
+    assert!(printed.lines().count() > 50, "{printed}");
+    let wide: Vec<&str> = printed.lines().filter(|line| line.chars().count() > 100).collect();
+    assert!(wide.is_empty(), "{wide:#?}");
+}
+
+#[test]
 fn who_lacks_the_settings_is_told_where_they_come_from() {
     for command in [&["serve"][..], &["audit"], &["seed", "x.toml"]] {
         let (code, said) = run(command, &[]);

@@ -145,7 +145,17 @@ fn up_prints_the_environment_again_and_down_leaves_nothing() {
 
     let again = sandbox.run(&["stack", "up", "--redis-nodes", "3"]);
     assert_eq!(exports(&again.stdout), env);
-    assert!(stderr(&again).starts_with("already running in "));
+    let said = stderr(&again);
+    assert!(
+        said.starts_with("already running in ") && said.contains("add --name for another"),
+        "{said}"
+    );
+    // One of another name stands beside it, and goes by itself.
+    let other = sandbox.run(&["stack", "up", "--name", "other"]);
+    assert!(other.status.success() && stderr(&other).contains("stack down --name other"));
+    assert_ne!(exports(&other.stdout)["DATABASE_URL"], env["DATABASE_URL"]);
+    assert!(sandbox.run(&["stack", "down", "--name", "other"]).status.success());
+    assert_eq!(sandbox.run(&["stack", "status", "--name", "other"]).status.code(), Some(3));
     assert_eq!(sandbox.run(&["stack", "status"]).status.code(), Some(0));
 
     // The stores that were printed are there: doctor checks each by its URL.
@@ -157,6 +167,19 @@ fn up_prints_the_environment_again_and_down_leaves_nothing() {
     sandbox.assert_gone();
     assert_eq!(sandbox.run(&["stack", "status"]).status.code(), Some(3));
     assert!(sandbox.run(&["stack", "down"]).status.success());
+}
+
+#[test]
+fn a_script_starts_a_stack_of_its_own_whichever_runs_already() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("script");
+    let scripts = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    let texts = scripts.filter(|path| path.is_file()).map(|path| fs::read_to_string(path).unwrap());
+    let starting: Vec<String> = texts.filter(|text| text.contains(" stack up")).collect();
+    assert!(!starting.is_empty());
+    for text in starting {
+        let (before, _) = text.split_once(" stack up").unwrap();
+        assert!(before.contains("export XDG_RUNTIME_DIR=$work\n"), "{before}");
+    }
 }
 
 #[test]

@@ -3,9 +3,11 @@
 use std::process::ExitCode;
 
 use anyhow::Context as _;
+use time::format_description::well_known::Rfc3339;
 
 use super::output;
 use super::shared::Database;
+use crate::domain::{counted, grouped};
 use crate::storage::audit;
 
 const EXAMPLES: &str = "\
@@ -39,10 +41,12 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
         for finding in &found.findings {
             output::data(format_args!("{}: {}", finding.kind.name(), finding.detail));
         }
-        let count = found.findings.len();
         output::note(format_args!(
-            "{count} findings; {} of {} seats sold, at {}",
-            found.seats_sold, found.seats_count, found.taken_at
+            "{}; {} of {} sold, at {}",
+            counted(found.findings.len(), "finding"),
+            grouped(found.seats_sold),
+            counted(found.seats_count, "seat"),
+            found.taken_at.format(&Rfc3339)?
         ));
     }
     Ok(ExitCode::from(u8::from(!found.findings.is_empty())))

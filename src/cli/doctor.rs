@@ -8,7 +8,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::{Context, ensure};
-use comfy_table::{Table, presets};
+use comfy_table::Table;
 use reqwest::Url;
 use serde::Serialize;
 use tokio::time::timeout;
@@ -50,7 +50,7 @@ struct Check {
 impl Check {
     fn new(component: &str, result: anyhow::Result<String>) -> Self {
         let ok = result.is_ok();
-        let found = result.unwrap_or_else(|error| format!("{error:#}"));
+        let found = result.unwrap_or_else(|error| output::one_line(&error));
         Self { component: component.to_owned(), ok, found }
     }
 }
@@ -69,7 +69,7 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
     if args.json {
         output::data(serde_json::to_string_pretty(&checks)?);
     } else {
-        output::data(table(&checks));
+        output::data(table(&checks).trim_fmt());
     }
     let all_fine = checks.iter().all(|check| check.ok);
     Ok(if all_fine { ExitCode::SUCCESS } else { ExitCode::from(4) })
@@ -166,8 +166,7 @@ async fn listens(variable: &str, url: &str, default_port: u16) -> anyhow::Result
 }
 
 fn table(checks: &[Check]) -> Table {
-    let mut table = Table::new();
-    table.load_style(presets::NOTHING);
+    let mut table = output::table();
     for check in checks {
         let mark = if check.ok { "✓" } else { "✗" };
         table.add_row([mark, &check.component, &check.found]);

@@ -18,6 +18,7 @@ use crate::api::render;
 use crate::booking::Context;
 use crate::booking::jobs::{self, JOBS, Job, Tally, WorksOn};
 use crate::booking::strategies::{self, Resources, WhenLocksUnreachable};
+use crate::domain::counted;
 use crate::entropy::Entropy;
 use crate::locks::{AnswerCache, AvailabilityCache, Node, Redlock, RedlockSettings};
 use crate::payments::{Absent, PaymentProvider};
@@ -190,8 +191,9 @@ struct Report {
 
 impl Report {
     fn sentence(&self) -> String {
-        let words = self.tally.0.iter().map(|count| {
-            format!("{} {}", count.number, if self.dry_run { count.due } else { count.done })
+        let words = self.tally.0.iter().filter_map(|count| {
+            let what = if self.dry_run { count.due? } else { count.done };
+            Some(format!("{} {what}", counted(count.number, count.noun)))
         });
         words.collect::<Vec<_>>().join(", ")
     }

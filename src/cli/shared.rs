@@ -5,7 +5,9 @@ use std::time::Duration;
 use anyhow::{Context as _, bail};
 use clap::builder::NonEmptyStringValueParser;
 
+use crate::domain::Email;
 use crate::stack::external;
+use crate::stack::readiness::Readiness;
 use crate::storage::{Storage, StorageSettings, migrations};
 
 /// Which database.
@@ -29,11 +31,10 @@ impl Database {
     pub async fn open_bare(&self) -> anyhow::Result<Storage> {
         let storage = Storage::open(&StorageSettings::for_command(&self.database_url))
             .context("DATABASE_URL is not a PostgreSQL URL")?;
-        storage.ping().await.with_context(|| {
-            format!(
-                "can't reach {}, is it running? `ticketctl doctor` checks",
-                masked(&self.database_url)
-            )
+        // Not through the pool, which doesn't say why it has no connection.
+        Readiness::Postgres(self.database_url.clone()).probe().await.with_context(|| {
+            let shown = masked(&self.database_url);
+            format!("can't reach {shown}, is it running? `ticketctl doctor` checks")
         })?;
         Ok(storage)
     }
@@ -64,6 +65,11 @@ pub fn http_url(text: &str) -> Result<reqwest::Url, String> {
     let bad = || "write a URL such as http://localhost:4318".to_owned();
     let url: reqwest::Url = text.parse().map_err(|_error| bad())?;
     if matches!(url.scheme(), "http" | "https") { Ok(url) } else { Err(bad()) }
+}
+
+/// An e-mail address.
+pub fn email(text: &str) -> Result<Email, String> {
+    Email::parse(text).map_err(|error| error.to_string())
 }
 
 #[cfg(test)]

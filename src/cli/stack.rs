@@ -18,8 +18,9 @@ use tokio::time::{Instant, sleep, timeout};
 
 use super::output;
 use super::process::this_program;
+use crate::domain::counted;
 use crate::stack::readiness::Readiness;
-use crate::stack::state::{StackState, StateDir};
+use crate::stack::state::{StackName, StackState, StateDir};
 use crate::stack::{Stack, StackSpec, log};
 
 const UP_WITHIN: Duration = Duration::from_secs(90);
@@ -34,6 +35,7 @@ const EXAMPLES: &str = "\
 Examples:
   eval \"$(ticketctl stack up)\"       start it, and set DATABASE_URL and the others in this shell
   ticketctl stack up --redis-nodes 3 --json
+  ticketctl stack up --name other    a second one beside it
   ticketctl stack status && echo running
   ticketctl stack down
 
@@ -42,19 +44,24 @@ Exit codes: 0 done, or running; 2 bad arguments; 3 (status) not running, or a pa
 const UP_EXAMPLES: &str = "\
 Examples:
   eval \"$(ticketctl stack up)\"
-  ticketctl stack up --redis-nodes 3 --json";
+  ticketctl stack up --redis-nodes 3 --json
+  ticketctl stack up --name other    a second one beside the first";
 const STATUS_EXAMPLES: &str = "\
 Examples:
   ticketctl stack status && echo running
   ticketctl stack status --json | jq .down";
 const DOWN_EXAMPLES: &str = "\
 Examples:
-  ticketctl stack down";
+  ticketctl stack down
+  ticketctl stack down --name other";
 
 /// Run a throwaway PostgreSQL, Redis and payment simulator in the background.
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub struct Args {
+    /// Which one, of several at the same time: the one without a name, unless given.
+    #[arg(long, global = true, value_name = "NAME", value_parser = StackName::parse)]
+    name: Option<StackName>,
     #[command(subcommand)]
     action: Action,
 }
@@ -97,7 +104,7 @@ struct Size {
 
 /// Runs the action.
 pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
-    let dir = StateDir::find()?;
+    let dir = StateDir::find(args.name)?;
     match args.action {
         Action::Up { size, json } => up(&dir, size.redis_nodes, json).await,
         Action::Status { json } => status(&dir, json).await,
@@ -108,7 +115,12 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
 
 async fn up(dir: &StateDir, redis_nodes: usize, json: bool) -> anyhow::Result<ExitCode> {
     let state = if let Some(state) = dir.read()? {
-        output::note(format!("already running in {}", state.dir.display()));
+        output::note(format!(
+            "already running in {}: this is that one, with what was put into it; add --name for another, \
+             `{}` ends it",
+            state.dir.display(),
+            dir.command("down")
+        ));
         state
     } else {
         let mut child = start_in_background(dir, redis_nodes)?;
@@ -116,15 +128,17 @@ async fn up(dir: &StateDir, redis_nodes: usize, json: bool) -> anyhow::Result<Ex
             .await
             .with_context(|| format!("the stack was not ready within {UP_WITHIN:?}"))??;
         output::note(format!(
-            "running in {}; `ticketctl migrate` creates the tables, `ticketctl stack down` ends it",
-            state.dir.display()
+            "running in {}; `ticketctl migrate` creates the tables, `{}` ends it",
+            state.dir.display(),
+            dir.command("down")
         ));
         state
     };
     if state.redis_nodes != redis_nodes {
         output::note(format!(
-            "it has {} redis nodes, not {redis_nodes}; `ticketctl stack down` first to change that",
-            state.redis_nodes
+            "it has {}, not {redis_nodes}; `{}` first to change that",
+            counted(state.redis_nodes, "redis node"),
+            dir.command("down")
         ));
     }
     print(&state, json)?;
@@ -142,7 +156,7 @@ struct Status<'a> {
 
 async fn status(dir: &StateDir, json: bool) -> anyhow::Result<ExitCode> {
     let Some(state) = dir.read()? else {
-        output::note("not running; `ticketctl stack up` starts it");
+        output::note(format!("not running; `{}` starts it", dir.command("up")));
         return Ok(ExitCode::from(NOT_RUNNING));
     };
     output::note(format!("running in {}, process {}", state.dir.display(), state.pid));
@@ -151,7 +165,7 @@ async fn status(dir: &StateDir, json: bool) -> anyhow::Result<ExitCode> {
         output::note(format!("{name} is down: {why}"));
     }
     if !dead.is_empty() {
-        output::note("`ticketctl stack down` and then `stack up` make a new one");
+        output::note(format!("`{}` and then `up` make a new one", dir.command("down")));
     }
     if json {
         let down = dead.iter().map(|(name, _)| name.as_str()).collect();
@@ -263,6 +277,7 @@ fn start_in_background(dir: &StateDir, redis_nodes: usize) -> anyhow::Result<Chi
     let log = File::create(&path).with_context(|| format!("cannot write {}", path.display()))?;
     Command::new(this_program()?)
         .args(["stack", "run", "--redis-nodes", &redis_nodes.to_string()])
+        .args(dir.name().iter().flat_map(|name| ["--name", name]))
         .current_dir(Path::new("/"))
         .stdin(Stdio::null())
         .stdout(log.try_clone()?)

@@ -11,7 +11,7 @@ use serde::Serialize;
 
 use super::bad_input::BadInput;
 use super::output;
-use super::shared::Database;
+use super::shared::{Database, email};
 use crate::accounts::password;
 use crate::domain::account::PASSWORD_LENGTH_MAX;
 use crate::domain::{Email, Password, Role, UserId};
@@ -172,8 +172,4 @@ fn password_from_stdin() -> anyhow::Result<String> {
 
 fn parse_role(name: &str) -> anyhow::Result<Role> {
     Role::parse(name).ok_or_else(|| BadInput(format!("{name} is no role")).into())
-}
-
-fn email(text: &str) -> Result<Email, String> {
-    Email::parse(text).map_err(|error| error.to_string())
 }

@@ -4,6 +4,8 @@
 pub mod ids;
 /// Sums of money in cents.
 pub mod money;
+/// Numbers as people read them.
+pub mod count;
 /// Text that people wrote.
 pub mod text;
 /// Times that people wrote.
@@ -27,6 +29,7 @@ pub mod refusal;
 
 pub use account::{Email, Password};
 pub use booking::{Booking, BookingState, Reference, Ticket, TicketNumber};
+pub use count::{counted, grouped};
 pub use event::{Admission, EventStatus, TicketLimit};
 pub use idempotency::{IdempotencyKey, RecordState, RequestHash, StoredResponse};
 pub use ids::{BookingId, EventId, PaymentId, ReservationId, SeatId, UserId};

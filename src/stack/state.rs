@@ -14,6 +14,7 @@ use rustix::process::geteuid;
 use serde::{Deserialize, Serialize};
 use tokio::time::sleep;
 
+const NAME_LENGTH_MAX: usize = 40;
 const HOLD_ATTEMPTS_MAX: u32 = 10;
 const HOLD_AGAIN_AFTER: Duration = Duration::from_millis(20);
 
@@ -32,7 +33,29 @@ pub struct StackState {
 
 /// The folder with the state file and its lock.
 #[derive(Debug, Clone)]
-pub struct StateDir(PathBuf);
+pub struct StateDir {
+    folder: PathBuf,
+    name: Option<StackName>,
+}
+
+/// What tells a stack from another of the same user.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StackName(String);
+
+impl StackName {
+    /// 1 to 40 of `a-z`, `0-9`, `-` and `_`.
+    ///
+    /// # Errors
+    /// It is anything else.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        let is_fine = |byte: u8| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_');
+        if (1..=NAME_LENGTH_MAX).contains(&text.len()) && text.bytes().all(is_fine) {
+            Ok(Self(text.to_owned()))
+        } else {
+            Err(format!("write 1 to {NAME_LENGTH_MAX} of a-z, 0-9, - and _"))
+        }
+    }
+}
 
 /// Held by the process that holds the stack; the system lets go of it however that process ends.
 #[derive(Debug)]
@@ -43,11 +66,12 @@ pub struct Held {
 
 impl StateDir {
     /// The first that can be had of `$XDG_RUNTIME_DIR/ticketctl`, `$XDG_STATE_HOME/ticketctl`,
-    /// `~/.local/state/ticketctl` and a folder of this user in the temporary folder; created when missing.
+    /// `~/.local/state/ticketctl` and a folder of this user in the temporary folder; created when missing. A stack with
+    /// a name has a folder of that name in it.
     ///
     /// # Errors
     /// None of them can be had.
-    pub fn find() -> anyhow::Result<Self> {
+    pub fn find(name: Option<StackName>) -> anyhow::Result<Self> {
         let set = |name: &str| env::var_os(name).filter(|value| !value.is_empty());
         let places = [
             set("XDG_RUNTIME_DIR").map(|dir| PathBuf::from(dir).join("ticketctl")),
@@ -57,12 +81,24 @@ impl StateDir {
         ];
         let mut last = None;
         for place in places.into_iter().flatten() {
-            match private_folder(&place) {
-                Ok(()) => return Ok(Self(place)),
+            let folder = name.as_ref().map_or_else(|| place.clone(), |name| place.join(&name.0));
+            match private_folder(&place).and_then(|()| private_folder(&folder)) {
+                Ok(()) => return Ok(Self { folder, name }),
                 Err(error) => last = Some(error),
             }
         }
         Err(last.context("no place for a state file")?)
+    }
+
+    /// The stack's name, if it has one.
+    pub fn name(&self) -> Option<&str> {
+        self.name.as_ref().map(|name| name.0.as_str())
+    }
+
+    /// What to type for an action on this stack.
+    pub fn command(&self, action: &str) -> String {
+        let name = self.name().map_or_else(String::new, |name| format!(" --name {name}"));
+        format!("ticketctl stack {action}{name}")
     }
 
     /// The state of the running stack, or `None` when none runs or none is ready yet.
@@ -105,20 +141,20 @@ impl StateDir {
             }
             sleep(HOLD_AGAIN_AFTER).await;
         }
-        bail!("a stack is already running; `ticketctl stack down` ends it");
+        bail!("it is already running; `{}` ends it", self.command("down"));
     }
 
     /// Where the background process logs its own troubles.
     pub fn log(&self) -> PathBuf {
-        self.0.join("stack.log")
+        self.folder.join("stack.log")
     }
 
     fn file(&self) -> PathBuf {
-        self.0.join("stack.json")
+        self.folder.join("stack.json")
     }
 
     fn try_lock(&self) -> anyhow::Result<Option<File>> {
-        let path = self.0.join("stack.lock");
+        let path = self.folder.join("stack.lock");
         let lock = OpenOptions::new()
             .create(true)
             .append(true)
@@ -142,8 +178,8 @@ impl Held {
     /// The file cannot be written.
     pub fn publish(&self, state: &StackState) -> anyhow::Result<()> {
         let path = self.dir.file();
-        let mut file = tempfile::NamedTempFile::new_in(&self.dir.0)
-            .with_context(|| format!("cannot write to {}", self.dir.0.display()))?;
+        let mut file = tempfile::NamedTempFile::new_in(&self.dir.folder)
+            .with_context(|| format!("cannot write to {}", self.dir.folder.display()))?;
         serde_json::to_writer_pretty(&mut file, state)?;
         file.flush()?;
         file.persist(&path).with_context(|| format!("cannot write {}", path.display()))?;
@@ -199,7 +235,7 @@ mod tests {
     #[tokio::test]
     async fn a_state_is_there_only_while_its_holder_is() {
         let temp = tempfile::tempdir().unwrap();
-        let dir = StateDir(temp.path().to_owned());
+        let dir = StateDir { folder: temp.path().to_owned(), name: None };
         let held = dir.hold().await.unwrap();
         assert_eq!(dir.read().unwrap(), None);
         held.publish(&state()).unwrap();
@@ -215,11 +251,21 @@ mod tests {
     #[tokio::test]
     async fn there_is_one_holder_at_a_time() {
         let temp = tempfile::tempdir().unwrap();
-        let dir = StateDir(temp.path().to_owned());
+        let dir = StateDir { folder: temp.path().to_owned(), name: None };
         let held = dir.hold().await.unwrap();
         assert!(dir.hold().await.unwrap_err().to_string().contains("already running"));
         drop(held);
         dir.hold().await.unwrap();
+    }
+
+    #[test]
+    fn a_name_is_one_folder_and_nothing_for_a_shell() {
+        for name in ["", ".", "..", "a/b", "a b", "A", "$(id)", &"x".repeat(41)] {
+            assert!(StackName::parse(name).is_err(), "{name}");
+        }
+        let name = StackName::parse("try-2_b").unwrap();
+        let dir = StateDir { folder: "/x".into(), name: Some(name) };
+        assert_eq!(dir.command("down"), "ticketctl stack down --name try-2_b");
     }
 
     #[test]

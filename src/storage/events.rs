@@ -241,10 +241,11 @@ pub async fn upsert(
     event: &Event,
 ) -> Result<(EventId, bool), StorageError> {
     let row = sqlx::query!(
-        r#"insert into events (id, slug, title, venue, starts_at, admission, status, tickets_per_user_max)
-           values ($1, $2, $3, $4, $5, $6::text::event_admission, $7::text::event_status, $8)
+        r#"insert into events (id, slug, title, venue, starts_at, admission, status, tickets_per_user_max, organizer_id)
+           values ($1, $2, $3, $4, $5, $6::text::event_admission, $7::text::event_status, $8, $9)
            on conflict (slug) do update
-           set title = excluded.title, venue = excluded.venue, starts_at = excluded.starts_at
+           set title = excluded.title, venue = excluded.venue, starts_at = excluded.starts_at,
+               organizer_id = coalesce(excluded.organizer_id, events.organizer_id)
            returning id, (xmax = 0) as "is_new!""#,
         event.id.0,
         slug,
@@ -253,7 +254,8 @@ pub async fn upsert(
         event.starts_at,
         event.admission.name(),
         event.status.name(),
-        event.tickets_per_user.map(TicketLimit::get)
+        event.tickets_per_user.map(TicketLimit::get),
+        event.organizer.map(|user| user.0)
     )
     .fetch_one(connection)
     .await?;

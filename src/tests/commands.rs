@@ -9,8 +9,9 @@ use uuid::Uuid;
 
 use super::app::{Setup, TestApp, key};
 use super::program::exe;
+use crate::domain::Role;
 use crate::stack::payments::PaymentBehaviour;
-use crate::wire::ChargeState;
+use crate::wire::{self, ChargeState};
 
 /// Runs a command on the app's stores; its exit code, what it printed, and what it said.
 pub async fn run(app: &TestApp, args: &[&str]) -> (Option<i32>, String, String) {
@@ -54,6 +55,8 @@ async fn a_payment_left_behind_is_finished_by_the_command() {
     app.sql("update payments set worked_at = now() - interval '1 minute'").await;
     let (code, printed, said) = run(&app, &["recover-payments", "--dry-run", "--json"]).await;
     assert_eq!((code, &report(&printed)["open"]), (Some(0), &json!(1)), "{said}");
+    let (_, printed, _) = run(&app, &["recover-payments", "--dry-run"]).await;
+    assert_eq!(printed, "1 payment to finish\n");
     let (code, printed, said) = run(&app, &["recover-payments", "--json"]).await;
     assert_eq!((code, &report(&printed)["ended"]), (Some(0), &json!(1)), "{said}");
     let audit = app.clean_audit().await;
@@ -77,11 +80,52 @@ async fn a_cancelled_event_is_refunded_by_the_command() {
     let (code, printed, said) = run(&app, &["refund-cancelled"]).await;
     assert_eq!(
         (code, printed.as_str()),
-        (Some(0), "1 bookings refunded, 0 holds cancelled\n"),
+        (Some(0), "1 booking refunded, 0 holds cancelled\n"),
         "{said}"
     );
     assert_eq!(app.stack.payments().ledger()[0].state, ChargeState::Refunded);
     app.clean_audit().await;
+}
+
+#[tokio::test]
+async fn a_seeded_event_is_its_owners_to_edit_and_stays_so() {
+    let app = TestApp::start(Setup::default()).await;
+    let seed = ["seed", "--events", "1", "--seats", "5", "--label", "own"];
+    let owned = |owner| [&seed[..], &["--owner", owner]].concat();
+    let (code, _, said) = run(&app, &owned("bob@example.org")).await;
+    assert_eq!(code, Some(2), "{said}");
+    assert!(said.contains("has no account, make one with `ticketctl user create`"), "{said}");
+    let account = ["user", "create", "--email", "bob@example.org", "--json", "--role"];
+    let (_, printed, _) = run(&app, &[&account[..], &["customer"]].concat()).await;
+    let bob: Uuid = serde_json::from_value(report(&printed)["id"].clone()).unwrap();
+    let (code, _, said) = run(&app, &owned("bob@example.org")).await;
+    assert_eq!(code, Some(2), "{said}");
+    assert!(said.contains("`ticketctl user set-role`"), "{said}");
+    run(&app, &["user", "set-role", "--email", "bob@example.org", "--role", "organizer"]).await;
+    // Seeded without an owner, then with one, then again without.
+    for (args, edited) in [
+        (seed.to_vec(), StatusCode::FORBIDDEN),
+        (owned("BOB@example.org"), StatusCode::OK),
+        (seed.to_vec(), StatusCode::OK),
+    ] {
+        let (_, printed, said) = run(&app, &[&args[..], &["--json"]].concat()).await;
+        let path =
+            format!("/api/v1/events/{}", report(&printed)["events"][0]["id"].as_str().unwrap());
+        let version = app.get(&path, None).await.data::<wire::Event>().version;
+        let change = app.call(Method::PATCH, &path).role(bob, Role::Organizer).if_match(version);
+        let got = change.json(&json!({"title": "Edited"})).send().await;
+        assert_eq!(got.status, edited, "{args:?}: {said}{}", got.body);
+    }
+}
+
+#[tokio::test]
+async fn the_audit_counts_as_people_do_and_says_when_in_utc() {
+    let app = TestApp::start(Setup::default()).await;
+    app.sql("update seats set reservation_id = gen_random_uuid() where number = 2").await;
+    let (code, _, said) = run(&app, &["audit"]).await;
+    assert_eq!(code, Some(1), "{said}");
+    assert!(said.starts_with("1 finding; "), "{said}");
+    assert!(said.trim_end().ends_with('Z'), "{said}");
 }
 
 #[tokio::test]

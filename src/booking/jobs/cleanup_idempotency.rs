@@ -59,14 +59,16 @@ fn tally(forgotten: u64, failed: u64) -> Tally {
         Count {
             key: "forgotten",
             number: forgotten,
-            done: "answers forgotten",
-            due: "answers to be forgotten",
+            noun: "answer",
+            done: "forgotten",
+            due: Some("to be forgotten"),
         },
         Count {
             key: "failed",
             number: failed,
-            done: "requests left in progress failed",
-            due: "requests left in progress to be failed",
+            noun: "unfinished request",
+            done: "failed",
+            due: Some("to be failed"),
         },
     ])
 }

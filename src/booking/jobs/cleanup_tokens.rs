@@ -55,7 +55,8 @@ fn tally(tokens: u64) -> Tally {
     Tally(vec![Count {
         key: "tokens",
         number: tokens,
-        done: "refresh tokens forgotten",
-        due: "refresh tokens to be forgotten",
+        noun: "refresh token",
+        done: "forgotten",
+        due: Some("to be forgotten"),
     }])
 }

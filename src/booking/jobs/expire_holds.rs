@@ -54,7 +54,8 @@ fn tally(holds: u64) -> Tally {
     Tally(vec![Count {
         key: "holds",
         number: holds,
-        done: "holds expired",
-        due: "holds to expire",
+        noun: "hold",
+        done: "expired",
+        due: Some("to expire"),
     }])
 }

@@ -74,9 +74,9 @@ async fn resume(context: &Context, payment: &Payment) -> Result<(), BookingError
 }
 
 fn tally(ended: u64, open: u64) -> Tally {
-    let finished = "payments finished";
+    let noun = "payment";
     Tally(vec![
-        Count { key: "ended", number: ended, done: finished, due: finished },
-        Count { key: "open", number: open, done: "still open", due: "still open" },
+        Count { key: "ended", number: ended, noun, done: "finished", due: None },
+        Count { key: "open", number: open, noun, done: "still open", due: Some("to finish") },
     ])
 }

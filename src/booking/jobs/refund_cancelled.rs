@@ -81,9 +81,16 @@ fn tally(bookings: u64, holds: u64) -> Tally {
         Count {
             key: "bookings",
             number: bookings,
-            done: "bookings refunded",
-            due: "bookings to refund",
+            noun: "booking",
+            done: "refunded",
+            due: Some("to refund"),
         },
-        Count { key: "holds", number: holds, done: "holds cancelled", due: "holds to cancel" },
+        Count {
+            key: "holds",
+            number: holds,
+            noun: "hold",
+            done: "cancelled",
+            due: Some("to cancel"),
+        },
     ])
 }

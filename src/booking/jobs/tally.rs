@@ -11,8 +11,10 @@ pub struct Count {
     pub key: &'static str,
     /// How many.
     pub number: u64,
-    /// What they are, after a round: "holds expired".
+    /// What one of them is: "hold".
+    pub noun: &'static str,
+    /// What became of them in a round: "expired".
     pub done: &'static str,
-    /// What they are, before one: "holds to expire".
-    pub due: &'static str,
+    /// What would: "to expire". Nothing, where that isn't known before.
+    pub due: Option<&'static str>,
 }

@@ -8,7 +8,7 @@ use std::process::{ExitCode, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
-use comfy_table::{Table, presets};
+use comfy_table::Table;
 use serde::Serialize;
 use tokio::io::{AsyncBufReadExt as _, BufReader};
 use tokio::process::{Child, Command};
@@ -103,8 +103,7 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
 }
 
 fn table(rows: &[Row]) -> Table {
-    let mut table = Table::new();
-    table.load_style(presets::NOTHING).force_no_tty();
+    let mut table = output::table();
     table.set_header(["what", "asked", "measured"]);
     table.add_rows(rows.iter().map(|row| [&row.what, &row.asked, &row.measured]));
     table

@@ -2,7 +2,6 @@
 
 use std::process::ExitCode;
 
-use comfy_table::{Table, presets};
 use serde_json::{Value, json};
 
 use crate::booking::strategies::STRATEGIES;
@@ -41,8 +40,7 @@ pub fn run(args: &Args) -> ExitCode {
         return ExitCode::SUCCESS;
     }
     for (index, (title, rows)) in groups.iter().enumerate() {
-        let mut table = Table::new();
-        table.load_style(presets::NOTHING).force_no_tty();
+        let mut table = output::table();
         table.add_rows(columns(rows));
         output::data(format!("{}{title}\n{}", if index > 0 { "\n" } else { "" }, table.trim_fmt()));
     }
@@ -76,17 +74,17 @@ pub fn groups() -> Vec<Group> {
     ]
 }
 
-/// Details stand between name and summary where each is a few words, and below the summary where some take several lines.
+/// Details stand between name and summary where each is a few words, and below the summary, a row a line, where some take
+/// several lines.
 fn columns(rows: &[[String; 3]]) -> Vec<Vec<String>> {
-    let is_long = rows.iter().any(|[_, details, _]| details.contains('\n'));
-    let row = |[name, details, summary]: &[String; 3]| {
-        if is_long {
-            vec![name.clone(), format!("{summary}\n  {}", details.replace('\n', "\n  "))]
-        } else {
-            vec![name.clone(), details.clone(), summary.clone()]
-        }
+    if rows.iter().all(|[_, details, _]| !details.contains('\n')) {
+        return rows.iter().map(|row| row.to_vec()).collect();
+    }
+    let cells = |[name, details, summary]: &[String; 3]| {
+        let below = details.lines().map(|line| vec![String::new(), format!("- {line}")]);
+        std::iter::once(vec![name.clone(), summary.clone()]).chain(below).collect::<Vec<_>>()
     };
-    rows.iter().map(row).collect()
+    rows.iter().flat_map(cells).collect()
 }
 
 fn row(name: &str, details: &str, summary: &str) -> [String; 3] {

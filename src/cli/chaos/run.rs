@@ -129,7 +129,11 @@ async fn run_until_stopped(file: &Path, plan: &Plan, setup: &Setup, args: &Args)
     match ran {
         Ok(record) => End::Judged(Box::new(record)),
         Err(error) => {
-            output::note(format_args!("error: {} could not run: {error:#}", plan.name));
+            output::note(format_args!(
+                "error: {} could not run: {}",
+                plan.name,
+                output::one_line(&error)
+            ));
             End::CouldNot
         }
     }
@@ -222,7 +226,7 @@ fn audience(args: &Args) -> Audience {
 }
 
 fn style() -> table::Style {
-    if output::may_colour() { table::Style::Coloured } else { table::Style::Plain }
+    table::Style { coloured: output::may_colour(), columns: output::columns() }
 }
 
 #[cfg(test)]

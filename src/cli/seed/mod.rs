@@ -18,9 +18,10 @@ use uuid::Uuid;
 
 use super::bad_input::BadInput;
 use super::output;
-use super::shared::Database;
+use super::shared::{Database, email};
 use crate::clock;
-use crate::domain::{EventId, EventStatus, TicketLimit};
+use crate::domain::{Email, EventId, EventStatus, Role, TicketLimit, UserId, counted};
+use crate::storage::accounts;
 use crate::storage::events::{self, Event};
 use crate::storage::seeding::{self, CopyInto, NewSeat};
 use crate::storage::{Storage, StorageError, Tx};
@@ -33,6 +34,7 @@ Examples:
   ticketctl seed --events 10 --seats 5000
   ticketctl seed --events 1 --seats 1000000
   ticketctl seed --events 1 --general-admission 5000 --tickets-per-user 4
+  ticketctl seed fixtures/grand-theatre.toml --owner bob@example.org
 
 Seeding the same again adds nothing. A seat map is CSV with the header section,row,number,price.";
 
@@ -61,6 +63,9 @@ pub struct Args {
     /// Price of each made-up seat, in cents.
     #[arg(long, default_value_t = 5000, value_name = "CENTS", value_parser = clap::value_parser!(i64).range(1..))]
     price_cents: i64,
+    /// The account that may edit the events and check their tickets in; without one only admins may.
+    #[arg(long, value_name = "EMAIL", value_parser = email)]
+    owner: Option<Email>,
     /// Begins the slugs of made-up events; another label makes other events.
     #[arg(long, default_value = "synthetic", value_name = "LABEL")]
     label: String,
@@ -111,11 +116,15 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
         _ => fixture::read_all(&args.fixtures).map_err(|error| BadInput(error.to_string()))?,
     };
     let storage = args.database.open().await?;
+    let organizer = match &args.owner {
+        Some(email) => Some(organizer(&storage, email).await?),
+        None => None,
+    };
     let began = clock::monotonic();
     let progress = progress_bar(seeds.iter().map(|seed| seed.seating.len()).sum());
     let mut events = Vec::with_capacity(seeds.len());
     for seed in &seeds {
-        let seeded = put_in(&storage, seed, &progress).await;
+        let seeded = put_in(&storage, seed, organizer, &progress).await;
         events.push(seeded.with_context(|| format!("event {} could not be seeded", seed.slug))?);
     }
     progress.finish_and_clear();
@@ -127,23 +136,42 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
         for event in &report.events {
             let state = if event.new { "new" } else { "there already" };
             output::data(format_args!(
-                "{} {} ({state}): {} seats added",
-                event.id, event.slug, event.seats_added
+                "{} {} ({state}): {} added",
+                event.id,
+                event.slug,
+                counted(event.seats_added, "seat")
             ));
         }
-        output::note(format_args!("{seats_added} seats in {:.2} s", report.seconds));
+        output::note(format_args!("{} in {:.2} s", counted(seats_added, "seat"), report.seconds));
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// The account that is to own what is seeded.
+async fn organizer(storage: &Storage, email: &Email) -> anyhow::Result<UserId> {
+    let mut connection = storage.connection().await?;
+    let address = email.as_str();
+    let user = accounts::find(&mut connection, email).await?.ok_or_else(|| {
+        BadInput(format!("{address} has no account, make one with `ticketctl user create`"))
+    })?;
+    if user.role == Role::Customer {
+        return Err(BadInput(format!(
+            "{address} is a customer and may not run events, change that with `ticketctl user set-role`"
+        ))
+        .into());
+    }
+    Ok(user.id)
 }
 
 async fn put_in(
     storage: &Storage,
     seed: &Seed,
+    organizer: Option<UserId>,
     progress: &ProgressBar,
 ) -> Result<Seeded, StorageError> {
     storage
         .transaction("seed", async |mut tx: Tx| {
-            let (id, new) = events::upsert(&mut tx, &seed.slug, &event_of(seed)).await?;
+            let (id, new) = events::upsert(&mut tx, &seed.slug, &event_of(seed, organizer)).await?;
             let seats_added = fill(&mut tx, id, new, &seed.seating, progress).await?;
             Ok((tx, Seeded { slug: seed.slug.clone(), id: id.0, new, seats_added }))
         })
@@ -151,7 +179,7 @@ async fn put_in(
 }
 
 /// The event, on sale, under an id made from its slug.
-fn event_of(seed: &Seed) -> Event {
+fn event_of(seed: &Seed, organizer: Option<UserId>) -> Event {
     let name = format!("ticketctl:event:{}", seed.slug);
     Event {
         id: EventId(Uuid::new_v5(&Uuid::NAMESPACE_URL, name.as_bytes())),
@@ -159,7 +187,7 @@ fn event_of(seed: &Seed) -> Event {
         venue: seed.venue.clone(),
         description: String::new(),
         starts_at: seed.starts_at,
-        organizer: None,
+        organizer,
         admission: seed.seating.admission(),
         status: EventStatus::Published,
         tickets_per_user: seed.tickets_per_user,

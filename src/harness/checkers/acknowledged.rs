@@ -6,9 +6,9 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 
 use uuid::Uuid;
 
-use super::violations::{Violations, counted};
+use super::violations::Violations;
 use super::{Checker, Evidence, Undeclared};
-use crate::domain::BookingState;
+use crate::domain::{BookingState, counted};
 use crate::harness::plan::EvidenceKind;
 use crate::harness::recorder::{OpKind, Operation, Outcome};
 use crate::harness::summary::{CheckResult, Violation};

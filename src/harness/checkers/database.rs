@@ -3,9 +3,9 @@
 
 use std::collections::BTreeMap;
 
-use super::violations::{Violations, counted};
+use super::violations::Violations;
 use super::{Checker, Evidence, Undeclared};
-use crate::domain::BookingState;
+use crate::domain::{BookingState, counted};
 use crate::harness::plan::EvidenceKind;
 use crate::harness::summary::{CheckResult, DOUBLE_SELL, Violation};
 use crate::storage::audit::{Audit, BookingRow, FindingKind};

@@ -6,9 +6,9 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use uuid::Uuid;
 
 use super::claims::{Claim, Claims};
-use super::violations::{Violations, at, counted};
+use super::violations::{Violations, at};
 use super::{Checker, Evidence, Undeclared};
-use crate::domain::EventStatus;
+use crate::domain::{EventStatus, counted};
 use crate::harness::plan::EvidenceKind;
 use crate::harness::recorder::{OpKind, Operation, Outcome};
 use crate::harness::summary::{CheckResult, Violation};

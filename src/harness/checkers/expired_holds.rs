@@ -3,9 +3,9 @@
 
 use std::time::Duration;
 
-use super::violations::{Violations, counted};
+use super::violations::Violations;
 use super::{Checker, Evidence, Undeclared};
-use crate::domain::ReservationState;
+use crate::domain::{ReservationState, counted};
 use crate::harness::plan::EvidenceKind;
 use crate::harness::summary::{CheckResult, Violation};
 use crate::storage::audit::FindingKind;

@@ -6,8 +6,9 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use uuid::Uuid;
 
-use super::violations::{Violations, counted};
+use super::violations::Violations;
 use super::{Checker, Evidence, Undeclared};
+use crate::domain::counted;
 use crate::harness::plan::EvidenceKind;
 use crate::harness::recorder::{Operation, Outcome};
 use crate::harness::summary::{CheckResult, Violation};

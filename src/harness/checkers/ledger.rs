@@ -5,9 +5,9 @@ use std::collections::{BTreeMap, HashMap};
 
 use uuid::Uuid;
 
-use super::violations::{Violations, counted};
+use super::violations::Violations;
 use super::{Checker, Evidence, Undeclared};
-use crate::domain::BookingState;
+use crate::domain::{BookingState, counted};
 use crate::harness::plan::EvidenceKind;
 use crate::harness::summary::{CheckResult, Violation};
 use crate::storage::audit::{Audit, BookingRow, FindingKind, PaymentRow, PaymentState};

@@ -3,9 +3,10 @@
 use std::fmt::Display;
 use std::io::{self, Write};
 
-use comfy_table::{Attribute, Cell, CellAlignment, Color, Table, presets};
+use comfy_table::{Attribute, Cell, CellAlignment, Color, ContentArrangement, Table, presets};
 
 use super::Report;
+use crate::domain::{counted, grouped};
 use crate::harness::run_record::RunRecord;
 use crate::harness::summary::{
     CheckVerdict, OperationMetrics, Summary, ThresholdSummary, Verdict, worst_exit_code,
@@ -28,17 +29,22 @@ impl Report for Text {
     }
 
     fn write(&self, runs: &[RunRecord], out: &mut dyn Write) -> io::Result<()> {
-        write(runs, Style::Plain, out)
+        write(runs, Style::FILE, out)
     }
 }
 
-/// Whether escape sequences may be used: on a terminal without `NO_COLOR`, and nowhere else.
+/// What the tables are written on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Style {
-    /// Letters only.
-    Plain,
-    /// Colours.
-    Coloured,
+pub struct Style {
+    /// Whether escape sequences may be used: on a terminal without `NO_COLOR`, and nowhere else.
+    pub coloured: bool,
+    /// How wide a line may be; longer words than that stay whole.
+    pub columns: u16,
+}
+
+impl Style {
+    /// As in a file.
+    pub const FILE: Self = Self { coloured: false, columns: 100 };
 }
 
 /// Writes one or several runs; several end with a table of all.
@@ -79,7 +85,7 @@ pub fn write_overview(runs: &[RunRecord], style: Style, out: &mut dyn Write) -> 
         ]);
     }
     let worst = worst_exit_code(runs.iter().map(|run| run.summary.exit_code));
-    writeln!(out, "{}\n\n{} runs, exit code {worst}", table.trim_fmt(), runs.len())
+    writeln!(out, "{}\n\n{}, exit code {worst}", table.trim_fmt(), counted(runs.len(), "run"))
 }
 
 /// An observed value as reports write it.
@@ -133,19 +139,16 @@ fn reasons(run: &Summary) -> Vec<String> {
     lines.extend(run.void_reasons.iter().map(|reason| format!("proves nothing: {reason}")));
     let crossed = run.thresholds.iter().filter(|threshold| !threshold.ok).count();
     if crossed > 0 {
-        lines.push(format!("{crossed} of {} thresholds crossed", run.thresholds.len()));
+        let all = counted(run.thresholds.len(), "threshold");
+        lines.push(format!("{crossed} of {all} crossed"));
     }
-    let servers = if run.instances == 1 {
-        "1 server".to_owned()
-    } else {
-        format!("{} servers", run.instances)
-    };
     lines.push(format!(
-        "{}, {servers}, seed {}, {:.1} s of load, {} iterations ({} dropped, p99 {} ms late)",
+        "{}, {}, seed {}, {:.1} s of load, {} ({} dropped, p99 {} ms late)",
         run.strategy,
+        counted(run.instances, "server"),
         run.seed,
         run.load_seconds,
-        grouped(run.generator.iterations),
+        counted(run.generator.iterations, "iteration"),
         grouped(run.generator.dropped),
         short(run.generator.lag_ms_p99)
     ));
@@ -224,8 +227,12 @@ fn requests(run: &Summary) -> u64 {
 
 fn new_table(style: Style, header: &[&str]) -> Table {
     let mut table = Table::new();
-    table.load_style(presets::NOTHING).force_no_tty();
-    if style == Style::Coloured {
+    table
+        .load_style(presets::NOTHING)
+        .set_content_arrangement(ContentArrangement::Dynamic)
+        .force_no_tty()
+        .set_width(style.columns);
+    if style.coloured {
         table.enforce_styling();
     }
     if !header.is_empty() {
@@ -263,19 +270,6 @@ fn broken(word: &str) -> Cell {
     bold(word, Color::Red)
 }
 
-/// `12,345`.
-fn grouped(number: u64) -> String {
-    let digits = number.to_string();
-    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
-    for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
-}
-
 /// A number with as many decimals as are of use: 1234, 75.2, 0.135.
 fn short(number: f64) -> String {
     let text = match number.abs() {
@@ -304,10 +298,7 @@ mod tests {
     #[test]
     fn the_first_line_is_the_verdict_and_the_next_ones_say_why() {
         let lines = |run: Summary| {
-            text(&[run], Style::Plain)
-                .lines()
-                .map(|line| line.trim().to_owned())
-                .collect::<Vec<_>>()
+            text(&[run], Style::FILE).lines().map(|line| line.trim().to_owned()).collect::<Vec<_>>()
         };
         let passed = lines(samples::passed());
         assert!(passed[0].starts_with("PASS"), "{passed:?}");
@@ -328,31 +319,49 @@ mod tests {
     }
 
     #[test]
+    fn tables_fit_the_columns_and_split_no_number() {
+        let mut run = samples::failed();
+        run.checkers[0].detail = "seat 17 is sold twice ".repeat(20);
+        for columns in [80, 100, 160] {
+            let style = Style { columns, ..Style::FILE };
+            let text = text(&[run.clone(), samples::passed()], style);
+            let tables = text.lines().filter(|line| !line.contains("  ticketctl chaos run "));
+            for line in tables {
+                assert!(line.chars().count() <= usize::from(columns), "{columns}: {line}");
+            }
+            assert!(text.contains("sold twice"), "{text}");
+            assert!(
+                text.lines().any(|line| line.contains(" hold ") && line.contains("4,812")),
+                "{text}"
+            );
+        }
+    }
+
+    #[test]
     fn crossed_thresholds_alone_are_not_a_plain_pass() {
         let run = Summary {
             thresholds: samples::failed().thresholds,
             exit_code: 99,
             ..samples::passed()
         };
-        assert!(text(&[run], Style::Plain).trim_start().starts_with("CROSSED"));
+        assert!(text(&[run], Style::FILE).trim_start().starts_with("CROSSED"));
     }
 
     #[test]
     fn colours_appear_only_where_asked_for() {
         let runs = [samples::passed(), samples::failed()];
-        assert!(!text(&runs, Style::Plain).contains('\u{1b}'));
-        assert!(text(&runs, Style::Coloured).contains('\u{1b}'));
+        assert!(!text(&runs, Style::FILE).contains('\u{1b}'));
+        assert!(text(&runs, Style { coloured: true, ..Style::FILE }).contains('\u{1b}'));
     }
 
     #[test]
     fn several_runs_end_with_a_table_of_all_and_the_worst_exit_code() {
-        let text = text(&[samples::passed(), samples::failed(), samples::void()], Style::Plain);
+        let text = text(&[samples::passed(), samples::failed(), samples::void()], Style::FILE);
         assert!(text.trim_end().ends_with("3 runs, exit code 1"), "{text}");
     }
 
     #[test]
     fn numbers_are_written_for_people() {
-        assert_eq!([0, 999, 1000, 1_234_567].map(grouped), ["0", "999", "1,000", "1,234,567"]);
         assert_eq!(
             [0.0, 0.1349, 8.1, 75.25, 1234.5].map(short),
             ["0", "0.135", "8.1", "75.2", "1234"]

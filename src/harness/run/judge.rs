@@ -5,6 +5,7 @@ use std::path::Path;
 
 use super::data::RunData;
 use super::measure::measure;
+use crate::domain::counted;
 use crate::harness::checkers;
 use crate::harness::summary::{
     CheckResult, CheckVerdict, FaultSummary, Summary, ThresholdSummary, Verdict,
@@ -78,8 +79,8 @@ fn reasons_against(data: &RunData) -> Vec<String> {
     let limits = &data.plan.generator;
     if generator.dropped > limits.max_dropped {
         reasons.push(format!(
-            "the generator dropped {} iterations for want of a free VU, raise max_vus or lower the rate",
-            generator.dropped
+            "the generator dropped {} for want of a free VU, raise max_vus or lower the rate",
+            counted(generator.dropped, "iteration")
         ));
     }
     let lag_max_ms = limits.max_lag_p99.as_secs_f64() * 1000.0;
@@ -90,7 +91,10 @@ fn reasons_against(data: &RunData) -> Vec<String> {
         ));
     }
     if facts.aborted > 0 {
-        reasons.push(format!("{} iterations did not end and had to be aborted", facts.aborted));
+        reasons.push(format!(
+            "{} did not end and had to be aborted",
+            counted(facts.aborted, "iteration")
+        ));
     }
     if data.latencies.outcomes().ok == 0 {
         reasons.push("no operation succeeded".to_owned());

@@ -13,6 +13,7 @@ use uuid::Uuid;
 use super::environment::{Environment, open_target};
 use super::setup::Setup;
 use crate::clock;
+use crate::domain::counted;
 use crate::harness::faults;
 use crate::harness::faults::hop::{Hop, Store};
 use crate::harness::plan::Plan;
@@ -69,7 +70,7 @@ pub async fn provision(
         Some(control) => bind_stores(control, &stack, &hops).await?,
         None => BTreeMap::new(),
     };
-    progress.phase(&format!("starting {} servers", plan.target.instances));
+    progress.phase(&format!("starting {}", counted(plan.target.instances, "server")));
     let direct = start_servers(plan, &mut stack, &bound).await?;
     let servers = match &proxies {
         Some(control) => bind_clients(control, &direct, &hops).await?,

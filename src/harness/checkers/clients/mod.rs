@@ -7,8 +7,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::claims::{Claim, Claims, Sale};
-use super::violations::{Violations, at, counted};
+use super::violations::{Violations, at};
 use super::{Checker, Evidence, Undeclared};
+use crate::domain::counted;
 use crate::harness::plan::EvidenceKind;
 use crate::harness::recorder::{Operation, Outcome};
 use crate::harness::summary::{CheckResult, DOUBLE_SELL, Violation};
