@@ -16,12 +16,12 @@ use super::error::{ApiError, ValidationErrors};
 use super::extract::{Body, Csv, QueryParams};
 use super::{cursor, etag, paging, render};
 use crate::booking::events::{self as editing, Change, Editor, GeneralAdmission, NewEvent};
-use crate::booking::seat_map;
+use crate::booking::{availability as counting, seat_map};
 use crate::domain::event::{GENERAL_ADMISSION_MAX, PRICE_CENTS_MAX};
 use crate::domain::{EventId, EventStatus, Refusal, Role, Text, TicketLimit, moment};
 use crate::locks::availability::Counts;
 use crate::storage::events::{self, Event, EventFilter};
-use crate::storage::seats;
+use crate::storage::{StorageError, seats};
 use crate::wire;
 
 /// Seats in one page.
@@ -51,7 +51,7 @@ pub struct EventQuery {
     /// With a seat at this price or below, in cents.
     #[param(minimum = 0)]
     price_max: Option<i64>,
-    /// Words in title or venue, as in a search box.
+    /// Words in title or venue, or their beginnings, as in a search box.
     #[param(max_length = 200)]
     q: Option<String>,
     /// Events in one page, 1 to 100.
@@ -61,7 +61,7 @@ pub struct EventQuery {
     cursor: Option<String>,
 }
 
-/// Find events, in the order of their start.
+/// Find events, in the order of their start, with what is left of each: calculated, at most five seconds old.
 #[utoipa::path(get, path = "/api/v1/events", operation_id = "list_events", tag = "events",
     params(EventQuery),
     responses((status = 200, description = "A page of events", body = wire::Success<Vec<wire::Event>>),
@@ -72,13 +72,25 @@ pub async fn list(
     QueryParams(query): QueryParams<EventQuery>,
 ) -> Result<Response, ApiError> {
     let filter = filter(query, caller)?;
-    let mut connection = app.context.storage.connection().await?;
-    let found = events::list(&mut connection, &filter).await?;
+    let found = {
+        let mut connection = app.context.storage.connection().await?;
+        events::list(&mut connection, &filter).await?
+    };
     let next = paging::next_cursor(&found, filter.limit, |event| {
         cursor::write(event.starts_at, event.id.0)
     });
-    let page: Vec<wire::Event> = found.iter().map(wire::Event::from).collect();
-    Ok(render::page(page, next))
+    let ids: Vec<EventId> = found.iter().map(|event| event.id).collect();
+    let counts = counting::of(&app.context, &ids).await?;
+    let listed = found.iter().zip(counts).map(|(event, counts)| wire::Event {
+        availability: Some(availability_of(event.id, counts)),
+        ..wire::Event::from(event)
+    });
+    Ok(render::page(listed.collect::<Vec<_>>(), next))
+}
+
+fn availability_of(event: EventId, counts: Counts) -> wire::Availability {
+    let Counts { total, held, sold } = counts;
+    wire::Availability { event_id: event.0, total, available: total - held - sold, held, sold }
 }
 
 fn filter(query: EventQuery, caller: Option<Caller>) -> Result<EventFilter, ApiError> {
@@ -198,23 +210,9 @@ pub async fn availability(
 ) -> Result<Response, ApiError> {
     let Path(id) = id?;
     let event = visible(&app, caller, EventId(id)).await?.id;
-    let counts = match app.context.availability.get(event).await {
-        Some(counts) => counts,
-        None => count(&app, event).await?,
-    };
-    let Counts { total, held, sold } = counts;
-    let available = total - held - sold;
-    Ok(render::ok(wire::Availability { event_id: id, total, available, held, sold }, "ok"))
-}
-
-async fn count(app: &App, event: EventId) -> Result<Counts, ApiError> {
-    let counted = {
-        let mut connection = app.context.storage.connection().await?;
-        seats::count(&mut connection, event).await?
-    };
-    let counts = Counts { total: counted.total, held: counted.held, sold: counted.sold };
-    app.context.availability.put(event, counts).await;
-    Ok(counts)
+    let counted = counting::of(&app.context, &[event]).await?;
+    let counts = counted.first().ok_or(StorageError::Impossible("count of seats"))?;
+    Ok(render::ok(availability_of(event, *counts), "ok"))
 }
 
 /// Prepare an event: it begins as a draft, seen by its organizer alone.

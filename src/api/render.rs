@@ -171,6 +171,7 @@ impl From<&Event> for wire::Event {
             },
             tickets_per_user_max: event.tickets_per_user.map(TicketLimit::get),
             version: event.version,
+            availability: None,
         }
     }
 }

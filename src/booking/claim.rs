@@ -6,8 +6,8 @@ use time::OffsetDateTime;
 use super::BookingError;
 use super::answer::{KeyedRequest, Render};
 use crate::domain::{
-    Cents, EventId, EventStatus, HoldTtl, Refusal, Reservation, ReservationId, ReservationState,
-    SeatId, SeatSet, StoredResponse, TicketLimit,
+    Cents, EventId, HoldTtl, Refusal, Reservation, ReservationId, ReservationState, SeatId,
+    SeatSet, StoredResponse, TicketLimit,
 };
 use crate::storage::bookings::{self, Sale};
 use crate::storage::reservations::{self, Inserted};
@@ -74,11 +74,7 @@ pub async fn record(
             Ok(response)
         }
         Inserted::KeyUsed => Err(BookingError::KeyUsed),
-        Inserted::NotOnSale(status) if status != EventStatus::Draft => {
-            Err(Refusal::NotOnSale(status).into())
-        }
-        // Of a draft, nobody is told.
-        Inserted::NotOnSale(_) | Inserted::NoEvent => Err(Refusal::NotFound("event").into()),
+        Inserted::Refused(refusal) => Err(refusal.into()),
     }
 }
 

@@ -122,7 +122,8 @@ pub async fn change(
         .transaction("change event", async |mut tx: Tx| {
             let found = read_own(&mut tx, editor, id, version).await?;
             let event = applied(&found, change)?;
-            if event.status == EventStatus::Published && seats::count(&mut tx, id).await?.total == 0
+            let seats = seats::count(&mut tx, &[id]).await?;
+            if event.status == EventStatus::Published && seats.iter().all(|seats| seats.total == 0)
             {
                 return Err(BookingError::from(Refusal::NoSeats));
             }

@@ -4,8 +4,7 @@ use super::answer::{Answer, KeyedRequest};
 use super::claim::Claim;
 use super::{BookingError, Context, replay};
 use crate::domain::{
-    Admission, EventId, EventStatus, HoldTtl, Quantity, Refusal, ReservationId, SeatSet,
-    StoredResponse, Wanted,
+    Admission, EventId, HoldTtl, Quantity, Refusal, ReservationId, SeatSet, StoredResponse, Wanted,
 };
 use crate::storage::{StorageError, events, seating};
 
@@ -61,12 +60,26 @@ pub async fn hold(context: &Context, asked: &HoldRequest) -> Result<Answer, Book
             replay::recorded(context, &asked.request).await?.ok_or(Refusal::InProgress)?
         }
         Err(BookingError::Refused(refusal)) => {
+            let refusal = of_the_event(context, asked.event, refusal).await?;
             replay::refuse(context, &asked.request, refusal).await?
         }
         Err(error) => return Err(error),
     };
     replay::remember(context, &asked.request, &answer).await;
     Ok(answer)
+}
+
+/// Where seats are not the event's, the reason may be the event: it isn't there, or nothing of it is on sale.
+async fn of_the_event(
+    context: &Context,
+    event: EventId,
+    refusal: Refusal,
+) -> Result<Refusal, BookingError> {
+    if !matches!(refusal, Refusal::UnknownSeats(_)) {
+        return Ok(refusal);
+    }
+    let mut connection = context.storage.connection().await?;
+    Ok(events::why_not_on_sale(&mut connection, event).await?.unwrap_or(refusal))
 }
 
 /// Holds tickets without a place: picks free ones and has the strategy claim them, again when others were quicker. Which
@@ -103,15 +116,11 @@ async fn why_too_few(
     event: EventId,
     left: usize,
 ) -> Result<Refusal, BookingError> {
-    let found = {
-        let mut connection = context.storage.connection().await?;
-        events::find(&mut connection, event).await?
-    };
-    // Of a draft, nobody is told.
-    Ok(match found.filter(|event| event.status != EventStatus::Draft) {
-        None => Refusal::NotFound("event"),
-        Some(event) if event.status != EventStatus::Published => Refusal::NotOnSale(event.status),
-        Some(event) if event.admission == Admission::Seated => Refusal::SeatsHavePlaces,
-        Some(_) => Refusal::NotEnoughLeft(left),
-    })
+    let mut connection = context.storage.connection().await?;
+    if let Some(refusal) = events::why_not_on_sale(&mut connection, event).await? {
+        return Ok(refusal);
+    }
+    let found = events::find(&mut connection, event).await?;
+    let is_seated = found.is_some_and(|event| event.admission == Admission::Seated);
+    Ok(if is_seated { Refusal::SeatsHavePlaces } else { Refusal::NotEnoughLeft(left) })
 }

@@ -15,6 +15,8 @@ pub mod context;
 pub mod seat_map;
 /// Preparing what is sold.
 pub mod events;
+/// What is left of events.
+pub mod availability;
 /// Answers to repeated requests.
 pub mod replay;
 /// Holding seats.

@@ -89,6 +89,16 @@ pub enum Refusal {
 }
 
 impl Refusal {
+    /// Why nothing of an event in this status can be held; `None` where it can.
+    pub fn of_sale(status: EventStatus) -> Option<Self> {
+        match status {
+            // Of a draft, nobody is told.
+            EventStatus::Draft => Some(Self::NotFound("event")),
+            EventStatus::Published => None,
+            EventStatus::Cancelled | EventStatus::Completed => Some(Self::NotOnSale(status)),
+        }
+    }
+
     /// Whether it is the answer to its request for good. Others say that it was not decided: the same request with the same
     /// idempotency key may come to something else.
     pub fn is_final(&self) -> bool {

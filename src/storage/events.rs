@@ -5,7 +5,7 @@ use time::OffsetDateTime;
 use uuid::Uuid;
 
 use super::StorageError;
-use crate::domain::{Admission, EventId, EventStatus, TicketLimit, UserId};
+use crate::domain::{Admission, EventId, EventStatus, Refusal, TicketLimit, UserId};
 
 /// An event.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -84,7 +84,7 @@ pub struct EventFilter {
     pub price_min: Option<i64>,
     /// With a seat at this price or below, in cents.
     pub price_max: Option<i64>,
-    /// With these words in title or venue, as in a search box.
+    /// With these words in title or venue, or others that begin so, as in a search box.
     pub text: Option<String>,
     /// After the event that starts then and has this id.
     pub after: Option<(OffsetDateTime, Uuid)>,
@@ -111,7 +111,10 @@ pub async fn list(
              and (($6::bigint is null and $7::bigint is null) or exists (
                  select from seats where seats.event_id = events.id
                    and price_cents >= coalesce($6, 0) and ($7 is null or price_cents <= $7)))
-             and ($8::text is null or search @@ websearch_to_tsquery('simple', $8))
+             and ($8::text is null or search @@ (
+                 -- A query writes its words in quotes; each becomes a prefix.
+                 select regexp_replace(websearch_to_tsquery('simple', $8)::text, '''(([^'']|'''')*)''', '''\1'':*', 'g')
+                     ::tsquery))
              and ($9::timestamptz is null or (starts_at, id) > ($9, $10::uuid))
            order by starts_at, id limit $11"#,
         filter.status.name(),
@@ -168,6 +171,15 @@ pub async fn insert(connection: &mut PgConnection, event: &Event) -> Result<(), 
     .execute(connection)
     .await?;
     Ok(())
+}
+
+/// Why nothing of the event can be held; `None` while it is on sale.
+pub async fn why_not_on_sale(
+    connection: &mut PgConnection,
+    id: EventId,
+) -> Result<Option<Refusal>, StorageError> {
+    let event = find(connection, id).await?;
+    Ok(event.map_or(Some(Refusal::NotFound("event")), |event| Refusal::of_sale(event.status)))
 }
 
 /// The event's status where that means that nothing of it is sold; `None` while it is on sale, or doesn't exist.

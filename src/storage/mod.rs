@@ -103,6 +103,8 @@ impl Storage {
             .options([
                 // A claim's statements are the same every time: planning them anew would cost more than running them.
                 ("plan_cache_mode", "force_generic_plan".to_owned()),
+                // For the same reason: compiling a count of seats takes many times as long as counting.
+                ("jit", "off".to_owned()),
                 ("statement_timeout", millis(settings.statement_timeout)),
                 ("lock_timeout", millis(settings.lock_timeout)),
                 (

@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use super::{StorageError, idempotency};
 use crate::domain::{
-    Cents, EventId, EventStatus, IdempotencyKey, RequestHash, Reservation, ReservationId,
+    Cents, EventId, EventStatus, IdempotencyKey, Refusal, RequestHash, Reservation, ReservationId,
     ReservationState, SeatSet, StoredResponse, TicketLimit, UserId,
 };
 
@@ -40,7 +40,7 @@ impl TryFrom<Row> for Reservation {
 }
 
 /// What came of recording a hold.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Inserted {
     /// It is recorded; its user may have so many tickets of the event.
     Done {
@@ -49,10 +49,8 @@ pub enum Inserted {
     },
     /// The key was used before; nothing was written.
     KeyUsed,
-    /// The event is in this status; nothing was written.
-    NotOnSale(EventStatus),
-    /// There is no such event; nothing was written.
-    NoEvent,
+    /// Nothing of the event can be held; nothing was written.
+    Refused(Refusal),
 }
 
 /// Writes a held reservation and the end of its request in one statement, if the event is on sale and the key is new.
@@ -89,14 +87,14 @@ pub async fn insert(
     )
     .fetch_optional(connection)
     .await?;
-    let Some(row) = row else { return Ok(Inserted::NoEvent) };
+    let Some(row) = row else { return Ok(Inserted::Refused(Refusal::NotFound("event"))) };
     let status = EventStatus::parse(&row.status).ok_or(StorageError::Impossible("event status"))?;
     let limit = row.tickets_per_user_max.map(TicketLimit::new).transpose();
     let limit = limit.map_err(|_range| StorageError::Impossible("ticket limit"))?;
-    Ok(match (status, row.recorded) {
-        (EventStatus::Published, 1) => Inserted::Done { limit },
-        (EventStatus::Published, _) => Inserted::KeyUsed,
-        (status, _) => Inserted::NotOnSale(status),
+    Ok(match (Refusal::of_sale(status), row.recorded) {
+        (Some(refusal), _) => Inserted::Refused(refusal),
+        (None, 1) => Inserted::Done { limit },
+        (None, _) => Inserted::KeyUsed,
     })
 }
 

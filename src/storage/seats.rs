@@ -91,20 +91,25 @@ pub async fn list(
     Ok(rows)
 }
 
-/// Counts an event's seats.
+/// Counts the seats of each of these events, in their order.
 pub async fn count(
     connection: &mut PgConnection,
-    event: EventId,
-) -> Result<SeatCounts, StorageError> {
+    events: &[EventId],
+) -> Result<Vec<SeatCounts>, StorageError> {
+    let ids: Vec<Uuid> = events.iter().map(|event| event.0).collect();
     let counts = sqlx::query_as!(
         SeatCounts,
-        r#"select count(*) as "total!",
-                  count(*) filter (where booking_id is null and held_until > now()) as "held!",
-                  count(booking_id) as "sold!"
-           from seats where event_id = $1"#,
-        event.0
+        r#"select total as "total!", held as "held!", sold as "sold!"
+           from unnest($1::uuid[]) with ordinality as asked (id, place),
+                lateral (
+                    select count(*) as total,
+                           count(*) filter (where booking_id is null and held_until > now()) as held,
+                           count(booking_id) as sold
+                    from seats where event_id = asked.id) as counted
+           order by place"#,
+        &ids
     )
-    .fetch_one(connection)
+    .fetch_all(connection)
     .await?;
     Ok(counts)
 }

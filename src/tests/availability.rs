@@ -16,7 +16,7 @@ async fn keep_count(app: &TestApp) {
 }
 
 async fn is_kept(app: &TestApp) -> bool {
-    app.context.availability.get(EventId(app.event)).await.is_some()
+    app.context.availability.get(&[EventId(app.event)]).await[0].is_some()
 }
 
 #[tokio::test]

@@ -24,8 +24,10 @@ mod strategies;
 mod routes;
 /// Who may call which route, the whole table.
 mod access;
-/// Preparing, finding and editing events.
+/// Preparing and editing events.
 mod events;
+/// Finding events.
+mod finding;
 /// One step, lists, cancellation, general admission, limits.
 mod bookings;
 /// Tickets and their check-in.

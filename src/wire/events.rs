@@ -30,6 +30,9 @@ pub struct Event {
     pub tickets_per_user_max: Option<i32>,
     /// Grows with every change; the `ETag` of the event's own answer.
     pub version: i64,
+    /// What is left; in lists only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub availability: Option<Availability>,
 }
 
 /// Whether seats are chosen or only counted.
