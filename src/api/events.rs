@@ -319,6 +319,7 @@ fn new_event(body: &wire::CreateEvent) -> Result<NewEvent, ApiError> {
     let description = errors.check("description", Text::parse_optional(&body.description));
     let given = body.general_admission.as_ref();
     let starts_at = errors.check("starts_at", moment(body.starts_at));
+    let sales_end_at = errors.check_given("sales_end_at", body.sales_end_at.map(moment));
     let general = given.and_then(|general| general_admission(&mut errors, general));
     let tickets_per_user = limit_of_tickets(&mut errors, body.tickets_per_user_max);
     let required = (title, venue, description, starts_at);
@@ -326,7 +327,7 @@ fn new_event(body: &wire::CreateEvent) -> Result<NewEvent, ApiError> {
         return Err(errors.into());
     };
     errors.none()?;
-    Ok(NewEvent { title, venue, description, starts_at, tickets_per_user, general })
+    Ok(NewEvent { title, venue, description, starts_at, sales_end_at, tickets_per_user, general })
 }
 
 fn change_of(body: &wire::ChangeEvent) -> Result<Change, ApiError> {
@@ -336,10 +337,11 @@ fn change_of(body: &wire::ChangeEvent) -> Result<Change, ApiError> {
     let description = body.description.as_deref().map(Text::parse_optional);
     let description = errors.check_given("description", description);
     let starts_at = errors.check_given("starts_at", body.starts_at.map(moment));
+    let sales_end_at = errors.check_given("sales_end_at", body.sales_end_at.map(moment));
     let tickets_per_user = limit_of_tickets(&mut errors, body.tickets_per_user_max);
     errors.none()?;
     let status = body.status.map(EventStatus::from);
-    Ok(Change { title, venue, description, starts_at, status, tickets_per_user })
+    Ok(Change { title, venue, description, starts_at, sales_end_at, status, tickets_per_user })
 }
 
 fn limit_of_tickets(errors: &mut ValidationErrors, limit: Option<i32>) -> Option<TicketLimit> {

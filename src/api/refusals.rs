@@ -12,6 +12,7 @@ pub fn status_of(refusal: &Refusal) -> StatusCode {
         | Refusal::Contended
         | Refusal::NotEnoughLeft(_)
         | Refusal::NotOnSale(_)
+        | Refusal::SalesEnded(_)
         | Refusal::TicketLimit(_)
         | Refusal::NoSuchStep(..)
         | Refusal::NotDraft(_)
@@ -44,6 +45,7 @@ pub fn reason_of(refusal: &Refusal) -> Reason {
         Refusal::NotEnoughLeft(_) => Reason::SoldOut,
         Refusal::SeatsHavePlaces => Reason::Quantity,
         Refusal::NotOnSale(_) => Reason::NotOnSale,
+        Refusal::SalesEnded(_) => Reason::SalesEnded,
         Refusal::TicketLimit(_) => Reason::TicketLimit,
         Refusal::Changed => Reason::IfMatch,
         Refusal::NoSuchStep(..) | Refusal::OnSale => Reason::Status,
@@ -82,6 +84,7 @@ mod tests {
             Refusal::NotEnoughLeft(0),
             Refusal::SeatsHavePlaces,
             Refusal::NotOnSale(EventStatus::Draft),
+            Refusal::SalesEnded(OffsetDateTime::UNIX_EPOCH),
             Refusal::TicketLimit(TicketLimit::new(1).unwrap()),
             Refusal::Changed,
             Refusal::NoSuchStep(EventStatus::Completed, EventStatus::Draft),

@@ -159,6 +159,7 @@ impl From<&Event> for wire::Event {
             venue: event.venue.clone(),
             description: event.description.clone(),
             starts_at: event.starts_at,
+            sales_end_at: event.sales_end_at.unwrap_or(event.starts_at),
             admission: match event.admission {
                 Admission::Seated => wire::Admission::Seated,
                 Admission::General => wire::Admission::General,

@@ -46,6 +46,8 @@ pub struct NewEvent {
     pub description: Description,
     /// When it starts.
     pub starts_at: OffsetDateTime,
+    /// Until when it is sold; to its start, where it doesn't say.
+    pub sales_end_at: Option<OffsetDateTime>,
     /// Tickets one user may have.
     pub tickets_per_user: Option<TicketLimit>,
     /// Tickets without a place, and their price in cents; none where a seat map is to be uploaded.
@@ -72,6 +74,8 @@ pub struct Change {
     pub description: Option<Description>,
     /// Start.
     pub starts_at: Option<OffsetDateTime>,
+    /// End of its sale.
+    pub sales_end_at: Option<OffsetDateTime>,
     /// Status.
     pub status: Option<EventStatus>,
     /// Tickets one user may have.
@@ -90,6 +94,7 @@ pub async fn create(
         venue: new.venue.as_str().to_owned(),
         description: new.description.as_str().to_owned(),
         starts_at: new.starts_at,
+        sales_end_at: new.sales_end_at,
         organizer: Some(editor.user),
         admission: if new.general.is_some() { Admission::General } else { Admission::Seated },
         status: EventStatus::Draft,
@@ -215,6 +220,7 @@ fn applied(event: &Event, change: &Change) -> Result<Event, Refusal> {
         description.as_str().clone_into(&mut event.description);
     }
     event.starts_at = change.starts_at.unwrap_or(event.starts_at);
+    event.sales_end_at = change.sales_end_at.or(event.sales_end_at);
     match change.status {
         Some(next) if next != event.status => {
             if !event.status.may_become(next) {

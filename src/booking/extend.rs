@@ -4,7 +4,8 @@ use super::{BookingError, Context};
 use crate::domain::{Refusal, Reservation, ReservationId, ReservationState, UserId};
 use crate::storage::{StorageError, events, reservations};
 
-/// Keeps the caller's live hold for as long again as it was made for, once.
+/// Keeps the caller's live hold for as long again as it was made for, once, while the event's sale goes on: a hold lasts
+/// twice the server's hold time at most.
 pub async fn extend(
     context: &Context,
     user: UserId,
@@ -30,10 +31,8 @@ pub async fn extend(
     match (extended, now.state) {
         (true, _) => Ok(now),
         (false, ReservationState::Held) => {
-            Err(match events::off_sale(&mut connection, now.event).await? {
-                Some(status) => Refusal::NotOnSale(status).into(),
-                None => Refusal::AlreadyExtended.into(),
-            })
+            let off_sale = events::why_not_on_sale(&mut connection, now.event).await?;
+            Err(off_sale.unwrap_or(Refusal::AlreadyExtended).into())
         }
         (false, ended) => Err(Refusal::ReservationEnded(ended).into()),
     }

@@ -26,6 +26,9 @@ pub enum Refusal {
     /// The event is not on sale.
     #[error("the event is {}, nothing of it is on sale", .0.name())]
     NotOnSale(EventStatus),
+    /// The event's sale ended.
+    #[error("the sale of this event ended at {}", time_of(*.0))]
+    SalesEnded(OffsetDateTime),
     /// The user would have more tickets than one user may.
     #[error("one user may have {} tickets of this event", .0.get())]
     TicketLimit(TicketLimit),
@@ -89,12 +92,17 @@ pub enum Refusal {
 }
 
 impl Refusal {
-    /// Why nothing of an event in this status can be held; `None` where it can.
-    pub fn of_sale(status: EventStatus) -> Option<Self> {
+    /// Why nothing of an event in this status can be held, whose sale ends then and is over or not by the database's clock;
+    /// `None` where it can.
+    pub fn of_sale(
+        status: EventStatus,
+        sales_end_at: OffsetDateTime,
+        is_over: bool,
+    ) -> Option<Self> {
         match status {
             // Of a draft, nobody is told.
             EventStatus::Draft => Some(Self::NotFound("event")),
-            EventStatus::Published => None,
+            EventStatus::Published => is_over.then_some(Self::SalesEnded(sales_end_at)),
             EventStatus::Cancelled | EventStatus::Completed => Some(Self::NotOnSale(status)),
         }
     }

@@ -20,6 +20,8 @@ pub struct Event {
     pub description: String,
     /// When it starts.
     pub starts_at: OffsetDateTime,
+    /// Until when it is sold; to its start, where it doesn't say.
+    pub sales_end_at: Option<OffsetDateTime>,
     /// Who runs it; nobody, where it was seeded.
     pub organizer: Option<UserId>,
     /// How it admits.
@@ -38,6 +40,7 @@ struct Row {
     venue: String,
     description: String,
     starts_at: OffsetDateTime,
+    sales_end_at: Option<OffsetDateTime>,
     organizer_id: Option<Uuid>,
     admission: String,
     status: String,
@@ -56,6 +59,7 @@ impl TryFrom<Row> for Event {
             venue: row.venue,
             description: row.description,
             starts_at: row.starts_at,
+            sales_end_at: row.sales_end_at,
             organizer: row.organizer_id.map(UserId),
             admission: Admission::parse(&row.admission)
                 .ok_or(StorageError::Impossible("event admission"))?,
@@ -100,8 +104,8 @@ pub async fn list(
     let (after_start, after_id) = filter.after.unzip();
     let rows = sqlx::query_as!(
         Row,
-        r#"select id, title, venue, description, starts_at, organizer_id, admission::text as "admission!",
-                  status::text as "status!", tickets_per_user_max, version
+        r#"select id, title, venue, description, starts_at, sales_end_at, organizer_id,
+                  admission::text as "admission!", status::text as "status!", tickets_per_user_max, version
            from events
            where deleted_at is null and status = $1::text::event_status
              and ($2::uuid is null or organizer_id = $2)
@@ -141,8 +145,8 @@ pub async fn find(
 ) -> Result<Option<Event>, StorageError> {
     let row = sqlx::query_as!(
         Row,
-        r#"select id, title, venue, description, starts_at, organizer_id, admission::text as "admission!",
-                  status::text as "status!", tickets_per_user_max, version
+        r#"select id, title, venue, description, starts_at, sales_end_at, organizer_id,
+                  admission::text as "admission!", status::text as "status!", tickets_per_user_max, version
            from events where id = $1 and deleted_at is null"#,
         id.0
     )
@@ -155,8 +159,8 @@ pub async fn find(
 pub async fn insert(connection: &mut PgConnection, event: &Event) -> Result<(), StorageError> {
     sqlx::query!(
         "insert into events (id, slug, title, venue, description, starts_at, organizer_id, admission, status,
-                             tickets_per_user_max, version)
-         values ($1, $1::uuid::text, $2, $3, $4, $5, $6, $7::text::event_admission, $8::text::event_status, $9, $10)",
+                             tickets_per_user_max, version, sales_end_at)
+         values ($1, $1::uuid::text, $2, $3, $4, $5, $6, $7::text::event_admission, $8::text::event_status, $9, $10, $11)",
         event.id.0,
         event.title,
         event.venue,
@@ -166,20 +170,30 @@ pub async fn insert(connection: &mut PgConnection, event: &Event) -> Result<(), 
         event.admission.name(),
         event.status.name(),
         event.tickets_per_user.map(TicketLimit::get),
-        event.version
+        event.version,
+        event.sales_end_at
     )
     .execute(connection)
     .await?;
     Ok(())
 }
 
-/// Why nothing of the event can be held; `None` while it is on sale.
+/// Why nothing of the event can be held, by the database's clock; `None` while it is on sale.
 pub async fn why_not_on_sale(
     connection: &mut PgConnection,
     id: EventId,
 ) -> Result<Option<Refusal>, StorageError> {
-    let event = find(connection, id).await?;
-    Ok(event.map_or(Some(Refusal::NotFound("event")), |event| Refusal::of_sale(event.status)))
+    let row = sqlx::query!(
+        r#"select status::text as "status!", coalesce(sales_end_at, starts_at) as "sales_end_at!",
+                  coalesce(sales_end_at, starts_at) <= now() as "is_over!"
+           from events where id = $1 and deleted_at is null"#,
+        id.0
+    )
+    .fetch_optional(connection)
+    .await?;
+    let Some(row) = row else { return Ok(Some(Refusal::NotFound("event"))) };
+    let status = EventStatus::parse(&row.status).ok_or(StorageError::Impossible("event status"))?;
+    Ok(Refusal::of_sale(status, row.sales_end_at, row.is_over))
 }
 
 /// The event's status where that means that nothing of it is sold; `None` while it is on sale, or doesn't exist.
@@ -196,7 +210,7 @@ pub async fn update(connection: &mut PgConnection, event: &Event) -> Result<bool
     let done = sqlx::query!(
         "update events
          set title = $3, venue = $4, description = $5, starts_at = $6, status = $7::text::event_status,
-             tickets_per_user_max = $8, version = version + 1,
+             tickets_per_user_max = $8, sales_end_at = $9, version = version + 1,
              cancelled_at = case when $7 = 'cancelled' then coalesce(cancelled_at, now()) end
          where id = $1 and version = $2 and deleted_at is null",
         event.id.0,
@@ -206,7 +220,8 @@ pub async fn update(connection: &mut PgConnection, event: &Event) -> Result<bool
         event.description,
         event.starts_at,
         event.status.name(),
-        event.tickets_per_user.map(TicketLimit::get)
+        event.tickets_per_user.map(TicketLimit::get),
+        event.sales_end_at
     )
     .execute(connection)
     .await?;
@@ -253,10 +268,12 @@ pub async fn upsert(
     event: &Event,
 ) -> Result<(EventId, bool), StorageError> {
     let row = sqlx::query!(
-        r#"insert into events (id, slug, title, venue, starts_at, admission, status, tickets_per_user_max, organizer_id)
-           values ($1, $2, $3, $4, $5, $6::text::event_admission, $7::text::event_status, $8, $9)
+        r#"insert into events (id, slug, title, venue, starts_at, admission, status, tickets_per_user_max, organizer_id,
+                               sales_end_at)
+           values ($1, $2, $3, $4, $5, $6::text::event_admission, $7::text::event_status, $8, $9, $10)
            on conflict (slug) do update
            set title = excluded.title, venue = excluded.venue, starts_at = excluded.starts_at,
+               sales_end_at = excluded.sales_end_at,
                organizer_id = coalesce(excluded.organizer_id, events.organizer_id)
            returning id, (xmax = 0) as "is_new!""#,
         event.id.0,
@@ -267,7 +284,8 @@ pub async fn upsert(
         event.admission.name(),
         event.status.name(),
         event.tickets_per_user.map(TicketLimit::get),
-        event.organizer.map(|user| user.0)
+        event.organizer.map(|user| user.0),
+        event.sales_end_at
     )
     .fetch_one(connection)
     .await?;

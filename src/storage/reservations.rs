@@ -53,7 +53,8 @@ pub enum Inserted {
     Refused(Refusal),
 }
 
-/// Writes a held reservation and the end of its request in one statement, if the event is on sale and the key is new.
+/// Writes a held reservation and the end of its request in one statement, if the event is on sale, its sale has not ended
+/// and the key is new.
 pub async fn insert(
     connection: &mut PgConnection,
     reservation: &Reservation,
@@ -62,17 +63,21 @@ pub async fn insert(
 ) -> Result<Inserted, StorageError> {
     let row = sqlx::query!(
         r#"with event as (
-               select status::text as status, tickets_per_user_max from events where id = $2 and deleted_at is null),
+               select status::text as status, tickets_per_user_max, coalesce(sales_end_at, starts_at) as sales_end_at,
+                      coalesce(sales_end_at, starts_at) <= now() as is_over
+               from events where id = $2 and deleted_at is null),
            record as (
                insert into idempotency_records (user_id, key, request_sha256, state, status_code, response, expires_at)
                select $3, $7, $8, 'SUCCESS', $9, $10, now() + make_interval(secs => $11)
-               from event where status = 'published'
+               from event where status = 'published' and not is_over
                on conflict (user_id, key) do nothing returning key),
            reservation as (
                insert into reservations (id, event_id, user_id, seat_ids, state, total_cents, expires_at,
                                          idempotency_key)
                select $1, $2, $3, $4, 'held', $5, $6, key from record)
-           select status as "status!", tickets_per_user_max, (select count(*) from record) as "recorded!" from event"#,
+           select status as "status!", tickets_per_user_max, sales_end_at as "sales_end_at!", is_over as "is_over!",
+                  (select count(*) from record) as "recorded!"
+           from event"#,
         reservation.id.0,
         reservation.event.0,
         reservation.user.0,
@@ -91,7 +96,7 @@ pub async fn insert(
     let status = EventStatus::parse(&row.status).ok_or(StorageError::Impossible("event status"))?;
     let limit = row.tickets_per_user_max.map(TicketLimit::new).transpose();
     let limit = limit.map_err(|_range| StorageError::Impossible("ticket limit"))?;
-    Ok(match (Refusal::of_sale(status), row.recorded) {
+    Ok(match (Refusal::of_sale(status, row.sales_end_at, row.is_over), row.recorded) {
         (Some(refusal), _) => Inserted::Refused(refusal),
         (None, 1) => Inserted::Done { limit },
         (None, _) => Inserted::KeyUsed,
@@ -199,7 +204,7 @@ pub async fn list_of_user(
 }
 
 /// Makes a live hold of an event on sale last as long again, once; false when it ended or was extended before, or lost a
-/// seat while this waited for it.
+/// seat while this waited for it, or the event's sale has ended.
 pub async fn extend(
     connection: &mut PgConnection,
     id: ReservationId,
@@ -208,7 +213,8 @@ pub async fn extend(
         r#"with hold as (
                select id, seat_ids, expires_at + (expires_at - created_at) as later from reservations
                where id = $1 and state = 'held' and expires_at > now() and extended_at is null
-                 and exists (select from events where events.id = event_id and status = 'published')
+                 and exists (select from events where events.id = event_id and status = 'published'
+                                                    and coalesce(sales_end_at, starts_at) > now())
                for update of reservations),
            theirs as materialized (
                select seats.id from seats, hold

@@ -10,7 +10,6 @@ use reqwest::{Method, RequestBuilder, StatusCode};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
-use time::OffsetDateTime;
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -220,7 +219,7 @@ impl TestApp {
         limit: Option<i32>,
     ) -> wire::Event {
         let body = json!({
-            "title": "Concert", "venue": "Field", "starts_at": "2030-06-01T20:00:00Z",
+            "title": "Concert", "venue": "Field", "starts_at": "2999-06-01T20:00:00Z",
             "general_admission": {"quantity": tickets, "price_cents": PRICE_CENTS},
             "tickets_per_user_max": limit,
         });
@@ -488,7 +487,8 @@ async fn seed(storage: &Storage) -> (Uuid, Vec<i64>) {
                 title: "Test".to_owned(),
                 venue: "House".to_owned(),
                 description: String::new(),
-                starts_at: OffsetDateTime::UNIX_EPOCH,
+                starts_at: clock::now_utc() + Duration::from_hours(720),
+                sales_end_at: None,
                 organizer: None,
                 admission: Admission::Seated,
                 status: EventStatus::Published,

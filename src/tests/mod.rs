@@ -74,5 +74,7 @@ mod jobs;
 mod availability;
 /// The last moment of a hold.
 mod deadlines;
+/// The last moment of a sale.
+mod sales_end;
 /// What must not be is found.
 mod audit;

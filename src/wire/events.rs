@@ -7,8 +7,8 @@ use uuid::Uuid;
 /// An event as every route answers it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[schema(examples(json!({"id": "018f6f2a-4c1b-7a3e-9d54-2f1c6b7a8e90", "title": "Hamlet", "venue": "Globe",
-    "description": "Three hours, one interval", "starts_at": "2030-05-01T19:00:00Z", "admission": "seated",
-    "status": "published", "tickets_per_user_max": 6, "version": 3})))]
+    "description": "Three hours, one interval", "starts_at": "2030-05-01T19:00:00Z",
+    "sales_end_at": "2030-05-01T19:00:00Z", "admission": "seated", "status": "published", "tickets_per_user_max": 6, "version": 3})))]
 pub struct Event {
     /// Event id.
     pub id: Uuid,
@@ -21,6 +21,9 @@ pub struct Event {
     /// Start, RFC 3339.
     #[serde(with = "time::serde::rfc3339")]
     pub starts_at: time::OffsetDateTime,
+    /// When its sale ends: at its start, unless it was given another time. What is held then may still be paid for.
+    #[serde(with = "time::serde::rfc3339")]
+    pub sales_end_at: time::OffsetDateTime,
     /// Whether seats are chosen or only counted.
     pub admission: Admission,
     /// Where the event stands.
@@ -79,6 +82,13 @@ pub struct CreateEvent {
     /// Start, RFC 3339.
     #[serde(with = "time::serde::rfc3339")]
     pub starts_at: time::OffsetDateTime,
+    /// When its sale ends, before or after its start, RFC 3339; at its start when absent, wherever that is moved.
+    #[serde(
+        default,
+        skip_serializing_if = "Option::is_none",
+        with = "time::serde::rfc3339::option"
+    )]
+    pub sales_end_at: Option<time::OffsetDateTime>,
     /// Tickets without a place; absent for an event whose seat map is uploaded.
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "super::object")]
     pub general_admission: Option<GeneralAdmission>,
@@ -125,6 +135,13 @@ pub struct ChangeEvent {
         with = "time::serde::rfc3339::option"
     )]
     pub starts_at: Option<time::OffsetDateTime>,
+    /// When its sale ends, before or after its start, RFC 3339.
+    #[serde(
+        default,
+        skip_serializing_if = "Option::is_none",
+        with = "time::serde::rfc3339::option"
+    )]
+    pub sales_end_at: Option<time::OffsetDateTime>,
     /// Where it is to stand: draft to published, published to cancelled or completed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub status: Option<EventStatus>,

@@ -18,6 +18,8 @@ pub enum Reason {
     Quantity,
     /// The event is not on sale.
     NotOnSale,
+    /// The event's sale ended.
+    SalesEnded,
     /// The user would have more tickets than one user may.
     TicketLimit,
     /// The change was made from another version than the present one, or doesn't say from which.
@@ -60,13 +62,14 @@ pub enum Reason {
 
 impl Reason {
     /// Every reason.
-    pub const ALL: [Self; 25] = [
+    pub const ALL: [Self; 26] = [
         Self::SeatUnavailable,
         Self::SeatContended,
         Self::SeatIds,
         Self::SoldOut,
         Self::Quantity,
         Self::NotOnSale,
+        Self::SalesEnded,
         Self::TicketLimit,
         Self::IfMatch,
         Self::Status,
@@ -97,6 +100,7 @@ impl Reason {
             Self::SoldOut => "sold_out",
             Self::Quantity => "quantity",
             Self::NotOnSale => "not_on_sale",
+            Self::SalesEnded => "sales_ended",
             Self::TicketLimit => "ticket_limit",
             Self::IfMatch => "if_match",
             Self::Status => "status",

@@ -12,6 +12,8 @@ pub struct Seed {
     pub title: String,
     pub venue: String,
     pub starts_at: OffsetDateTime,
+    /// Until when it is sold; to its start, where it doesn't say.
+    pub sales_end_at: Option<OffsetDateTime>,
     /// Its seats.
     pub seating: Seating,
     /// Tickets one user may have.

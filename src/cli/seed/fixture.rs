@@ -35,6 +35,7 @@ struct Event {
     title: String,
     venue: String,
     starts_at: String,
+    sales_end_at: Option<String>,
     seat_map: PathBuf,
 }
 
@@ -83,12 +84,9 @@ fn seed(
     for (field, text) in [("slug", &event.slug), ("title", &event.title), ("venue", &event.venue)] {
         check_name(field, text).map_err(|reason| at(path, reason))?;
     }
-    let starts_at = OffsetDateTime::parse(&event.starts_at, &Rfc3339).map_err(|_unparsable| {
-        at(
-            path,
-            format!("starts_at {:?} is not RFC 3339, write 2027-03-05T19:30:00Z", event.starts_at),
-        )
-    })?;
+    let starts_at = time(path, "starts_at", &event.starts_at)?;
+    let sales_end_at = event.sales_end_at.as_deref();
+    let sales_end_at = sales_end_at.map(|text| time(path, "sales_end_at", text)).transpose()?;
     let map = path.parent().unwrap_or(Path::new("")).join(&event.seat_map);
     let seats = match maps.get(&map) {
         Some(seats) => seats.clone(),
@@ -100,8 +98,15 @@ fn seed(
         title,
         venue,
         starts_at,
+        sales_end_at,
         seating: Seating::Mapped(seats),
         tickets_per_user: None,
+    })
+}
+
+fn time(path: &Path, field: &str, text: &str) -> Result<OffsetDateTime, FixtureError> {
+    OffsetDateTime::parse(text, &Rfc3339).map_err(|_unparsable| {
+        at(path, format!("{field} {text:?} is not RFC 3339, write 2040-03-02T19:30:00Z"))
     })
 }
 

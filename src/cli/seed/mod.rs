@@ -187,6 +187,7 @@ fn event_of(seed: &Seed, organizer: Option<UserId>) -> Event {
         venue: seed.venue.clone(),
         description: String::new(),
         starts_at: seed.starts_at,
+        sales_end_at: seed.sales_end_at,
         organizer,
         admission: seed.seating.admission(),
         status: EventStatus::Published,

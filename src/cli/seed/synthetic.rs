@@ -34,6 +34,7 @@ pub fn events(count: u32, recipe: &EventTemplate<'_>, now: OffsetDateTime) -> Ve
         title: format!("Synthetic event {number}"),
         venue: "Synthetic hall".to_owned(),
         starts_at,
+        sales_end_at: None,
         seating: seating.clone(),
         tickets_per_user,
     };
