@@ -17,6 +17,7 @@ use super::{render, wanted};
 use crate::booking::confirm::ConfirmRequest;
 use crate::booking::purchase::{self, PurchaseRequest};
 use crate::booking::{cancel_booking, confirm};
+use crate::domain::text::check_line;
 use crate::domain::{Booking, BookingId, EventId, Reference, Refusal, ReservationId, UserId};
 use crate::storage::bookings::{self, By};
 use crate::wire;
@@ -75,13 +76,8 @@ pub async fn create(
 }
 
 fn method(method: String) -> Result<String, ApiError> {
-    let invalid = |message: &str| ApiError::invalid("payment_method", message);
-    if !(1..=METHOD_LENGTH_MAX).contains(&method.chars().count()) {
-        return Err(invalid(&format!("a payment method is 1 to {METHOD_LENGTH_MAX} characters")));
-    }
-    if method.chars().any(char::is_control) {
-        return Err(invalid("a payment method has no control characters"));
-    }
+    check_line(&method, METHOD_LENGTH_MAX)
+        .map_err(|error| ApiError::invalid("payment_method", error))?;
     Ok(method)
 }
 
@@ -161,7 +157,9 @@ fn shown(caller: Caller, found: Option<Booking>) -> Result<Response, ApiError> {
     Ok(render::ok(wire::Booking::from(&booking), "ok"))
 }
 
-/// Cancel a booking: its seats are free again, and its payment is refunded. Asking again changes nothing.
+/// Cancel a booking.
+///
+/// Its seats are free again, and its payment is refunded. Asking again changes nothing.
 #[utoipa::path(patch, path = "/api/v1/bookings/{id}/cancel", operation_id = "cancel_booking", tag = "bookings",
     params(("id" = Uuid, Path, description = "The booking")),
     responses((status = 200, description = "The cancelled booking", body = wire::Success<wire::Booking>),

@@ -7,6 +7,7 @@ use std::io;
 use serde::Deserialize;
 
 use crate::domain::event::PRICE_CENTS_MAX;
+use crate::domain::text::{TextError, check_line};
 use crate::storage::seeding::NewSeat;
 
 /// Longest name of a section or a row, in characters.
@@ -16,12 +17,17 @@ const COLUMNS: [&str; 4] = ["section", "row", "number", "price"];
 /// Seats of one map at most.
 pub const SEATS_MAX: usize = 200_000;
 
+/// Longest value that is repeated, in characters: a file may hold anything.
+const REPEATED_LENGTH_MAX: usize = 40;
+
 /// Why a map is refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("line {line}: {reason}")]
+#[error("line {line}{}: {reason}", .column.as_deref().unwrap_or_default())]
 pub struct SeatMapError {
     /// Line of the file, from 1.
     pub line: u64,
+    /// Where in the line, as `, column 3 (number)`; `None` for the whole of it.
+    pub column: Option<String>,
     /// What is wrong with it.
     pub reason: String,
 }
@@ -31,7 +37,7 @@ pub struct SeatMapError {
 struct Entry {
     section: String,
     row: String,
-    number: i32,
+    number: String,
     price: String,
 }
 
@@ -41,29 +47,46 @@ pub fn read(map: impl io::Read) -> Result<Vec<NewSeat>, SeatMapError> {
     let mut seats = Vec::new();
     let mut seen = HashMap::new();
     let mut record = csv::StringRecord::new();
-    let headers = reader.headers().map_err(|error| of_csv(&error))?.clone();
+    let nameless = csv::StringRecord::new();
+    let headers = reader.headers().map_err(|error| of_csv(&error, &nameless))?.clone();
     check_header(&headers)?;
-    while reader.read_record(&mut record).map_err(|error| of_csv(&error))? {
+    while reader.read_record(&mut record).map_err(|error| of_csv(&error, &headers))? {
         let line = record.position().map_or(1, csv::Position::line);
-        let refuse = |reason: String| SeatMapError { line, reason };
         let entry: Entry =
-            record.deserialize(Some(&headers)).map_err(|error| refuse(reason_of(&error)))?;
-        let key = (entry.section.clone(), entry.row.clone(), entry.number);
+            record.deserialize(Some(&headers)).map_err(|error| of_csv(&error, &headers))?;
+        let seat = new_seat(entry).map_err(|(name, reason)| {
+            let column = headers.iter().position(|header| header == name);
+            SeatMapError { line, column: column.map(|index| place(index, &headers)), reason }
+        })?;
+        let key = (seat.section.clone(), seat.row_label.clone(), seat.number);
         if let Some(first) = seen.insert(key, line) {
-            let Entry { section, row, number, .. } = entry;
-            return Err(refuse(format!(
-                "seat {section} {row} {number} stands on line {first} already, remove one"
-            )));
+            let NewSeat { section, row_label, number, .. } = seat;
+            return Err(of_line(
+                line,
+                format!(
+                    "seat {section} {row_label} {number} stands on line {first} already, remove one"
+                ),
+            ));
         }
         if seats.len() == SEATS_MAX {
-            return Err(refuse(format!("a seat map has at most {SEATS_MAX} seats")));
+            return Err(of_line(line, format!("a seat map has at most {SEATS_MAX} seats")));
         }
-        seats.push(new_seat(entry).map_err(refuse)?);
+        seats.push(seat);
     }
     if seats.is_empty() {
-        return Err(SeatMapError { line: 1, reason: "the seat map has no seats".to_owned() });
+        return Err(of_line(1, "the seat map has no seats".to_owned()));
     }
     Ok(seats)
+}
+
+fn of_line(line: u64, reason: String) -> SeatMapError {
+    SeatMapError { line, column: None, reason }
+}
+
+/// The column at this index, as people count and call it.
+fn place(index: usize, headers: &csv::StringRecord) -> String {
+    let name = headers.get(index).map(|name| format!(" ({name})")).unwrap_or_default();
+    format!(", column {}{name}", index + 1)
 }
 
 /// The columns may stand in any order.
@@ -76,33 +99,40 @@ fn check_header(headers: &csv::StringRecord) -> Result<(), SeatMapError> {
     let found: String = headers.iter().collect::<Vec<_>>().join(",").chars().take(80).collect();
     let wanted = COLUMNS.join(",");
     let reason = format!("the header is {found:?}, write {wanted}, separated by commas");
-    Err(SeatMapError { line: 1, reason })
+    Err(of_line(1, reason))
 }
 
-fn new_seat(entry: Entry) -> Result<NewSeat, String> {
-    check_name("section", &entry.section)?;
-    check_name("row", &entry.row)?;
-    if entry.number < 1 {
-        return Err(format!("number {} is not 1 or more", entry.number));
-    }
-    let price_cents = cents(&entry.price).filter(|cents| *cents <= PRICE_CENTS_MAX);
-    let price_cents = price_cents.ok_or_else(|| {
-        format!("price {:?} is not an amount above 0, write 45 or 45.50", entry.price)
+/// The seat; or the column that is wrong, and why.
+fn new_seat(entry: Entry) -> Result<NewSeat, (&'static str, String)> {
+    let Entry { section, row, number, price } = entry;
+    check_name(&section).map_err(|error| ("section", error.to_string()))?;
+    check_name(&row).map_err(|error| ("row", error.to_string()))?;
+    let number = whole_number(&number).ok_or_else(|| {
+        ("number", format!("{} is not a whole number from 1 to {}", shown(&number), i32::MAX))
     })?;
-    Ok(NewSeat { section: entry.section, row_label: entry.row, number: entry.number, price_cents })
+    let price_cents = cents(&price).filter(|cents| *cents <= PRICE_CENTS_MAX);
+    let price_cents = price_cents.ok_or_else(|| {
+        let dearest = format!("{}.{:02}", PRICE_CENTS_MAX / 100, PRICE_CENTS_MAX % 100);
+        let reason = format!("is not an amount from 0.01 to {dearest}, write 45 or 45.50");
+        ("price", format!("{} {reason}", shown(&price)))
+    })?;
+    Ok(NewSeat { section, row_label: row, number, price_cents })
 }
 
-/// Refuses names that are empty, over-long or not printable.
-pub fn check_name(field: &str, text: &str) -> Result<(), String> {
-    let fits =
-        (1..=NAME_LENGTH_MAX).contains(&text.chars().count()) && !text.contains(char::is_control);
-    if fits {
-        Ok(())
-    } else {
-        Err(format!(
-            "{field} must be 1 to {NAME_LENGTH_MAX} characters, none of them control characters"
-        ))
-    }
+/// Refuses the name of a section, a row or the like that is empty, over-long or has characters that nobody sees.
+pub fn check_name(text: &str) -> Result<(), TextError> {
+    check_line(text, NAME_LENGTH_MAX)
+}
+
+/// What stands in the file, in quotes.
+fn shown(value: &str) -> String {
+    format!("{:?}", value.chars().take(REPEATED_LENGTH_MAX).collect::<String>())
+}
+
+/// Digits and nothing else, 1 or more.
+fn whole_number(text: &str) -> Option<i32> {
+    let digits = text.bytes().all(|byte| byte.is_ascii_digit());
+    text.parse().ok().filter(|number| digits && *number > 0)
 }
 
 /// An amount such as `45` or `45.50`, in cents, without a float on the way.
@@ -121,20 +151,21 @@ fn cents(text: &str) -> Option<i64> {
     (cents > 0).then_some(cents)
 }
 
-fn of_csv(error: &csv::Error) -> SeatMapError {
+fn of_csv(error: &csv::Error, headers: &csv::StringRecord) -> SeatMapError {
     let line = error.position().map_or(1, csv::Position::line);
-    SeatMapError { line, reason: reason_of(error) }
-}
-
-fn reason_of(error: &csv::Error) -> String {
-    match error.kind() {
-        csv::ErrorKind::Deserialize { err, .. } => err.to_string(),
+    let reason = match error.kind() {
         csv::ErrorKind::UnequalLengths { expected_len, len, .. } => {
             format!("{len} columns where the header has {expected_len}")
         }
-        csv::ErrorKind::Utf8 { .. } => "the file is not UTF-8".to_owned(),
-        _ => error.to_string(),
-    }
+        csv::ErrorKind::Utf8 { err, .. } => {
+            let column = Some(place(err.field(), headers));
+            return SeatMapError { line, column, reason: "this is not UTF-8".to_owned() };
+        }
+        csv::ErrorKind::Io(error) => format!("the file can't be read: {error}"),
+        // Every column is a text, and the header has been checked.
+        _ => "this line can't be read".to_owned(),
+    };
+    of_line(line, reason)
 }
 
 #[cfg(test)]
@@ -170,10 +201,36 @@ mod tests {
             refused(&format!("{head}A,1,1,5\nA,1,1,6\n")),
             "line 3: seat A 1 1 stands on line 2 already, remove one"
         );
-        assert_eq!(refused(&format!("{head}A,1,0,5\n")), "line 2: number 0 is not 1 or more");
+        for number in ["0", "-1", "x", "1.5", "+1", "99999999999", ""] {
+            assert_eq!(
+                refused(&format!("{head}A,1,{number},5\n")),
+                format!(
+                    "line 2, column 3 (number): {number:?} is not a whole number from 1 to 2147483647"
+                )
+            );
+        }
+        for price in ["free", "", "0", "1000000.01", "99999999999999999999"] {
+            assert_eq!(
+                refused(&format!("{head}A,1,1,5\nA,1,2,{price}\n")),
+                format!(
+                    "line 3, column 4 (price): {price:?} is not an amount from 0.01 to 1000000.00, write 45 or 45.50"
+                )
+            );
+        }
+        // The column is the file's own.
+        let turned = "price,number,row,section\n5,x,1,A\n";
+        assert!(refused(turned).starts_with("line 2, column 2 (number): "), "{}", refused(turned));
         assert!(refused(&format!("{head}A,1,1\n")).starts_with("line 2: 3 columns"));
-        assert!(refused(&format!("{head}A,1,1,free\n")).starts_with("line 2: price \"free\""));
-        assert!(refused(&format!("{head}A\u{7},1,1,5\n")).starts_with("line 2: section must be"));
+        for (row, place) in [
+            ("A\u{7},1,1,5", "column 1 (section)"),
+            ("A,\u{202e}1,1,5", "column 2 (row)"),
+            (",1,1,5", "column 1 (section)"),
+        ] {
+            let said = refused(&format!("{head}{row}\n"));
+            assert!(said.starts_with(&format!("line 2, {place}: ")), "{said}");
+        }
+        let long = refused(&format!("{head}A,1,{},5\n", "9".repeat(10_000)));
+        assert!(long.len() < 200, "{long}");
         assert_eq!(refused(head), "line 1: the seat map has no seats");
         assert_eq!(refused(""), "line 1: the seat map has no seats");
         for wrong in [
@@ -190,6 +247,9 @@ mod tests {
             );
         }
         let bytes = [head.as_bytes(), b"\xff,1,1,5\n"].concat();
-        assert!(read(&bytes[..]).unwrap_err().to_string().contains("UTF-8"));
+        assert_eq!(
+            read(&bytes[..]).unwrap_err().to_string(),
+            "line 2, column 1 (section): this is not UTF-8"
+        );
     }
 }

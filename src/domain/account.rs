@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use super::text::is_unseen;
+
 /// Longest address, in bytes. Source: RFC 5321 section 4.5.3.1.3 (a path of 256, its brackets off).
 pub const EMAIL_BYTES_MAX: usize = 254;
 /// Shortest password, in characters.
@@ -19,10 +21,10 @@ pub struct Email(String);
 pub struct EmailError;
 
 impl Email {
-    /// Refuses what has not exactly one `@` with something on both sides, and white space and control characters.
+    /// Refuses what has not exactly one `@` with something on both sides, and white space and characters that nobody sees.
     pub fn parse(text: &str) -> Result<Self, EmailError> {
         let email = text.to_lowercase();
-        let odd = |c: char| c.is_whitespace() || c.is_control();
+        let odd = |c: char| c.is_whitespace() || is_unseen(c);
         let (name, host) = email.split_once('@').ok_or(EmailError)?;
         let has_both = !name.is_empty() && !host.is_empty() && !host.contains('@');
         if !has_both || email.len() > EMAIL_BYTES_MAX || email.contains(odd) {

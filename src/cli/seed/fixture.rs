@@ -82,7 +82,7 @@ fn seed(
     maps: &mut HashMap<PathBuf, Vec<NewSeat>>,
 ) -> Result<Seed, FixtureError> {
     for (field, text) in [("slug", &event.slug), ("title", &event.title), ("venue", &event.venue)] {
-        check_name(field, text).map_err(|reason| at(path, reason))?;
+        check_name(text).map_err(|reason| at(path, format!("{field}: {reason}")))?;
     }
     let starts_at = time(path, "starts_at", &event.starts_at)?;
     let sales_end_at = event.sales_end_at.as_deref();
@@ -113,7 +113,7 @@ fn time(path: &Path, field: &str, text: &str) -> Result<OffsetDateTime, FixtureE
 fn seat_map(path: &Path) -> Result<Vec<NewSeat>, FixtureError> {
     let map = fs::File::open(path).map_err(|error| at(path, error))?;
     seat_map::read(map).map_err(|error| FixtureError {
-        place: format!("{}:{}", path.display(), error.line),
+        place: format!("{}:{}{}", path.display(), error.line, error.column.unwrap_or_default()),
         reason: error.reason,
     })
 }

@@ -3,6 +3,8 @@
 
 /// Bodies of the wrong kind, size, depth, character set and speed.
 mod bodies;
+/// Texts with characters that nobody sees.
+mod texts;
 
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
