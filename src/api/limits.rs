@@ -2,7 +2,7 @@
 //! servers share. Says what is left in every counted answer.
 
 use std::fmt::Write as _;
-use std::net::{IpAddr, Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
 use axum::extract::ConnectInfo;
@@ -17,6 +17,14 @@ use crate::locks::rate_limit::{Allowance, RateLimiter, Taken};
 
 /// Where proxies write whom they speak for.
 const FORWARDED_FOR: &str = "x-forwarded-for";
+/// What one customer of a network provider has.
+const CUSTOMER: Prefix = Prefix { ipv4_bits: 32, ipv6_bits: 64 };
+/// What a guesser of one account's password can change addresses within at no cost.
+const NEIGHBOURHOOD: Prefix = Prefix { ipv4_bits: 24, ipv6_bits: 64 };
+/// What is given out as one: a guesser of many accounts' passwords may have all of it.
+const BLOCK: Prefix = Prefix { ipv4_bits: 24, ipv6_bits: 48 };
+/// Customers' worth of requests with a password that one block has.
+const CUSTOMERS_PER_BLOCK: u32 = 10;
 
 /// How often somebody may call.
 #[derive(Clone)]
@@ -24,7 +32,8 @@ pub struct Limits {
     pub limiter: RateLimiter,
     /// Requests per user, and per address, within the window.
     pub usual: u32,
-    /// Requests with a password per address, and logins per e-mail address, within the window.
+    /// Requests with a password per address, and logins per account and network, within the window; a block of addresses
+    /// has ten times as many.
     pub credentials: u32,
     pub window: Duration,
     /// Addresses that are not counted.
@@ -87,45 +96,49 @@ impl Limits {
         client: Client,
     ) -> Result<Option<LimitHeaders>, ApiError> {
         let Client::Counted(address) = client else { return Ok(None) };
-        let address = network_of(address);
-        let (limit, names) = match (budget, user) {
+        let customer = CUSTOMER.of(address);
+        let of_address = || ("address", format!("address:{customer}"), self.usual);
+        let counts = match (budget, user) {
             (Budget::Unlimited, _) => return Ok(None),
             (Budget::Credentials, _) => {
-                (self.credentials, vec![("credentials", format!("credentials:{address}"))])
+                let of_block = self.credentials.saturating_mul(CUSTOMERS_PER_BLOCK);
+                vec![
+                    ("credentials", format!("credentials:{customer}"), self.credentials),
+                    ("block", format!("block:{}", BLOCK.of(address)), of_block),
+                ]
             }
-            (Budget::Usual, None) => (self.usual, vec![("address", format!("address:{address}"))]),
+            (Budget::Usual, None) => vec![of_address()],
             (Budget::Usual, Some(user)) => {
-                let user = ("user", format!("user:{}", user.0));
-                (self.usual, vec![user, ("address", format!("address:{address}"))])
+                vec![("user", format!("user:{}", user.0), self.usual), of_address()]
             }
         };
-        self.take(limit, names).await
+        self.take(counts).await
     }
 
-    /// Charges a login to the address that is tried, known or not: guessing one person's password from many places is
-    /// slow, too.
+    /// Charges a login to the account that is tried, known or not, as far as it is tried from this network: who guesses a
+    /// password is slowed, and its owner elsewhere is not.
     ///
     /// # Errors
     /// As [`Limits::charge`].
     pub async fn charge_login(&self, email: &Email, client: Client) -> Result<(), ApiError> {
-        if client == Client::Exempt {
-            return Ok(());
-        }
-        let mut name = "login:".to_owned();
+        let Client::Counted(address) = client else { return Ok(()) };
+        let mut name = format!("login:{}:", NEIGHBOURHOOD.of(address));
         for byte in Sha256::digest(email.as_str()) {
             // Writing to a string cannot fail.
             let _written = write!(name, "{byte:02x}");
         }
-        self.take(self.credentials, vec![("login", name)]).await.map(|_headers| ())
+        self.take(vec![("login", name, self.credentials)]).await.map(|_headers| ())
     }
 
+    /// Charges each of these counts, given by its policy, its name and its limit; or none of them.
     async fn take(
         &self,
-        limit: u32,
-        names: Vec<(&'static str, String)>,
+        counts: Vec<(&'static str, String, u32)>,
     ) -> Result<Option<LimitHeaders>, ApiError> {
-        let (policies, allowances): (Vec<&str>, Vec<Allowance>) =
-            names.into_iter().map(|(policy, name)| (policy, Allowance { name, limit })).unzip();
+        let (policies, allowances): (Vec<&str>, Vec<Allowance>) = counts
+            .into_iter()
+            .map(|(policy, name, limit)| (policy, Allowance { name, limit }))
+            .unzip();
         let taken = match self.limiter.take(self.window, &allowances).await {
             Ok(Some(taken)) => taken,
             Ok(None) => return Ok(None),
@@ -137,7 +150,7 @@ impl Limits {
                 };
             }
         };
-        let headers = self.headers(limit, &policies, &taken);
+        let headers = self.headers(&policies, &allowances, &taken);
         if taken.is_allowed {
             return Ok(Some(headers));
         }
@@ -150,9 +163,12 @@ impl Limits {
         Err(ApiError::LimitReached { retry_after_seconds: wait, headers })
     }
 
-    fn headers(&self, limit: u32, policies: &[&str], taken: &Taken) -> LimitHeaders {
+    fn headers(&self, policies: &[&str], allowances: &[Allowance], taken: &Taken) -> LimitHeaders {
         let window = seconds(self.window);
-        let policy = policies.iter().map(|policy| format!("\"{policy}\";q={limit};w={window}"));
+        let policy = policies
+            .iter()
+            .zip(allowances)
+            .map(|(policy, allowance)| format!("\"{policy}\";q={};w={window}", allowance.limit));
         let left = policies.iter().zip(&taken.left).map(|(policy, left)| {
             format!("\"{policy}\";r={};t={}", left.remaining, seconds(left.more_in))
         });
@@ -181,11 +197,28 @@ fn forwarded_for(headers: &HeaderMap, proxies: usize) -> Option<IpAddr> {
     entry.parse::<IpAddr>().ok().or_else(with_port)
 }
 
-/// What one customer of a network has: an IPv4 address, or the 2^64 IPv6 addresses that usually come as one.
-fn network_of(address: IpAddr) -> IpAddr {
-    match address {
-        IpAddr::V4(_) => address,
-        IpAddr::V6(address) => IpAddr::V6(Ipv6Addr::from_bits(address.to_bits() >> 64 << 64)),
+/// How much of an address counts.
+#[derive(Debug, Clone, Copy)]
+struct Prefix {
+    /// Leading bits of an IPv4 address, 1 to 32.
+    ipv4_bits: u32,
+    /// Leading bits of an IPv6 address, 1 to 128.
+    ipv6_bits: u32,
+}
+
+impl Prefix {
+    /// The first address of the network that the address is in.
+    fn of(self, address: IpAddr) -> IpAddr {
+        match address {
+            IpAddr::V4(address) => {
+                let mask = u32::MAX << (u32::BITS - self.ipv4_bits);
+                IpAddr::V4(Ipv4Addr::from_bits(address.to_bits() & mask))
+            }
+            IpAddr::V6(address) => {
+                let mask = u128::MAX << (u128::BITS - self.ipv6_bits);
+                IpAddr::V6(Ipv6Addr::from_bits(address.to_bits() & mask))
+            }
+        }
     }
 }
 
@@ -223,9 +256,14 @@ mod tests {
     }
 
     #[test]
-    fn a_customer_of_ipv6_is_a_whole_network() {
-        let one = network_of("2001:db8:1:2:3:4:5:6".parse().unwrap());
-        assert_eq!(one, network_of("2001:db8:1:2:ffff::1".parse().unwrap()));
-        assert_ne!(one, network_of("2001:db8:1:3::1".parse().unwrap()));
+    fn a_network_is_wider_the_cheaper_its_addresses_are() {
+        for (address, customer, neighbourhood, block) in [
+            ("198.51.100.7", "198.51.100.7", "198.51.100.0", "198.51.100.0"),
+            ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::", "2001:db8:1:2::", "2001:db8:1::"),
+        ] {
+            let address = address.parse().unwrap();
+            let of = [CUSTOMER, NEIGHBOURHOOD, BLOCK].map(|prefix| prefix.of(address).to_string());
+            assert_eq!(of, [customer, neighbourhood, block]);
+        }
     }
 }

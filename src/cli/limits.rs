@@ -23,7 +23,8 @@ pub struct LimitArgs {
     /// The sliding window that requests are counted in.
     #[arg(long, env = "RATE_LIMIT_WINDOW", default_value = "15m", value_name = "DURATION", value_parser = positive_duration)]
     rate_limit_window: Duration,
-    /// Requests with a password per address, and logins per e-mail address, within the window.
+    /// Requests with a password per address, and logins per account and network (IPv4 /24, IPv6 /64), within the window; ten
+    /// times as many per IPv4 /24 or IPv6 /48.
     #[arg(long, env = "LOGIN_RATE_LIMIT", default_value_t = 10, value_name = "REQUESTS",
           value_parser = value_parser!(u32).range(1..=100_000))]
     login_rate_limit: u32,

@@ -425,7 +425,8 @@ impl TestApp {
     }
 }
 
-async fn got(response: reqwest::Response) -> Got {
+/// The whole answer.
+pub async fn got(response: reqwest::Response) -> Got {
     let header =
         |name: &str| response.headers().get(name).map(|value| value.to_str().unwrap().to_owned());
     Got {

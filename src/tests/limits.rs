@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 use futures_util::future::join_all;
-use reqwest::{RequestBuilder, Response, StatusCode};
+use reqwest::{Method, RequestBuilder, Response, StatusCode};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::app::{LimitSetup, Setup, TestApp, claims, key, token};
+use super::app::{self, Got, LimitSetup, Setup, TestApp, claims, key, token};
 use crate::api::limits::WhenLimitsUnreachable;
 use crate::clock;
 
@@ -126,32 +126,79 @@ async fn the_window_slides() {
     }
 }
 
+/// A login from an address, at one of several servers.
+async fn login(url: &str, from: &str, email: &str, password: &str) -> Got {
+    let request = reqwest::Client::new().post(format!("{url}/api/v1/auth/login"));
+    let request = request.header("x-forwarded-for", from);
+    app::got(request.json(&json!({"email": email, "password": password})).send().await.unwrap())
+        .await
+}
+
+const WRONG: &str = "not the right password";
+
 #[tokio::test]
-async fn logins_are_counted_by_address_and_by_whom_they_try() {
+async fn who_guesses_a_password_is_slowed_by_network_and_its_owner_elsewhere_is_not() {
     let limits = LimitSetup { credentials: 3, ..LimitSetup::default() };
     let app = TestApp::start(counting(limits)).await;
-    let login = async |from: &str, email: &str| {
-        let body = json!({"email": email, "password": "not the right password"});
-        reqwest::Client::new()
-            .post(format!("{}/api/v1/auth/login", app.url))
-            .header("x-forwarded-for", from)
-            .json(&body)
-            .send()
-            .await
-            .unwrap()
-            .status()
-            .as_u16()
+    let owner = json!({"email": "ada@example.org", "password": "correct horse battery"});
+    let register = app.call(Method::POST, "/api/v1/auth/register").json(&owner);
+    assert_eq!(register.header("x-forwarded-for", "203.0.113.9").send().await.status, 202);
+    // The addresses of an IPv4 /24, and of an IPv6 /64, are one network; each network has a count of its own. Nobody has
+    // the second account, and it makes no difference.
+    let guesses = [
+        ("ada@example.org", "198.51.100.1"),
+        ("ada@example.org", "198.51.101.1"),
+        ("nobody@example.org", "198.51.100.2"),
+        ("ada@example.org", "2001:db8:0:1::"),
+        ("ada@example.org", "2001:db8:0:2::"),
+    ];
+    for (email, network) in guesses {
+        for (n, expected) in [(1, 401), (2, 401), (3, 401), (4, 429)] {
+            let got = login(&app.url, &format!("{network}{n}"), email, WRONG).await;
+            assert_eq!(got.status, expected, "{email} from {network}{n}: {}", got.body);
+            assert!(expected != 429 || got.reason() == "rate_limit", "{}", got.body);
+        }
+    }
+    let owner =
+        async |from| login(&app.url, from, "ada@example.org", "correct horse battery").await;
+    assert_eq!(owner("203.0.113.9").await.status, StatusCode::OK);
+    assert_eq!(owner("2001:db8:0:3::9").await.status, StatusCode::OK);
+    // Who shares the guesser's network shares its wait.
+    assert_eq!(owner("198.51.100.99").await.status, StatusCode::TOO_MANY_REQUESTS);
+}
+
+#[tokio::test]
+async fn who_tries_many_accounts_is_slowed_by_address_and_by_network() {
+    let limits = LimitSetup { credentials: 3, ..LimitSetup::default() };
+    let app = TestApp::start(counting(limits)).await;
+    let login = async |from: &str, n: u8| {
+        login(&app.url, from, &format!("bob{n}@example.org"), WRONG).await.status.as_u16()
     };
-    // One person's password, from many addresses; nobody has that account, and it makes no difference.
     for (n, expected) in [(1, 401), (2, 401), (3, 401), (4, 429)] {
-        assert_eq!(login(&format!("198.51.100.{n}"), "ada@example.org").await, expected, "{n}");
+        assert_eq!(login("203.0.113.1", n).await, expected, "{n}");
     }
-    // Many persons' passwords, from one address.
-    for (n, expected) in [(1, 401), (2, 401), (3, 401), (4, 429)] {
-        assert_eq!(login("203.0.113.1", &format!("bob{n}@example.org")).await, expected, "{n}");
+    // Ten addresses' worth is what a whole network has; 203.0.113.1 had the first three.
+    for n in 3..30 {
+        assert_eq!(login(&format!("203.0.113.{n}"), n).await, 401, "{n}");
     }
+    assert_eq!(login("203.0.113.40", 40).await, 429);
+    assert_eq!(login("203.0.114.40", 40).await, 401);
     // The usual allowance is another.
     assert_eq!(status(get(&app.url, EVENTS, "203.0.113.1")).await, StatusCode::OK);
+}
+
+#[tokio::test]
+async fn of_many_guesses_at_once_no_more_than_the_limit_are_tried_over_all_servers() {
+    let limits = LimitSetup { credentials: 3, ..LimitSetup::default() };
+    let mut app = TestApp::start(counting(limits)).await;
+    let urls = [app.url.clone(), app.another_server().await];
+    let from = |n: usize| format!("198.51.100.{n}");
+    let guess = async |n: usize| {
+        login(&urls[n % 2], &from(n), "ada@example.org", WRONG).await.status.as_u16()
+    };
+    let answers = join_all((0..20).map(guess)).await;
+    let count = |status| answers.iter().filter(|answer| **answer == status).count();
+    assert_eq!((count(401), count(429)), (3, 17));
 }
 
 #[tokio::test]
@@ -181,12 +228,12 @@ async fn without_redis_logins_reads_and_bookings_go_on_uncounted() {
         assert_eq!(app.get(EVENTS, None).await.status, StatusCode::OK);
     }
     let body = json!({"email": "ada@example.org", "password": "correct horse battery"}).to_string();
-    let register = (reqwest::Method::POST, "/api/v1/auth/register");
+    let register = (Method::POST, "/api/v1/auth/register");
     assert_eq!(
         app.send(register, None, None, Some(body.clone())).await.status,
         StatusCode::ACCEPTED
     );
-    let login = (reqwest::Method::POST, "/api/v1/auth/login");
+    let login = (Method::POST, "/api/v1/auth/login");
     assert_eq!(app.send(login, None, None, Some(body)).await.status, StatusCode::OK);
     app.clean_audit().await;
 }
