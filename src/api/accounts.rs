@@ -47,7 +47,9 @@ pub async fn login(
     Ok(render::ok(app.accounts.login(&email, password).await?, "logged in"))
 }
 
-/// Trade a refresh token for new tokens; each is good for one trade.
+/// Trade a refresh token for new tokens.
+///
+/// Each is good for one trade.
 #[utoipa::path(post, path = "/api/v1/auth/refresh", operation_id = "refresh_tokens", tag = "accounts",
     request_body = wire::RefreshToken,
     responses((status = 200, description = "Tokens", body = wire::Success<wire::Tokens>),
@@ -59,7 +61,9 @@ pub async fn refresh(
     Ok(render::ok(app.accounts.refresh(&token(given)?).await?, "refreshed"))
 }
 
-/// End the login that a refresh token belongs to. Access tokens given before end by themselves.
+/// End the login that a refresh token belongs to.
+///
+/// Access tokens given before end by themselves.
 #[utoipa::path(post, path = "/api/v1/auth/logout", operation_id = "logout", tag = "accounts",
     request_body = wire::RefreshToken,
     responses((status = 200, description = "Logged out, if the token was one", body = wire::Success<wire::Nothing>)))]

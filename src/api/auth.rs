@@ -6,6 +6,7 @@ use axum::http::request::Parts;
 use axum::http::{HeaderMap, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
+use jsonwebtoken::errors::ErrorKind;
 use jsonwebtoken::{Algorithm, Validation};
 
 use super::app::App;
@@ -14,6 +15,17 @@ use super::limit_headers::LimitHeaders;
 use super::limits::Budget;
 use crate::domain::{Refusal, Role, UserId};
 use crate::wire::{self, Claims};
+
+const NO_TOKEN: ApiError =
+    ApiError::Unauthenticated("log in and send the access token as Authorization: Bearer …");
+/// Said of a token that was good once: it has our signature.
+const EXPIRED: ApiError = ApiError::InvalidToken(
+    "the access token has expired, trade the refresh token for a new one at /api/v1/auth/refresh",
+);
+/// Said of everything else alike, so that nobody learns what a forged token lacks.
+const NOT_OURS: ApiError = ApiError::InvalidToken(
+    "the access token is not one of this server's, log in at /api/v1/auth/login",
+);
 
 /// The rule of a route.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -102,7 +114,7 @@ fn admit(
     match (access, caller) {
         // A route that needs no token is open to an expired one, too.
         (Access::Anyone, caller) => Ok(caller.and_then(Result::ok)),
-        (_, None) => Err(ApiError::Unauthenticated("send an access token")),
+        (_, None) => Err(NO_TOKEN),
         (_, Some(Err(refused))) => Err(refused),
         (Access::Only(roles), Some(Ok(caller))) if !roles.contains(&caller.role) => {
             Err(ApiError::Refused(Refusal::RoleNotAllowed(caller.role)))
@@ -117,20 +129,20 @@ fn verify(app: &App, token: &str, access: Access) -> Result<Caller, ApiError> {
     validation.set_required_spec_claims(&["exp", "iss", "sub"]);
     validation.validate_nbf = true;
     validation.leeway = 0;
-    let refused = || ApiError::Unauthenticated("the access token does not hold, log in again");
-    let token = jsonwebtoken::decode::<Claims>(token, &app.token_key, &validation)
-        .map_err(|_error| refused())?;
-    let role = Role::parse(&token.claims.role).ok_or_else(refused)?;
+    // The signature is looked at first.
+    let token =
+        jsonwebtoken::decode::<Claims>(token, &app.token_key, &validation).map_err(|error| {
+            if *error.kind() == ErrorKind::ExpiredSignature { EXPIRED } else { NOT_OURS }
+        })?;
+    let role = Role::parse(&token.claims.role).ok_or(NOT_OURS)?;
     Ok(Caller { user: UserId(token.claims.sub), role, access })
 }
 
+/// The token, where there is one. Another scheme brings none.
 fn bearer(headers: &HeaderMap) -> Option<&str> {
-    let value = headers.get(header::AUTHORIZATION)?;
-    let Some((scheme, token)) = value.to_str().ok().and_then(|value| value.split_once(' ')) else {
-        // A header that is no token counts as a token that does not hold.
-        return Some("");
-    };
-    Some(if scheme.eq_ignore_ascii_case("bearer") { token.trim() } else { "" })
+    let value = headers.get(header::AUTHORIZATION)?.to_str().ok()?.trim();
+    let (scheme, token) = value.split_once(' ').unwrap_or((value, ""));
+    scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
 }
 
 impl FromRequestParts<App> for Caller {
@@ -138,7 +150,7 @@ impl FromRequestParts<App> for Caller {
 
     async fn from_request_parts(parts: &mut Parts, _app: &App) -> Result<Self, ApiError> {
         let caller = parts.extensions.get::<Self>().copied();
-        caller.ok_or(ApiError::Unauthenticated("send an access token"))
+        caller.ok_or(NO_TOKEN)
     }
 }
 

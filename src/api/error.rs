@@ -15,6 +15,8 @@ use crate::domain::Refusal;
 use crate::storage::StorageError;
 use crate::wire::{FieldError, Reason};
 
+/// What a 401 asks for. Says nothing of a token where there was none. Source: RFC 6750 section 3.
+const CHALLENGE: &str = "Bearer realm=\"ticketctl\"";
 /// What a client is told to wait before it asks again, in seconds.
 const RETRY_AFTER_SECONDS: &str = "1";
 
@@ -23,8 +25,12 @@ const RETRY_AFTER_SECONDS: &str = "1";
 pub enum ApiError {
     /// 400: a header, path, query or body that can't be read.
     Malformed(FieldError),
-    /// 401: no token, or one that doesn't hold.
+    /// 400, 414 or 431: no HTTP, or headers larger than the limit.
+    Unreadable(StatusCode),
+    /// 401: no token, or another proof that is wrong.
     Unauthenticated(&'static str),
+    /// 401: an access token that doesn't hold. What is said of it stands in the challenge, too: visible ASCII without quotes.
+    InvalidToken(&'static str),
     /// 404: no such route.
     NoSuchRoute,
     /// 405: the route has other methods.
@@ -35,8 +41,10 @@ pub enum ApiError {
     TooLarge,
     /// 415: a body of another kind than the route takes.
     UnsupportedMediaType(&'static str),
-    /// 428: a change that doesn't say which version it was made from.
-    PreconditionRequired,
+    /// 415: a body that is packed, as by gzip.
+    UnsupportedEncoding,
+    /// 428: a change that doesn't say which version it was made from, and how not.
+    PreconditionRequired(&'static str),
     /// 422: a body that can be read and makes no sense, in one field or in several.
     Invalid(Vec<FieldError>),
     /// As [`refusals::status_of`](super::refusals::status_of) says: a definite refusal.
@@ -101,10 +109,11 @@ impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
         let (status, message, errors) = match self {
             Self::Malformed(error) => (StatusCode::BAD_REQUEST, by_itself(&error), vec![error]),
-            Self::Unauthenticated(message) => {
-                let challenge = [(header::WWW_AUTHENTICATE, "Bearer")];
-                let failure = render::failure(StatusCode::UNAUTHORIZED, message, Vec::new());
-                return (challenge, failure).into_response();
+            Self::Unreadable(status) => (status, unreadable(status).to_owned(), Vec::new()),
+            Self::Unauthenticated(message) => return unauthorized(message, CHALLENGE.to_owned()),
+            Self::InvalidToken(message) => {
+                let why = format!("error=\"invalid_token\", error_description=\"{message}\"");
+                return unauthorized(message, format!("{CHALLENGE}, {why}"));
             }
             Self::NoSuchRoute => {
                 (StatusCode::NOT_FOUND, "there is no such route".to_owned(), Vec::new())
@@ -123,10 +132,11 @@ impl IntoResponse for ApiError {
             Self::UnsupportedMediaType(wanted) => {
                 (StatusCode::UNSUPPORTED_MEDIA_TYPE, format!("send {wanted}, in UTF-8"), Vec::new())
             }
-            Self::PreconditionRequired => (
+            Self::UnsupportedEncoding => return packed(),
+            Self::PreconditionRequired(how) => (
                 StatusCode::PRECONDITION_REQUIRED,
                 "say which version you change: send its ETag as If-Match".to_owned(),
-                vec![field_error(Reason::IfMatch.name(), "this is missing")],
+                vec![field_error(Reason::IfMatch.name(), how)],
             ),
             Self::Invalid(errors) => {
                 let message = match errors.as_slice() {
@@ -176,6 +186,28 @@ fn field_error(field: &str, message: impl Display) -> FieldError {
 /// The message where it is the only error: whoever reads no more than this has to learn which field it is about.
 fn by_itself(error: &FieldError) -> String {
     format!("{}: {}", error.field, error.message)
+}
+
+fn unreadable(status: StatusCode) -> &'static str {
+    match status {
+        StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE => {
+            "the request line and the headers are larger than this server takes"
+        }
+        StatusCode::URI_TOO_LONG => "the path is longer than this server takes",
+        _ => "this can't be read as HTTP/1.1",
+    }
+}
+
+/// Says what would do, too. Source: RFC 9110 section 15.5.16.
+fn packed() -> Response {
+    let message = "send the body as it is, without a Content-Encoding";
+    let failure = render::failure(StatusCode::UNSUPPORTED_MEDIA_TYPE, message, Vec::new());
+    ([(header::ACCEPT_ENCODING, "identity")], failure).into_response()
+}
+
+fn unauthorized(message: &str, challenge: String) -> Response {
+    let failure = render::failure(StatusCode::UNAUTHORIZED, message, Vec::new());
+    ([(header::WWW_AUTHENTICATE, challenge)], failure).into_response()
 }
 
 fn too_slow() -> Response {

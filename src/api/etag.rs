@@ -15,11 +15,15 @@ pub fn with_etag(mut response: Response, version: i64) -> Response {
     response
 }
 
-/// The version that a change was made from: 428 without one, which `*` is, too, and 412 where it can't be ours.
+/// The version that a change was made from: 412 where it can't be ours, and 428 without one. `*` is true of every version,
+/// so that whoever sends it would overwrite what they have not read: this server asks for more.
 pub fn if_match(headers: &HeaderMap) -> Result<i64, ApiError> {
     let value =
         headers.get(header::IF_MATCH).map(|value| value.to_str().unwrap_or_default().trim());
-    let value = value.filter(|value| *value != "*").ok_or(ApiError::PreconditionRequired)?;
+    let value = value.ok_or(ApiError::PreconditionRequired("this is missing"))?;
+    if value == "*" {
+        return Err(ApiError::PreconditionRequired("* is every version, name the one you read"));
+    }
     let version = value.strip_prefix('"').and_then(|value| value.strip_suffix('"'));
     let version = version.and_then(|version| version.parse::<i64>().ok());
     version.ok_or(ApiError::Refused(Refusal::Changed))
@@ -39,11 +43,11 @@ mod tests {
             if_match(&headers)
         };
         assert_eq!(read("\"7\"").unwrap(), 7);
-        assert!(matches!(read("*"), Err(ApiError::PreconditionRequired)));
+        assert!(matches!(read("*"), Err(ApiError::PreconditionRequired(_))));
         for bad in ["7", "W/\"7\"", "\"x\"", "\"1\", \"2\""] {
             assert!(matches!(read(bad), Err(ApiError::Refused(_))), "{bad}");
         }
         let without = if_match(&HeaderMap::new());
-        assert!(matches!(without, Err(ApiError::PreconditionRequired)));
+        assert!(matches!(without, Err(ApiError::PreconditionRequired(_))));
     }
 }

@@ -61,7 +61,10 @@ pub struct EventQuery {
     cursor: Option<String>,
 }
 
-/// Find events, in the order of their start, with what is left of each: calculated, at most five seconds old.
+/// Find events, in the order of their start, with what is left of each.
+///
+/// What is left is calculated, at most five seconds old. Anybody may ask; with an access token, `status=draft` lists the
+/// caller's own drafts.
 #[utoipa::path(get, path = "/api/v1/events", operation_id = "list_events", tag = "events",
     params(EventQuery),
     responses((status = 200, description = "A page of events", body = wire::Success<Vec<wire::Event>>),
@@ -137,6 +140,8 @@ fn search_text(field: &'static str, text: Option<String>) -> Result<Option<Strin
 }
 
 /// Read an event.
+///
+/// Anybody may; a draft is there for its organizer alone, by their access token.
 #[utoipa::path(get, path = "/api/v1/events/{id}", operation_id = "read_event", tag = "events",
     params(("id" = Uuid, Path, description = "The event")),
     responses((status = 200, description = "The event", body = wire::Success<wire::Event>, headers(("ETag" = String, description = "The event's version, for If-Match"))),
@@ -234,7 +239,9 @@ pub async fn create(
     Ok(response)
 }
 
-/// Change an event. `If-Match` names the version it was read at: somebody else's change in between is not overwritten.
+/// Change an event.
+///
+/// `If-Match` names the version it was read at: somebody else's change in between is not overwritten. `*` names none.
 #[utoipa::path(patch, path = "/api/v1/events/{id}", operation_id = "change_event", tag = "events",
     params(("id" = Uuid, Path, description = "The event"), ("if-match" = String, Header, description = "ETag of the version that was read", example = "\"3\"")),
     request_body = wire::ChangeEvent,
@@ -259,7 +266,9 @@ pub async fn change(
     Ok(shown(&event, "event changed"))
 }
 
-/// Delete an event that is not on sale. What was sold of it stays readable for its buyers.
+/// Delete an event that is not on sale.
+///
+/// What was sold of it stays readable for its buyers.
 #[utoipa::path(delete, path = "/api/v1/events/{id}", operation_id = "delete_event", tag = "events",
     params(("id" = Uuid, Path, description = "The event"), ("if-match" = String, Header, description = "ETag of the version that was read", example = "\"3\"")),
     responses((status = 200, description = "The event as it was", body = wire::Success<wire::Event>),
@@ -281,7 +290,9 @@ pub async fn delete(
     Ok(render::ok(wire::Event::from(&event), "event deleted"))
 }
 
-/// Upload a draft's seat map: CSV with the header `section,row,number,price`; it replaces the one before.
+/// Upload a draft's seat map.
+///
+/// CSV with the header `section,row,number,price`; it replaces the one before.
 #[utoipa::path(put, path = "/api/v1/events/{id}/seats", operation_id = "upload_seats", tag = "events",
     params(("id" = Uuid, Path, description = "The event"), ("if-match" = String, Header, description = "ETag of the version that was read", example = "\"3\"")),
     request_body(content = String, content_type = "text/csv", description = "CSV in UTF-8; prices as 45 or 45.50", example = "section,row,number,price\nStalls,A,1,45\nStalls,A,2,45.50\n"),

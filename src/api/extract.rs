@@ -1,7 +1,7 @@
 //! Query strings and bodies: read within their bounds, or refused with the field in the usual envelope.
 
-use axum::body::Bytes;
-use axum::extract::{FromRequest, FromRequestParts, Query, Request};
+use axum::body::{Bytes, HttpBody as _};
+use axum::extract::{DefaultBodyLimit, FromRequest, FromRequestParts, Query, Request};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode, header};
 use serde::de::{DeserializeOwned, IgnoredAny};
@@ -10,6 +10,11 @@ use tokio::time::timeout;
 use super::app::App;
 use super::error::ApiError;
 use super::parse_errors;
+
+/// Largest JSON body, in bytes.
+pub const JSON_BYTES_MAX: usize = 64 * 1024;
+/// Largest seat map, in bytes.
+pub const SEAT_MAP_BYTES_MAX: usize = 16 * 1024 * 1024;
 
 /// A query string that a handler knows every key of.
 #[derive(Debug, Clone, Copy)]
@@ -33,7 +38,7 @@ impl<T: DeserializeOwned> FromRequest<App> for Body<T> {
 
     async fn from_request(request: Request, app: &App) -> Result<Self, ApiError> {
         Kind::Json.expect(request.headers())?;
-        let bytes = bytes_of(request, app).await?;
+        let bytes = bytes_of(request, app, Kind::Json).await?;
         Ok(Self(parse(&bytes)?))
     }
 }
@@ -47,12 +52,18 @@ impl FromRequest<App> for Csv {
 
     async fn from_request(request: Request, app: &App) -> Result<Self, ApiError> {
         Kind::Csv.expect(request.headers())?;
-        Ok(Self(bytes_of(request, app).await?))
+        Ok(Self(bytes_of(request, app, Kind::Csv).await?))
     }
 }
 
-/// The whole body, within the limit and within its time.
-pub async fn bytes_of(request: Request, app: &App) -> Result<Bytes, ApiError> {
+/// The whole body, within the limit of its kind and within its time.
+pub async fn bytes_of(mut request: Request, app: &App, kind: Kind) -> Result<Bytes, ApiError> {
+    let bytes_max = kind.bytes_max();
+    // Reading would invite a client to send it that waits to be (`Expect: 100-continue`).
+    if usize::try_from(request.body().size_hint().lower()).is_ok_and(|length| length > bytes_max) {
+        return Err(ApiError::TooLarge);
+    }
+    DefaultBodyLimit::max(bytes_max).apply(&mut request);
     // A fifth of the request's time is left for doing what it asks.
     let read = timeout(app.request_timeout * 4 / 5, Bytes::from_request(request, app)).await;
     let read = read.map_err(|_elapsed| ApiError::TooSlow)?;
@@ -75,8 +86,12 @@ pub enum Kind {
 }
 
 impl Kind {
-    /// Refuses a body that says it is something else, or not in UTF-8. One that says nothing is taken for what is expected.
+    /// Refuses a body that says it is something else, or packed, or not in UTF-8. One that says nothing is taken for what is
+    /// expected.
     pub fn expect(self, headers: &HeaderMap) -> Result<(), ApiError> {
+        if is_packed(headers) {
+            return Err(ApiError::UnsupportedEncoding);
+        }
         let Some(value) = headers.get(header::CONTENT_TYPE) else { return Ok(()) };
         let value = value.to_str().unwrap_or_default().to_ascii_lowercase();
         let (name, parameters) = value.split_once(';').unwrap_or((&value, ""));
@@ -86,6 +101,13 @@ impl Kind {
             Ok(())
         } else {
             Err(ApiError::UnsupportedMediaType(self.name()))
+        }
+    }
+
+    fn bytes_max(self) -> usize {
+        match self {
+            Self::Json => JSON_BYTES_MAX,
+            Self::Csv => SEAT_MAP_BYTES_MAX,
         }
     }
 
@@ -99,6 +121,12 @@ impl Kind {
     fn is_called(self, name: &str) -> bool {
         name == self.name() || (matches!(self, Self::Json) && name.ends_with("+json"))
     }
+}
+
+fn is_packed(headers: &HeaderMap) -> bool {
+    let values = headers.get_all(header::CONTENT_ENCODING).iter();
+    let mut codings = values.flat_map(|value| value.to_str().unwrap_or("?").split(','));
+    codings.any(|coding| !["", "identity"].contains(&coding.trim().to_ascii_lowercase().as_str()))
 }
 
 /// A JSON object. JSON that cannot be read is 400; JSON that makes no sense here is 422.

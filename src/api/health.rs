@@ -37,15 +37,18 @@ pub struct Readiness {
 /// How long the payment provider may take to answer a probe.
 const PROVIDER_WITHIN: Duration = Duration::from_secs(1);
 
-/// Say whether bookings can be taken, as `/health/ready` does.
+/// Say whether bookings can be taken.
+///
+/// The same as `/health/ready`.
 #[utoipa::path(get, path = "/health", operation_id = "check_health", tag = "operations", responses(
     (status = 200, description = "They can", body = Readiness), (status = 503, description = "They can't", body = Readiness)))]
 pub async fn overall(state: State<App>) -> Response {
     ready(state).await
 }
 
-/// Say whether bookings can be taken, which needs PostgreSQL. Redis and the payment provider are reported and may be away:
-/// without the provider seats are still held, and a payment under way is finished by recovery. All servers have the same
+/// Say whether bookings can be taken, which needs PostgreSQL.
+///
+/// Redis and the payment provider are reported and may be away: without the provider seats are still held, and a payment under way is finished by recovery. All servers have the same
 /// provider, so its outage must not take all of them out of service.
 #[utoipa::path(get, path = "/health/ready", operation_id = "check_readiness", tag = "operations", responses(
     (status = 200, description = "They can", body = Readiness), (status = 503, description = "They can't", body = Readiness)))]

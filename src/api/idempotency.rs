@@ -12,8 +12,9 @@ use crate::domain::{IdempotencyKey, Refusal};
 use crate::storage::idempotency;
 use crate::wire;
 
-/// Look up what became of an operation of the caller's. Read from PostgreSQL, never from a cache; 404 means that no effect
-/// of it exists.
+/// Look up what became of an operation of the caller's.
+///
+/// Read from PostgreSQL, never from a cache; 404 means that no effect of it exists.
 #[utoipa::path(get, path = "/api/v1/idempotency/{key}", operation_id = "read_operation", tag = "idempotency",
     params(("key" = String, Path, description = "The Idempotency-Key that was sent", min_length = 1, max_length = 255)),
     responses((status = 200, description = "Where it stands", body = wire::Success<wire::IdempotencyStatus>),

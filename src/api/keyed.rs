@@ -34,7 +34,7 @@ impl<T: DeserializeOwned> FromRequest<App> for Keyed<T> {
         hasher.update(parts.uri.path());
         hasher.update(b"\n");
         Kind::Json.expect(&parts.headers)?;
-        let bytes = extract::bytes_of(Request::from_parts(parts, body), app).await?;
+        let bytes = extract::bytes_of(Request::from_parts(parts, body), app, Kind::Json).await?;
         hasher.update(&bytes);
         let body = extract::parse(&bytes)?;
         let hash = RequestHash(hasher.finalize().into());

@@ -8,17 +8,23 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
+use axum::body::{Body, to_bytes};
 use axum::extract::{ConnectInfo, Request};
+use axum::http::Method;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::io::AsyncWriteExt as _;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio_io_timeout::TimeoutStream;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tower::ServiceExt as _;
+
+use super::canned::{self, Intercept};
+use super::layers::message::Unreadable;
 
 /// How long accepting rests when the system has nothing left to accept with.
 const REST: Duration = Duration::from_millis(500);
@@ -92,9 +98,9 @@ async fn serve_one(
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(%error, "TCP_NODELAY was refused");
     }
-    let service = service_fn(move |mut request: Request<Incoming>| {
+    let service = service_fn(|mut request: Request<Incoming>| {
         request.extensions_mut().insert(ConnectInfo(peer));
-        router.clone().oneshot(request.map(axum::body::Body::new))
+        router.clone().oneshot(request.map(Body::new))
     });
     let mut builder = http1::Builder::new();
     builder
@@ -103,16 +109,51 @@ async fn serve_one(
         .max_header_size(bounds.header_bytes);
     let mut stream = TimeoutStream::new(stream);
     stream.set_write_timeout(Some(bounds.header_timeout));
-    let stream = TokioIo::new(Box::pin(stream));
-    let mut connection = pin!(builder.serve_connection(stream, service));
-    let ended = tokio::select! {
-        ended = connection.as_mut() => ended,
-        () = stop.cancelled() => {
-            connection.as_mut().graceful_shutdown();
-            connection.await
+    let mut stream = Intercept::new(Box::pin(stream));
+    let ended = {
+        let mut connection = pin!(builder.serve_connection(TokioIo::new(&mut stream), service));
+        tokio::select! {
+            ended = connection.as_mut() => ended,
+            () = stop.cancelled() => {
+                connection.as_mut().graceful_shutdown();
+                connection.await
+            }
         }
     };
+    let (mut stream, mut kept) = stream.into_parts();
     if let Err(error) = ended {
         tracing::debug!(%error, "a connection broke");
+        if error.is_parse() {
+            kept = in_place_of(&kept, router).await;
+        }
     }
+    let closed = async {
+        stream.write_all(&kept).await?;
+        stream.shutdown().await
+    };
+    if let Err(error) = closed.await {
+        tracing::debug!(%error, "a connection broke at its end");
+    }
+}
+
+/// What the router says of bytes that are no request, where hyper has said something by itself.
+async fn in_place_of(canned: &[u8], router: Router) -> Vec<u8> {
+    let Some(status) = canned::status_of(canned) else { return canned.to_vec() };
+    let mut request = Request::new(Body::empty());
+    // Whatever it was, it is none that metrics and the log know.
+    *request.method_mut() = Method::from_bytes(b"-").unwrap_or_default();
+    request.extensions_mut().insert(Unreadable(status));
+    let (parts, body) = match router.oneshot(request).await {
+        Ok(response) => response.into_parts(),
+        Err(never) => match never {},
+    };
+    let date = canned::header(canned, "date").unwrap_or_default();
+    let head = format!("HTTP/1.1 {}\r\nconnection: close\r\ndate: {date}\r\n", parts.status);
+    let mut answer = head.into_bytes();
+    for (name, value) in &parts.headers {
+        answer.extend([name.as_str().as_bytes(), b": ", value.as_bytes(), b"\r\n"].concat());
+    }
+    answer.extend(b"\r\n");
+    answer.extend(to_bytes(body, usize::MAX).await.unwrap_or_default());
+    answer
 }

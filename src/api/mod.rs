@@ -54,22 +54,19 @@ pub mod openapi;
 pub mod routes;
 /// What surrounds every request.
 pub mod layers;
+/// hyper's own answers, kept back.
+pub mod canned;
 /// Connections and their bounds.
 pub mod listen;
 
 use axum::Router;
-use axum::extract::DefaultBodyLimit;
 
 pub use app::{App, Shared};
-
-/// Largest request body, in bytes.
-pub const BODY_BYTES_MAX: usize = 64 * 1024;
 
 /// The whole server: every route, and what surrounds it.
 pub fn router(app: App) -> Router {
     let routes = routes::router(&app)
         .fallback(error::no_such_route)
-        .method_not_allowed_fallback(error::method_not_allowed)
-        .layer(DefaultBodyLimit::max(BODY_BYTES_MAX));
+        .method_not_allowed_fallback(error::method_not_allowed);
     layers::around(routes, &app).with_state(app)
 }

@@ -20,7 +20,9 @@ use crate::domain::{EventId, HoldTtl, Refusal, ReservationId, UserId};
 use crate::storage::reservations;
 use crate::wire;
 
-/// Hold seats: all of them or none, until `expires_at`.
+/// Hold seats: all of them or none.
+///
+/// They are the caller's until `expires_at`.
 #[utoipa::path(post, path = "/api/v1/reservations", operation_id = "create_reservation", tag = "reservations",
     params(("idempotency-key" = String, Header, description = "Names this operation; a retry carries the same", min_length = 1, max_length = 255)),
     request_body = wire::CreateReservation,
@@ -88,7 +90,7 @@ pub async fn list_of_user(
     Ok(paging::newest_first::<_, wire::Reservation>(&rows, limit, |row| row.id.0))
 }
 
-/// Keep a hold for as long again as it was made for. Once.
+/// Keep a hold for as long again as it was made for, once.
 #[utoipa::path(post, path = "/api/v1/reservations/{id}/extend", operation_id = "extend_reservation", tag = "reservations",
     params(("id" = Uuid, Path, description = "The reservation")),
     responses((status = 200, description = "The reservation with its later end", body = wire::Success<wire::Reservation>),
@@ -110,7 +112,9 @@ pub async fn extend(
     Ok(render::ok(wire::Reservation::from(&extended), "reservation extended"))
 }
 
-/// Give a hold up. Asking again changes nothing.
+/// Give a hold up.
+///
+/// Asking again changes nothing.
 #[utoipa::path(delete, path = "/api/v1/reservations/{id}", operation_id = "cancel_reservation", tag = "reservations",
     params(("id" = Uuid, Path, description = "The reservation")),
     responses((status = 200, description = "The cancelled reservation", body = wire::Success<wire::Reservation>),

@@ -4,7 +4,6 @@
 use std::sync::LazyLock;
 
 use axum::Router;
-use axum::extract::DefaultBodyLimit;
 use axum::http::{Method, header};
 use axum::middleware;
 use axum::response::{IntoResponse as _, Response};
@@ -17,9 +16,6 @@ use super::openapi::{self, pages};
 use super::route::{Route, credentials, free, route};
 use super::{accounts, bookings, events, health, idempotency, reservations, tickets};
 use crate::domain::Role;
-
-/// Largest seat map, in bytes.
-pub const SEAT_MAP_BYTES_MAX: usize = 16 * 1024 * 1024;
 
 /// Who runs events.
 const ORGANIZERS: Access = Access::Only(&[Role::Organizer, Role::Admin]);
@@ -36,9 +32,7 @@ pub static ROUTES: &[Route] = &[
     route(Method::PATCH, "/api/v1/events/{id}", ORGANIZERS, || patch(events::change)),
     route(Method::DELETE, "/api/v1/events/{id}", ORGANIZERS, || delete(events::delete)),
     route(Method::GET, "/api/v1/events/{id}/seats", Access::Anyone, || get(events::seats)),
-    route(Method::PUT, "/api/v1/events/{id}/seats", ORGANIZERS, || {
-        put(events::upload_seats).layer(DefaultBodyLimit::max(SEAT_MAP_BYTES_MAX))
-    }),
+    route(Method::PUT, "/api/v1/events/{id}/seats", ORGANIZERS, || put(events::upload_seats)),
     route(Method::GET, "/api/v1/events/{id}/availability", Access::Anyone, || {
         get(events::availability)
     }),

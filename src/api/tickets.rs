@@ -41,7 +41,7 @@ pub async fn qr(
     Ok(([(header::CONTENT_TYPE, "image/svg+xml")], drawing).into_response())
 }
 
-/// Let a ticket's bearer in: check-in by the organizer, exactly once a ticket.
+/// Let a ticket's bearer in, exactly once a ticket.
 #[utoipa::path(post, path = "/api/v1/tickets/{number}/check-in", operation_id = "check_in_ticket", tag = "tickets",
     params(("number" = String, Path, description = "The ticket's number", example = "7Q2M9X4KJ0B6T3VZ8NRE5HWGC")),
     responses((status = 200, description = "Let them in", body = wire::Success<wire::CheckIn>),

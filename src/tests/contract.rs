@@ -15,7 +15,8 @@ use crate::api::routes::{OPENAPI, ROUTES};
 use crate::wire;
 
 /// Headers that mean something to a client of the API; others are between browsers and servers.
-const TELLING: [HeaderName; 7] = [
+const TELLING: [HeaderName; 8] = [
+    header::ACCEPT_ENCODING,
     header::ETAG,
     header::LOCATION,
     header::RETRY_AFTER,

@@ -12,6 +12,7 @@ use tokio::net::{TcpSocket, TcpStream};
 use uuid::Uuid;
 
 use super::app::{LimitSetup, Setup, TestApp, claims, key, token};
+use super::raw::raw;
 use crate::api::security_headers::SecurityHeaders;
 use crate::clock;
 use crate::wire;
@@ -149,17 +150,6 @@ async fn every_answer_names_its_request_by_the_clients_id_or_one_of_ours() {
     for bad in ["two words", &"x".repeat(65)] {
         assert!(Uuid::parse_str(&ask(Some(bad)).await).is_ok(), "{bad} was taken");
     }
-}
-
-/// Sends bytes as they are, and reads until the server closes.
-async fn raw(app: &TestApp, bytes: &[u8], within: Duration) -> String {
-    let mut stream = TcpStream::connect(app.url.trim_start_matches("http://")).await.unwrap();
-    // A server that has read enough may close before everything was sent.
-    let _sent = stream.write_all(bytes).await;
-    let mut answer = Vec::new();
-    let read = tokio::time::timeout(within, stream.read_to_end(&mut answer)).await;
-    assert!(read.is_ok(), "the server kept the connection");
-    String::from_utf8_lossy(&answer).into_owned()
 }
 
 #[tokio::test]

@@ -4,6 +4,8 @@
 mod app;
 /// The built program.
 pub mod program;
+/// A client that sends bytes as they are.
+mod raw;
 /// Every answer is one that the API's description has.
 mod contract;
 /// Who may name whom.

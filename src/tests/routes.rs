@@ -5,7 +5,9 @@ use reqwest::{Method, StatusCode};
 use serde_json::json;
 use uuid::Uuid;
 
-use super::app::{PRICE_CENTS, SEATS, SECRET, Setup, TestApp, claims, key, signed, token, value};
+use super::app::{
+    Got, PRICE_CENTS, SEATS, SECRET, Setup, TestApp, claims, key, signed, token, value,
+};
 use crate::wire;
 
 #[tokio::test]
@@ -87,8 +89,37 @@ async fn a_token_that_does_not_hold_opens_nothing() {
         let got = app.get_with_token(&path, &bad).await;
         assert_eq!(got.status, StatusCode::UNAUTHORIZED, "a token {what} was taken");
         assert!(!got.body.contains(&held.id.to_string()));
+        let (message, challenge) = refusal_of_token(&got);
+        let says = if what == "has run out" {
+            "the access token has expired, trade the refresh token for a new one at /api/v1/auth/refresh"
+        } else {
+            "the access token is not one of this server's, log in at /api/v1/auth/login"
+        };
+        assert_eq!(message, says, "a token {what}");
+        let expected = r#"Bearer realm="ticketctl", error="invalid_token", error_description=""#;
+        assert_eq!(challenge, format!("{expected}{says}\""), "a token {what}");
     }
-    assert_eq!(app.get(&path, None).await.status, StatusCode::UNAUTHORIZED);
+}
+
+/// The message of a 401 and its challenge.
+fn refusal_of_token(got: &Got) -> (String, String) {
+    let message = value(&got.body)["message"].as_str().unwrap().to_owned();
+    (message, got.headers["www-authenticate"].to_str().unwrap().to_owned())
+}
+
+#[tokio::test]
+async fn who_brings_no_token_is_told_how_to_and_nothing_is_said_of_one() {
+    let app = TestApp::start(Setup::default()).await;
+    for header in [None, Some("Basic YWRhOnNlY3JldA=="), Some("rubbish")] {
+        let call = app.call(Method::GET, "/api/v1/bookings");
+        let call =
+            if let Some(value) = header { call.header("authorization", value) } else { call };
+        let got = call.send().await;
+        assert_eq!(got.status, StatusCode::UNAUTHORIZED);
+        let (message, challenge) = refusal_of_token(&got);
+        assert_eq!(challenge, r#"Bearer realm="ticketctl""#, "{header:?}");
+        assert!(message.contains("Authorization: Bearer"), "{header:?}: {message}");
+    }
 }
 
 #[tokio::test]

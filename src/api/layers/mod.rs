@@ -1,7 +1,10 @@
-//! What surrounds every request: an id, a deadline, a log line, a count; headers that browsers obey, and compression.
+//! What surrounds every request: an id, a deadline, a log line, a count; headers that browsers obey, and compression. What is
+//! no request is told so.
 
 /// Which request a log line is about.
 pub mod identity;
+/// Whether a request is one.
+pub mod message;
 
 use axum::Router;
 use axum::body::HttpBody;
@@ -34,6 +37,7 @@ pub fn around(routes: Router<App>, app: &App) -> Router<App> {
         .layer(middleware::from_fn_with_state(app.clone(), identity::identify))
         .layer(middleware::from_fn(counted))
         .layer(middleware::from_fn_with_state(https_only, security_headers::protect))
+        .layer(middleware::from_fn(message::well_formed))
         .option_layer(security_headers::cors(&app.security_headers.cors_origins))
         .layer(middleware::from_fn(acceptable))
         .layer(CompressionLayer::new().gzip(true).br(true).compress_when(OfWorthwhileSize))

@@ -11,7 +11,7 @@ use crate::api::limits::Budget;
 use crate::api::route::Route;
 use crate::wire;
 
-/// The server's own connection handling answers it, before there is a request.
+/// Answered before there is a request that could be counted.
 const HEADERS_TOO_LARGE: &str = "431";
 /// What a key keeps and repeats: its request's effect, or the refusal that decided it.
 const KEPT: [&str; 7] = ["201", "402", "403", "404", "409", "410", "422"];
@@ -55,15 +55,11 @@ impl Reads {
 type ImpliedStatus = (&'static str, fn(&Route, &Reads) -> bool, &'static str);
 
 const STATUSES: &[ImpliedStatus] = &[
-    (
-        "400",
-        |_, reads| reads.has(Part::Parameters) || reads.has(Part::Body) || reads.has(Part::Key),
-        "The path, the query, a header or the body can't be read",
-    ),
+    ("400", |_, _| true, "The path, the query, a header such as Host, or the body can't be read"),
     (
         "401",
         |route, _| route.access != Access::Anyone,
-        "No access token, or one that does not hold",
+        "No access token, or one that has expired (refresh it) or is not this server's (log in)",
     ),
     (
         "403",
@@ -82,16 +78,16 @@ const STATUSES: &[ImpliedStatus] = &[
         "Changed by somebody else since the version in If-Match",
     ),
     ("413", |_, reads| reads.has(Part::Body), "The body is too large"),
-    ("415", |_, reads| reads.has(Part::Body), "The body is of another kind"),
+    ("415", |_, reads| reads.has(Part::Body), "The body is of another kind, or packed"),
     ("422", |_, reads| reads.has(Part::Body), "A field makes no sense; errors names each"),
     ("422", |_, reads| reads.has(Part::Key), "The key was used for another request"),
     (
         "428",
         |_, reads| reads.has(Part::Version),
-        "If-Match is missing: a change says which version it was made from",
+        "If-Match is missing, or is `*`: a change says which version it was made from",
     ),
     ("429", |route, _| is_counted(route), "Too many requests; Retry-After says when to ask again"),
-    (HEADERS_TOO_LARGE, |_, _| true, "The headers are too large; answered without a body"),
+    (HEADERS_TOO_LARGE, |_, _| true, "The headers are too large"),
     ("500", |route, _| is_counted(route), "A defect of the server's; its log has the X-Request-Id"),
     (
         "503",
@@ -110,7 +106,7 @@ type ImpliedHeader = (&'static str, fn(&Route, &Reads, &str) -> bool, Type, &'st
 const HEADERS: &[ImpliedHeader] = &[
     (
         "X-Request-Id",
-        |_, _, status| status != HEADERS_TOO_LARGE,
+        |_, _, _| true,
         Type::String,
         "Names the request in the server's log; the client's own, if it brought one",
     ),
@@ -136,7 +132,18 @@ const HEADERS: &[ImpliedHeader] = &[
         Type::Integer,
         "Seconds to wait before asking again",
     ),
-    ("WWW-Authenticate", |_, _, status| status == "401", Type::String, "Bearer"),
+    (
+        "Accept-Encoding",
+        |_, _, status| status == "415",
+        Type::String,
+        "identity, where the body was packed",
+    ),
+    (
+        "WWW-Authenticate",
+        |_, _, status| status == "401",
+        Type::String,
+        "Bearer, and error=\"invalid_token\" where a token was sent: error_description says whether to refresh or to log in",
+    ),
     (
         "Idempotent-Replayed",
         |_, reads, status| reads.has(Part::Key) && KEPT.contains(&status),
@@ -168,7 +175,7 @@ pub fn add(operation: &mut Operation, route: &Route) {
 
 /// Adds the headers of an answer, and the envelope where it is a refusal.
 fn complete(response: &mut Response, status: &str, route: &Route, reads: &Reads) {
-    let is_refusal = status.starts_with(['4', '5']) && status != HEADERS_TOO_LARGE;
+    let is_refusal = status.starts_with(['4', '5']);
     if is_refusal && response.content.is_empty() {
         let schema = Ref::from_schema_name("Failure");
         let content = ContentBuilder::new().schema(Some(schema)).build();

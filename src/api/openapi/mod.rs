@@ -10,7 +10,6 @@ use utoipa::openapi::path::{HttpMethod, Operation};
 use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityRequirement, SecurityScheme};
 
 use super::auth::Access;
-use super::limits::Budget;
 use super::route::Route;
 use super::{accounts, bookings, events, health, idempotency, reservations, tickets};
 use crate::wire;
@@ -91,22 +90,19 @@ fn http_method(route: &Route) -> Option<HttpMethod> {
 fn describe_access(operation: &mut Operation, route: &Route) {
     let with_token = SecurityRequirement::new("bearer", Vec::<String>::new());
     let (who, security) = match route.access {
-        // The proof of who calls is in the body, or none is needed.
-        Access::Anyone if route.budget != Budget::Usual => (None, None),
-        // A token is optional.
-        Access::Anyone => (None, Some(vec![SecurityRequirement::default(), with_token])),
-        Access::SignedIn => (Some("Any user.".to_owned()), Some(vec![with_token])),
-        Access::Owner => (Some("Its owner, or an admin.".to_owned()), Some(vec![with_token])),
+        // Pages draw a padlock on what may have a token as they do on what needs one.
+        Access::Anyone => (None, Vec::new()),
+        Access::SignedIn => (Some("Any user.".to_owned()), vec![with_token]),
+        Access::Owner => (Some("Its owner, or an admin.".to_owned()), vec![with_token]),
         Access::OwnerAlone => {
-            (Some("Its owner alone, not even an admin.".to_owned()), Some(vec![with_token]))
+            (Some("Its owner alone, not even an admin.".to_owned()), vec![with_token])
         }
         Access::Only(roles) => {
             let names: Vec<&str> = roles.iter().map(|role| role.name()).collect();
-            let who = format!("Users in the role {}.", names.join(" or "));
-            (Some(who), Some(vec![with_token]))
+            (Some(format!("Users in the role {}.", names.join(" or "))), vec![with_token])
         }
     };
-    operation.security = security;
+    operation.security = Some(security);
     if let Some(who) = who {
         let text = operation.description.take().map(|text| format!("{text}\n\n{who}"));
         operation.description = Some(text.unwrap_or(who));

@@ -11,8 +11,8 @@ use uuid::Uuid;
 
 use super::super::app::{Call, Got, LimitSetup, Setup, TestApp, key, value};
 use super::assert_refused;
-use crate::api::BODY_BYTES_MAX;
-use crate::api::routes::{OPENAPI, ROUTES, SEAT_MAP_BYTES_MAX};
+use crate::api::extract::{JSON_BYTES_MAX, SEAT_MAP_BYTES_MAX};
+use crate::api::routes::{OPENAPI, ROUTES};
 use crate::clock;
 use crate::domain::Role;
 use crate::wire;
@@ -171,7 +171,7 @@ fn bad_json(good: &Value) -> Vec<(&'static str, Vec<u8>, &'static [u16])> {
         format!("{{\"{first}\":{}1{}}}", open.repeat(9_000), close.repeat(9_000)).into_bytes()
     };
     let mut large = text.clone().into_bytes();
-    large.resize(BODY_BYTES_MAX + 1, b' ');
+    large.resize(JSON_BYTES_MAX + 1, b' ');
     let mut cases: Vec<(&'static str, Vec<u8>, &'static [u16])> = vec![
         ("nothing", Vec::new(), &[400]),
         ("too large", large, &[413]),
@@ -231,6 +231,27 @@ async fn a_body_that_no_route_takes_is_refused_by_every_route_and_changes_nothin
         let got = things.send(&app, &taker, &kind, taker.body.clone().into_bytes()).await;
         assert!(got.status.is_success(), "{} {}: {}", taker.method, taker.path, got.body);
     }
+}
+
+#[tokio::test]
+async fn a_packed_body_is_refused_by_every_route_and_told_to_come_as_it_is() {
+    let app = TestApp::start(Setup::default()).await;
+    let things = Things::new(&app).await;
+    let before = fingerprint(&app).await;
+    for taker in &things.takers() {
+        for coding in ["gzip", "br", "identity, gzip", "aws-chunked"] {
+            let call = things.call(&app, taker).header("content-encoding", coding);
+            let got = call.body(&taker.kind, taker.body.clone()).send().await;
+            let what = format!("{} {} {coding}", taker.method, taker.path);
+            assert_refused(&got, &what);
+            assert_eq!(got.status, StatusCode::UNSUPPORTED_MEDIA_TYPE, "{what}: {}", got.body);
+            assert_eq!(got.headers["accept-encoding"], "identity", "{what}");
+        }
+    }
+    assert_eq!(fingerprint(&app).await, before);
+    let login = app.call(Method::POST, "/api/v1/auth/login").header("content-encoding", "identity");
+    let plain = login.body(JSON, things.body_for("POST", "/api/v1/auth/login")).send().await;
+    assert_eq!(plain.status, StatusCode::OK, "{}", plain.body);
 }
 
 #[tokio::test]

@@ -3,6 +3,8 @@
 
 /// Bodies of the wrong kind, size, depth, character set and speed.
 mod bodies;
+/// Requests that are no HTTP, or HTTP against its rules.
+mod http;
 /// Texts with characters that nobody sees.
 mod texts;
 
