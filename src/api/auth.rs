@@ -66,7 +66,8 @@ pub async fn authorize(
     mut request: Request,
     next: Next,
 ) -> Response {
-    let caller = bearer(request.headers()).map(|token| verify(&app, token, access));
+    let caller =
+        bearer(request.headers()).map(|token| token.and_then(|token| verify(&app, token, access)));
     let known = caller.as_ref().and_then(|caller| caller.as_ref().ok()).copied();
     // What is refused below counts, too.
     let limit_headers = match count(&app, budget, known, &mut request).await {
@@ -138,11 +139,16 @@ fn verify(app: &App, token: &str, access: Access) -> Result<Caller, ApiError> {
     Ok(Caller { user: UserId(token.claims.sub), role, access })
 }
 
-/// The token, where there is one. Another scheme brings none.
-fn bearer(headers: &HeaderMap) -> Option<&str> {
-    let value = headers.get(header::AUTHORIZATION)?.to_str().ok()?.trim();
+/// The token, where there is one. Another scheme brings none; of several, each reader might believe another.
+fn bearer(headers: &HeaderMap) -> Option<Result<&str, ApiError>> {
+    let mut values = headers.get_all(header::AUTHORIZATION).iter();
+    let value = values.next()?.to_str().ok()?.trim();
+    if values.next().is_some() {
+        let message = "send one Authorization header, not several";
+        return Some(Err(ApiError::malformed("authorization", message)));
+    }
     let (scheme, token) = value.split_once(' ').unwrap_or((value, ""));
-    scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
+    scheme.eq_ignore_ascii_case("bearer").then(|| Ok(token.trim()))
 }
 
 impl FromRequestParts<App> for Caller {

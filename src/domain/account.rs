@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::text::is_unseen;
+use super::text::{is_blank, is_unseen};
 
 /// Longest address, in bytes. Source: RFC 5321 section 4.5.3.1.3 (a path of 256, its brackets off).
 pub const EMAIL_BYTES_MAX: usize = 254;
@@ -21,10 +21,11 @@ pub struct Email(String);
 pub struct EmailError;
 
 impl Email {
-    /// Refuses what has not exactly one `@` with something on both sides, and white space and characters that nobody sees.
+    /// Refuses what has not exactly one `@` with something on both sides, and characters that show nothing, joiners included:
+    /// with them, two accounts would look like one.
     pub fn parse(text: &str) -> Result<Self, EmailError> {
         let email = text.to_lowercase();
-        let odd = |c: char| c.is_whitespace() || is_unseen(c);
+        let odd = |c: char| is_blank(c) || is_unseen(c);
         let (name, host) = email.split_once('@').ok_or(EmailError)?;
         let has_both = !name.is_empty() && !host.is_empty() && !host.contains('@');
         if !has_both || email.len() > EMAIL_BYTES_MAX || email.contains(odd) {
@@ -84,7 +85,20 @@ mod tests {
     fn an_address_has_one_at_sign_and_two_sides() {
         assert_eq!(Email::parse("Ada@Example.ORG").unwrap().as_str(), "ada@example.org");
         let long = format!("{}@example.org", "a".repeat(243));
-        for bad in ["", "@", "a@", "@b", "a", "a@b@c", "a b@c", "a@b\n", "a@b\0", &long] {
+        for bad in [
+            "",
+            "@",
+            "a@",
+            "@b",
+            "a",
+            "a@b@c",
+            "a b@c",
+            "a@b\n",
+            "a@b\0",
+            "a\u{200d}@b",
+            "a@b\u{fe0f}",
+            &long,
+        ] {
             assert!(Email::parse(bad).is_err(), "{bad:?}");
         }
     }

@@ -92,10 +92,14 @@ fn check(
     text.chars().find(|c| is_refused(*c)).map_or(Ok(()), |c| Err(TextError::Unseen(c)))
 }
 
-/// White space, the blank of Braille, joiners and variation selectors show nothing by themselves.
+/// Whether the character shows nothing by itself: white space, the blank of Braille, joiners and variation selectors.
+pub fn is_blank(c: char) -> bool {
+    c.is_whitespace()
+        || matches!(c, '\u{2800}' | '\u{200c}'..='\u{200d}' | '\u{fe00}'..='\u{fe0f}' | '\u{e0100}'..='\u{e01ef}')
+}
+
 fn shows_nothing(text: &str) -> bool {
-    let nothing = |c: char| matches!(c, '\u{2800}' | '\u{200c}'..='\u{200d}' | '\u{fe00}'..='\u{fe0f}' | '\u{e0100}'..='\u{e01ef}');
-    text.chars().all(|c| c.is_whitespace() || nothing(c))
+    text.chars().all(is_blank)
 }
 
 #[cfg(test)]

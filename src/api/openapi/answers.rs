@@ -84,7 +84,7 @@ const STATUSES: &[ImpliedStatus] = &[
     (
         "428",
         |_, reads| reads.has(Part::Version),
-        "If-Match is missing, or is `*`: a change says which version it was made from",
+        "If-Match is missing, `*` or a list: a change says which version it was made from",
     ),
     ("429", |route, _| is_counted(route), "Too many requests; Retry-After says when to ask again"),
     (HEADERS_TOO_LARGE, |_, _| true, "The headers are too large"),

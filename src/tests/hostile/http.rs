@@ -159,6 +159,20 @@ async fn nobody_is_invited_to_send_more_than_is_taken() {
 }
 
 #[tokio::test]
+async fn who_brings_two_tokens_is_nobody() {
+    let app = TestApp::start(Setup::default()).await;
+    let token = super::super::app::organizer_token(Uuid::new_v4());
+    for (first, second) in [(token.as_str(), "other"), ("other", &token), (&token, &token)] {
+        let request = format!(
+            "GET /api/v1/bookings HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\
+             authorization: Bearer {first}\r\nauthorization: Bearer {second}\r\n\r\n"
+        );
+        let (status, body) = refused(&raw(&app, request.as_bytes(), WITHIN).await, first);
+        assert_eq!((status, &body["errors"][0]["field"]), (400, &json!("authorization")), "{body}");
+    }
+}
+
+#[tokio::test]
 async fn a_version_that_is_every_version_is_refused_as_what_it_is() {
     let app = TestApp::start(Setup::default()).await;
     let organizer = Uuid::new_v4();
