@@ -1,9 +1,9 @@
-//! What a server counts and times: each metric's name, unit and meaning, in one table; and how a dependency is timed.
-//! Knows nothing of who counts, nor of who reads.
+//! What a server counts and times: each metric's name, unit and meaning, in one table; and how a dependency is timed, for
+//! all requests together and for a single one. Knows nothing of who counts, nor of who reads.
 
 use std::future::Future;
-use std::sync::OnceLock;
-use std::time::Instant;
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::{Duration, Instant};
 
 use metrics::{SharedString, Unit};
 use metrics_exporter_prometheus::{BuildError, PrometheusBuilder, PrometheusHandle};
@@ -199,9 +199,13 @@ pub async fn time_dependency<T>(
     question: impl Future<Output = T>,
     outcome: impl FnOnce(&T) -> Outcome,
 ) -> T {
+    let dependency = dependency.into();
+    let call = Calls::begin(dependency.clone());
     let began = clock::monotonic();
     let answer = question.await;
-    record(dependency.into(), began, outcome(&answer));
+    let outcome = outcome(&answer);
+    call.end(outcome);
+    record(dependency, began, outcome);
     answer
 }
 
@@ -221,4 +225,134 @@ fn record(dependency: SharedString, began: Instant, outcome: Outcome) {
 pub fn count_dependency_failure(dependency: impl Into<SharedString>) {
     metrics::counter!("ticketctl_dependency_errors_total", "dependency" => dependency.into())
         .increment(1);
+}
+
+tokio::task_local! {
+    /// The calls made for the request that this task works on, where somebody wants to know.
+    static OF_REQUEST: Calls;
+}
+
+/// The calls to dependencies that were made for one request. What a background job asks is nobody's. Cheap to clone.
+#[derive(Debug, Clone, Default)]
+pub struct Calls(Arc<Mutex<Vec<Call>>>);
+
+/// One call to a dependency.
+#[derive(Debug, Clone)]
+pub struct Call {
+    /// Its name, as metrics have it.
+    pub dependency: SharedString,
+    /// Whether it gave no usable answer.
+    pub is_failed: bool,
+    began: Instant,
+    took: Option<Duration>,
+}
+
+/// A call that has begun. Dropped, it was given up.
+#[derive(Debug)]
+pub struct BegunCall(Option<(Calls, usize)>);
+
+impl Calls {
+    /// Does this work, and keeps the calls that are made for it.
+    pub async fn keep<T>(self, work: impl Future<Output = T>) -> T {
+        OF_REQUEST.scope(self, work).await
+    }
+
+    /// This work, for another task to do: its calls go on to be those of the request that this task works on.
+    pub fn hand_on<T>(work: impl Future<Output = T>) -> impl Future<Output = T> {
+        let kept = OF_REQUEST.try_with(Self::clone).ok();
+        async move {
+            match kept {
+                Some(calls) => calls.keep(work).await,
+                None => work.await,
+            }
+        }
+    }
+
+    /// Notes that a call begins, where somebody wants to know.
+    pub fn begin(dependency: impl Into<SharedString>) -> BegunCall {
+        let kept = OF_REQUEST.try_with(Self::clone).ok();
+        BegunCall(kept.map(|calls| {
+            let (dependency, began) = (dependency.into(), clock::monotonic());
+            let call = Call { dependency, is_failed: false, began, took: None };
+            let mut made = calls.made();
+            made.push(call);
+            let index = made.len() - 1;
+            drop(made);
+            (calls, index)
+        }))
+    }
+
+    /// Those made so far.
+    pub fn so_far(&self) -> Vec<Call> {
+        self.made().clone()
+    }
+
+    fn made(&self) -> MutexGuard<'_, Vec<Call>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Call {
+    /// How long it took, or has taken so far.
+    pub fn took(&self) -> Duration {
+        self.took.unwrap_or_else(|| self.began.elapsed())
+    }
+}
+
+impl BegunCall {
+    /// Notes that it ended.
+    pub fn end(self, outcome: Outcome) {
+        if let Some((calls, index)) = &self.0
+            && let Some(call) = calls.made().get_mut(*index)
+        {
+            call.is_failed = outcome == Outcome::Failed;
+        }
+    }
+}
+
+impl Drop for BegunCall {
+    fn drop(&mut self) {
+        if let Some((calls, index)) = &self.0
+            && let Some(call) = calls.made().get_mut(*index)
+        {
+            call.took = Some(call.began.elapsed());
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Calls, Outcome, time_dependency};
+
+    async fn ask(dependency: &'static str, outcome: Outcome) {
+        time_dependency(dependency, async {}, |&()| outcome).await;
+    }
+
+    #[tokio::test]
+    async fn the_calls_of_a_request_are_kept_also_in_its_other_tasks_and_no_job_s_are() {
+        let calls = Calls::default();
+        let work = async {
+            ask("redis-1", Outcome::Failed).await;
+            let mut tasks = tokio::task::JoinSet::new();
+            tasks.spawn(Calls::hand_on(ask("postgresql", Outcome::Answered)));
+            tasks.spawn(ask("payments", Outcome::Answered));
+            tasks.join_all().await;
+        };
+        calls.clone().keep(work).await;
+        ask("redis-2", Outcome::Answered).await;
+        let kept: Vec<_> = calls.so_far();
+        let kept: Vec<_> =
+            kept.iter().map(|call| (call.dependency.as_ref(), call.is_failed)).collect();
+        assert_eq!(kept, [("redis-1", true), ("postgresql", false)]);
+    }
+
+    #[tokio::test]
+    async fn a_call_that_has_no_end_has_taken_what_it_has_taken_so_far() {
+        let calls = Calls::default();
+        let begun = calls.clone().keep(async { Calls::begin("postgresql") }).await;
+        let before = calls.so_far()[0].took();
+        assert!(calls.so_far()[0].took() > before, "it is under way");
+        drop(begun);
+        assert_eq!(calls.so_far()[0].took(), calls.so_far()[0].took(), "it was given up");
+    }
 }

@@ -17,6 +17,7 @@ use crate::accounts::Accounts;
 use crate::booking::Context;
 use crate::domain::HoldTtl;
 use crate::locks::Node;
+use crate::metrics::Calls;
 
 /// What every handler shares. One count to clone, which happens for every layer of every request.
 #[derive(Clone)]
@@ -38,7 +39,7 @@ impl App {
         F: Future + Send + 'static,
         F::Output: Send + 'static,
     {
-        let done = self.work.spawn(work.in_current_span()).await;
+        let done = self.work.spawn(Calls::hand_on(work).in_current_span()).await;
         done.map_err(|error| ApiError::Internal(error.to_string()))
     }
 }
@@ -71,6 +72,8 @@ pub struct Shared {
     pub hold_ttl: HoldTtl,
     /// How long a request may take before it is answered with 503.
     pub request_timeout: Duration,
+    /// Whether answers say what they took of each dependency.
+    pub server_timing: bool,
     /// Work that goes on when its client has gone.
     pub work: TaskTracker,
     /// What was counted.

@@ -81,6 +81,10 @@ pub struct Args {
     /// How long a hold lasts where the request doesn't say; whole seconds, 1s to 1h.
     #[arg(long, env = "HOLD_TTL", default_value = "5m", value_parser = hold_ttl)]
     hold_ttl: HoldTtl,
+    /// Say in each answer what it took of PostgreSQL, each Redis node and the payment provider (`Server-Timing`): for
+    /// measuring, not for strangers.
+    #[arg(long, env = "SERVER_TIMING")]
+    server_timing: bool,
     #[command(flatten)]
     accounts: AccountArgs,
     #[command(flatten)]
@@ -197,6 +201,7 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
         token_key: DecodingKey::from_secret(args.jwt_secret.as_bytes()),
         hold_ttl: args.hold_ttl,
         request_timeout: args.request_timeout,
+        server_timing: args.server_timing,
         work: work.clone(),
         metrics: metrics::install()?,
     });

@@ -9,7 +9,7 @@ use redis::aio::{ConnectionManager, ConnectionManagerConfig};
 use redis::{FromRedisValue, RedisError};
 
 use crate::clock;
-use crate::metrics::{Outcome, time_dependency};
+use crate::metrics::{Calls, Outcome, time_dependency};
 
 /// How long one command may take before the node counts as down.
 const COMMAND_TIMEOUT: Duration = Duration::from_millis(500);
@@ -73,6 +73,7 @@ impl Node {
         Fut: Future<Output = Result<T, RedisError>>,
     {
         if self.since_opened_ms() < self.broken_until_ms.load(Ordering::Relaxed) {
+            Calls::begin(self.name.clone()).end(Outcome::Failed);
             return Err(NodeError::Broken(self.name.clone()));
         }
         let answer = tokio::time::timeout(COMMAND_TIMEOUT, command(self.connection.clone()));

@@ -34,14 +34,15 @@ pub mod throwaway;
 /// What the database holds, read for judging.
 pub mod audit;
 
+use std::ops::{Deref, DerefMut};
 use std::time::Duration;
 
 use sqlx::pool::PoolConnection;
-use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
+use sqlx::postgres::{PgConnectOptions, PgConnection, PgPool, PgPoolOptions};
 use sqlx::{ConnectOptions as _, Postgres};
 
 use crate::clock;
-use crate::metrics::{Outcome, count_dependency_failure, time_dependency};
+use crate::metrics::{BegunCall, Calls, Outcome, count_dependency_failure, time_dependency};
 pub use error::StorageError;
 pub use transaction::Tx;
 
@@ -123,13 +124,19 @@ impl Storage {
     }
 
     /// A connection for statements outside a transaction. Never taken while the caller holds another.
-    pub async fn connection(&self) -> Result<PoolConnection<Postgres>, StorageError> {
-        let began = clock::monotonic();
+    pub async fn connection(&self) -> Result<Lent, StorageError> {
+        Ok(Lent { connection: self.acquire().await?, _call: Calls::begin(DEPENDENCY) })
+    }
+
+    /// A connection of the pool's. The wait for it is a call by itself: a database that is away lets the pool run dry.
+    async fn acquire(&self) -> Result<PoolConnection<Postgres>, StorageError> {
+        let (began, call) = (clock::monotonic(), Calls::begin(DEPENDENCY));
         let lent = self.pool.acquire().await;
         match &lent {
             Ok(_) => metrics::histogram!("ticketctl_pool_acquire_seconds")
                 .record(began.elapsed().as_secs_f64()),
             Err(error) => {
+                call.end(Outcome::Failed);
                 if matches!(error, sqlx::Error::PoolTimedOut) {
                     metrics::counter!("ticketctl_pool_acquire_timeouts_total").increment(1);
                 }
@@ -161,5 +168,25 @@ impl Storage {
     /// Waits for connections in use to come back and closes all.
     pub async fn close(&self) {
         self.pool.close().await;
+    }
+}
+
+/// A connection on loan, which is one call to the database for as long as it is held.
+pub struct Lent {
+    connection: PoolConnection<Postgres>,
+    _call: BegunCall,
+}
+
+impl Deref for Lent {
+    type Target = PgConnection;
+
+    fn deref(&self) -> &PgConnection {
+        &self.connection
+    }
+}
+
+impl DerefMut for Lent {
+    fn deref_mut(&mut self) -> &mut PgConnection {
+        &mut self.connection
     }
 }

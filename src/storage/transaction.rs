@@ -34,7 +34,7 @@ impl Storage {
         Fut: Future<Output = Result<T, E>>,
         E: From<StorageError> + AsRetryable,
     {
-        retrying(name, async || timed(attempt(self.connection().await?)).await).await
+        retrying(name, async || timed(attempt(self.acquire().await?)).await).await
     }
 
     async fn run_once<T, E, F, Fut>(&self, attempt: &F) -> Result<T, E>
@@ -44,7 +44,7 @@ impl Storage {
         E: From<StorageError> + AsRetryable,
     {
         // Not `Pool::begin`, in which waiting for a connection can't be told from the database's own time.
-        let connection = self.connection().await?;
+        let connection = self.acquire().await?;
         timed(async {
             let began = Tx::begin(connection, None).await.map_err(StorageError::from)?;
             let (tx, value) = attempt(began).await?;

@@ -72,6 +72,7 @@ pub struct Setup {
     pub render: Render,
     pub limits: LimitSetup,
     pub security_headers: SecurityHeaders,
+    pub server_timing: bool,
 }
 
 /// How much a client of the test's server may do.
@@ -118,6 +119,7 @@ impl Default for Setup {
             render: render::RENDER,
             limits: LimitSetup::default(),
             security_headers: SecurityHeaders::default(),
+            server_timing: false,
         }
     }
 }
@@ -606,6 +608,7 @@ async fn serve(
         token_key: DecodingKey::from_secret(SECRET),
         hold_ttl: HoldTtl::from_seconds(60).unwrap(),
         request_timeout: setup.limits.request_timeout,
+        server_timing: setup.server_timing,
         work: TaskTracker::new(),
         metrics: PrometheusBuilder::new().build_recorder().handle(),
     });

@@ -14,6 +14,7 @@ use super::sources::rust_files;
 use crate::clock;
 use crate::harness::exposition::{self, Sample};
 use crate::metrics::METRICS;
+use crate::wire::server_timing::{self, SERVER_TIMING};
 
 /// How long a condition may take to come true.
 const SOON: Duration = Duration::from_secs(20);
@@ -83,6 +84,25 @@ async fn every_series_of_a_server_says_what_it_is() {
         assert!(meanings.contains(base(name)), "{name} has no HELP");
         assert!(kinds.contains(base(name)), "{name} has no TYPE");
     }
+}
+
+#[tokio::test]
+async fn an_answer_says_what_it_took_of_whom_where_the_setting_says_so() {
+    let quiet = TestApp::start(Setup::default()).await;
+    let held = quiet.hold(Uuid::new_v4(), &key(), &quiet.seats[..1], 60).await;
+    assert!(!held.headers.contains_key(SERVER_TIMING), "strangers are told nothing");
+    let app = TestApp::start(Setup { server_timing: true, ..Setup::default() }).await;
+    let held = app.hold(Uuid::new_v4(), &key(), &app.seats[..1], 60).await;
+    let told = server_timing::read(held.headers[SERVER_TIMING].to_str().unwrap());
+    let names: Vec<&str> = told.keys().map(String::as_str).collect();
+    assert_eq!(names, ["postgresql", "redis-1"], "{told:?}");
+    assert!(told.values().all(|timing| timing.us > 0 && timing.failed == 0), "{told:?}");
+    app.stack.pause("redis-1").await.unwrap();
+    let held = app.hold(Uuid::new_v4(), &key(), &app.seats[1..2], 60).await;
+    assert_eq!(held.status, StatusCode::CREATED);
+    let told = server_timing::read(held.headers[SERVER_TIMING].to_str().unwrap());
+    assert!(told["redis-1"].failed > 0 && told["redis-1"].us > 100_000, "{told:?}");
+    app.stack.resume("redis-1").await.unwrap();
 }
 
 #[tokio::test]

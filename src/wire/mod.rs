@@ -13,6 +13,8 @@ pub mod bookings;
 pub mod reason;
 /// The payment simulator's side.
 pub mod payments;
+/// What an answer took of each dependency.
+pub mod server_timing;
 
 use std::fmt;
 use std::marker::PhantomData;

@@ -5,6 +5,8 @@
 pub mod identity;
 /// Whether a request is one.
 pub mod message;
+/// What an answer took of each dependency.
+mod server_timing;
 
 use axum::Router;
 use axum::body::HttpBody;
@@ -32,10 +34,12 @@ const COMPRESSED_BYTES_MAX: u64 = 1024 * 1024;
 /// Puts the layers around the routes, the outermost first. As one stack: a route that is wrapped eight times is boxed eight
 /// times, and all of it is cloned for every request.
 pub fn around(routes: Router<App>, app: &App) -> Router<App> {
+    let timing = app.server_timing.then(|| middleware::from_fn(server_timing::tell));
     let https_only = app.security_headers.https_only();
     let stack = ServiceBuilder::new()
         .layer(middleware::from_fn_with_state(app.clone(), identity::identify))
         .layer(middleware::from_fn(counted))
+        .option_layer(timing)
         .layer(middleware::from_fn_with_state(https_only, security_headers::protect))
         .layer(middleware::from_fn(message::well_formed))
         .option_layer(security_headers::cors(&app.security_headers.cors_origins))
