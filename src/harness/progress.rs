@@ -7,7 +7,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::plan::FaultPlan;
 use super::recorder::Live;
-use super::recorder::live::Counts;
+use super::summary::Outcomes;
 
 /// How often the caller should report.
 pub const EVERY: Duration = Duration::from_millis(200);
@@ -39,7 +39,7 @@ pub struct Reading {
     /// Since the load began.
     pub elapsed: Duration,
     /// Requests by outcome.
-    pub counts: Counts,
+    pub requests: Outcomes,
     /// Iterations dropped for want of a free VU.
     pub dropped: u64,
 }
@@ -47,7 +47,7 @@ pub struct Reading {
 impl Reading {
     /// What the counters say now.
     pub fn of(live: &Live, elapsed: Duration) -> Self {
-        Self { elapsed, counts: live.total(), dropped: live.dropped_iterations() }
+        Self { elapsed, requests: live.total(), dropped: live.dropped_iterations() }
     }
 }
 
@@ -103,19 +103,20 @@ impl Progress {
 
 /// One reading in words; the rate is that since the last one.
 fn line(last: Option<Reading>, now: Reading, total: Duration, faults: &[FaultPlan]) -> String {
-    let done = |counts: Counts| counts.ok + counts.fail + counts.info;
     let (since, before) =
-        last.map_or((Duration::ZERO, 0), |last| (last.elapsed, done(last.counts)));
+        last.map_or((Duration::ZERO, 0), |last| (last.elapsed, last.requests.total()));
     let window_ms = now.elapsed.saturating_sub(since).as_millis().max(1);
-    let rate = u128::from(done(now.counts).saturating_sub(before)) * 1000 / window_ms;
-    let Counts { ok, fail, info, .. } = now.counts;
+    let rate = u128::from(now.requests.total().saturating_sub(before)) * 1000 / window_ms;
+    let Outcomes { ok, fail: _, refused, not_connected, info } = now.requests;
+    let not_connected =
+        if not_connected > 0 { format!("  not connected {not_connected}") } else { String::new() };
     let dropped =
         if now.dropped > 0 { format!("  DROPPED {}", now.dropped) } else { String::new() };
     let is_on = |fault: &&FaultPlan| (fault.at..fault.at + fault.duration).contains(&now.elapsed);
     let on: String =
         faults.iter().filter(is_on).flat_map(|fault| ["  [", &fault.name, "]"]).collect();
     format!(
-        "{:.1}/{:.1} s  {rate} requests/s  ok {ok}  refused {fail}  unknown {info}{dropped}{on}",
+        "{:.1}/{:.1} s  {rate} requests/s  ok {ok}  refused {refused}{not_connected}  unknown {info}{dropped}{on}",
         now.elapsed.as_secs_f64(),
         total.as_secs_f64()
     )
@@ -129,8 +130,8 @@ mod tests {
     use crate::harness::plan::sample;
 
     fn reading(seconds: u64, ok: u64, dropped: u64) -> Reading {
-        let counts = Counts { started: ok + 9, ok, fail: 5, info: 1 };
-        Reading { elapsed: Duration::from_secs(seconds), counts, dropped }
+        let requests = Outcomes { ok, fail: 5, refused: 5, not_connected: 0, info: 1 };
+        Reading { elapsed: Duration::from_secs(seconds), requests, dropped }
     }
 
     #[test]
@@ -147,11 +148,17 @@ mod tests {
             "6.0/11.0 s  100 requests/s  ok 294  refused 5  unknown 1  DROPPED 3  [redis slow]"
         );
         assert!(!line(None, reading(10, 0, 0), total, &faults).contains("redis slow"));
+        let mut gone = reading(2, 94, 0);
+        (gone.requests.refused, gone.requests.not_connected) = (2, 3);
+        assert_eq!(
+            line(None, gone, total, &[]),
+            "2.0/11.0 s  50 requests/s  ok 94  refused 2  not connected 3  unknown 1"
+        );
     }
 
     #[test]
     fn a_reading_of_the_counters_has_what_was_dropped() {
-        let live = Live::new(["server-1".to_owned()]);
+        let live = Live::default();
         live.drop_iteration();
         live.drop_iteration();
         let now = Reading::of(&live, Duration::from_secs(1));

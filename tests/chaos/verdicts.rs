@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use super::program::{Place, scenario};
+use super::program::{Place, Run, scenario};
 
 #[test]
 fn the_naive_strategy_is_caught_whatever_the_seed_and_the_report_names_seat_and_buyers() {
@@ -54,23 +54,86 @@ duration = "2s"
 max_vus = 100
 
 [[faults]]
-name = "node 3 slow"
-type = "latency"
+name = "node 3 gone"
+type = "down"
 proxy = "redis-3"
-attributes = { latency = 100 }
 at = "500ms"
 duration = "1s"
 "#;
 
-#[test]
-fn a_fault_that_nobody_noticed_makes_the_run_void() {
-    let place = Place::new();
-    let file = place.scenario("unnoticed.toml", NOBODY_TALKS_TO_REDIS_3);
-    let run = place.chaos(&file, &[]);
+/// Exit code 3, and every fault says that it has not bitten, and why.
+fn bites_nobody(run: &Run, why: &str) {
     run.expect(3);
     assert_eq!(run.summary["verdict"], "void");
-    assert_eq!(run.summary["faults"][0]["bit"], false);
-    assert!(run.summary["void_reasons"][0].as_str().unwrap().contains("did not bite"));
+    let faults = run.summary["faults"].as_array().unwrap();
+    for (fault, reason) in faults.iter().zip(run.summary["void_reasons"].as_array().unwrap()) {
+        assert_eq!(fault["bit"], false, "{fault}");
+        let reason = reason.as_str().unwrap();
+        assert!(reason.contains("did not bite") && reason.contains(why), "{reason}");
+    }
+}
+
+#[test]
+fn cutting_idle_connections_of_a_node_that_no_request_asks_makes_the_run_void() {
+    let place = Place::new();
+    let frozen = "\n[[faults]]\nname = \"node 2 frozen\"\ntype = \"pause\"\nprocess = \"redis-2\"\nat = \"700ms\"\nduration = \"600ms\"\n";
+    let text = format!("{NOBODY_TALKS_TO_REDIS_3}{frozen}");
+    let file = place.scenario("unnoticed.toml", &text);
+    bites_nobody(&place.chaos(&file, &[]), "under way asked redis-");
+}
+
+const FAULTS_AFTER_THE_LOAD: &str = r#"
+schema_version = 1
+title = "Faults when the load is over, while background jobs go on"
+
+[target]
+strategy = "row_lock"
+env = { EXPIRE_EVERY = "50ms" }
+
+[inventory]
+seats = 20
+
+[load.buyers]
+executor = "constant-vus"
+exec = "checkout"
+vus = 4
+iterations = 8
+duration = "2500ms"
+
+[[faults]]
+name = "postgres slow"
+type = "latency"
+proxy = "postgres"
+attributes = { latency = 30 }
+at = "1s"
+duration = "500ms"
+
+[[faults]]
+name = "server killed"
+type = "kill"
+process = "server-1"
+at = "1600ms"
+duration = "300ms"
+"#;
+
+#[test]
+fn faults_that_only_background_jobs_feel_make_the_run_void() {
+    let place = Place::new();
+    let file = place.scenario("after-the-load.toml", FAULTS_AFTER_THE_LOAD);
+    bites_nobody(&place.chaos(&file, &[]), "no operation of the load was under way");
+}
+
+#[test]
+fn one_node_gone_bites_where_requests_ask_it_although_they_succeed() {
+    let place = Place::new();
+    for (strategy, node) in [("redlock", "redis-3"), ("row_lock", "redis-1")] {
+        let text = NOBODY_TALKS_TO_REDIS_3.replace("redis-3", node);
+        let file = place.scenario("noticed.toml", &text);
+        let run = place.chaos(&file, &["--strategy", strategy]);
+        run.expect(0);
+        let evidence = run.summary["faults"][0]["evidence"].as_str().unwrap();
+        assert!(evidence.contains(&format!("met a failure of {node}")), "{evidence}");
+    }
 }
 
 const CALLED_OFF_BEFORE_THE_SALE: &str = r#"

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use anyhow::Context as _;
+use anyhow::{Context as _, bail};
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 use sqlx::{Connection as _, PgConnection};
@@ -11,9 +11,9 @@ use uuid::Uuid;
 
 use super::context::Context;
 use super::target::{self, Reachable};
-use super::{Bite, Fault, Key};
+use super::{Fault, Key, Reach, Struck};
 use crate::harness::parsing::Section;
-use crate::harness::plan::Settings;
+use crate::harness::plan::{FaultPlan, Settings, Target};
 use crate::harness::recorder::Outcome;
 use crate::harness::targets::{Call, Order, Role};
 use crate::harness::workloads::Origin;
@@ -53,8 +53,13 @@ impl Fault for CancelEvent {
         Settings::of(&CancelSettings { event: target::event(section, reachable) })
     }
 
-    /// It bit when there was something to refund and somebody came too late for more.
-    async fn strike(&self, context: &Context<'_>) -> anyhow::Result<Bite> {
+    /// None: it is the job's work that it is about, and what it sees of it decides.
+    fn reach(&self, _fault: &FaultPlan, _target: &Target) -> anyhow::Result<Option<Reach>> {
+        Ok(None)
+    }
+
+    /// It had an effect when there was something to refund and somebody came too late for more.
+    async fn strike(&self, context: &Context<'_>) -> anyhow::Result<Struck> {
         let settings: CancelSettings = context.settings()?;
         let (load, event) = context.event(settings.event)?;
         let live = context.run.live;
@@ -64,14 +69,15 @@ impl Fault for CancelEvent {
         let call = Call { buyer: &admin, event, server: 0, key: None, timeout: ANSWER_MAX };
         let order = Order::CancelEvent(load.target.event_version(&call).await?);
         let origin = Origin { load: &context.fault.name, iteration: 0, intended_us: None };
+        let struck_us = context.now_us();
         let answered = load.send(&call, origin, &order).await;
         if answered.outcome != Outcome::Ok {
-            return Ok(Bite::Missed(format!(
+            bail!(
                 "the event could not be cancelled, the answer was {}",
                 answered.status.map_or("none".to_owned(), |status| status.to_string())
-            )));
+            );
         }
-        context.hold().await;
+        let window = context.hold(struck_us).await;
         let refused = live.refusals(Reason::NotOnSale).saturating_sub(before);
         let left = sales(context, event).await?;
         let words = format!(
@@ -84,7 +90,7 @@ impl Fault for CancelEvent {
             left.bookings
         );
         let is_mid_sale = sold.holds + sold.bookings > 0 && refused > 0;
-        Ok(if is_mid_sale { Bite::Bit(words) } else { Bite::Missed(words) })
+        Ok(Struck { window, is_seen: is_mid_sale, words })
     }
 
     /// A cancelled event stays so.

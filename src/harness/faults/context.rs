@@ -10,6 +10,7 @@ use super::hop;
 use crate::harness::plan::{FaultPlan, Target};
 use crate::harness::proxy_control::ProxyControl;
 use crate::harness::recorder::{Epoch, Live};
+use crate::harness::summary::Window;
 use crate::harness::workloads::LoadContext;
 use crate::stack::Stack;
 
@@ -46,12 +47,19 @@ impl<'a> Context<'a> {
         fault.settings.owner().with_context(|| format!("these are no settings of a {}", fault.kind))
     }
 
-    /// Lets the fault's duration pass, or less where the run is cancelled.
-    pub async fn hold(&self) {
+    /// Microseconds since the beginning of the load.
+    pub fn now_us(&self) -> u64 {
+        self.run.epoch.now_us()
+    }
+
+    /// Lets the fault's duration pass, or less where the run is cancelled; the time that it was in force, from `struck_us`
+    /// until now.
+    pub async fn hold(&self, struck_us: u64) -> Window {
         tokio::select! {
             () = self.run.cancel.cancelled() => {}
             () = sleep(self.fault.duration) => {}
         }
+        Window { struck_us, healed_us: self.now_us() }
     }
 
     /// The fault proxies.

@@ -14,7 +14,7 @@ use super::{Fault, Reachable, all, run_all};
 use crate::harness::parsing::Section;
 use crate::harness::parsing::problem::Problems;
 use crate::harness::plan::{FaultPlan, Plan, Settings, sample};
-use crate::harness::summary::FaultSummary;
+use crate::harness::summary::Strike;
 use crate::toxiproxy::{Attribute, Effect, Kind, TOXICS};
 
 /// Reads a kind's own keys; the settings, and everything that is wrong with them.
@@ -106,16 +106,16 @@ fn verb(kind: &Kind) -> &'static str {
     }
 }
 
-fn check(found: &[FaultSummary], bites: impl Fn(&Kind) -> bool) {
+fn check(found: &[Strike], does_something: impl Fn(&Kind) -> bool) {
     assert_eq!(found.len(), TOXICS.len());
     for (kind, found) in TOXICS.iter().zip(found) {
         let is_told = found.evidence.starts_with(verb(kind));
-        assert!(found.bit == bites(kind) && is_told, "{}: {found:?}", kind.name);
+        assert!(found.is_seen == does_something(kind) && is_told, "{}: {found:?}", kind.name);
     }
 }
 
 #[tokio::test]
-async fn every_toxic_bites_a_connection_in_use_and_none_that_is_idle() {
+async fn every_toxic_sees_what_it_does_to_a_connection_in_use_and_nothing_where_it_is_idle() {
     let run = TestRun::start(u32::try_from(TOXICS.len()).unwrap()).await;
     let faults: Vec<_> = (1..).zip(TOXICS).map(|(number, kind)| toxic(kind, number)).collect();
 

@@ -8,8 +8,6 @@ pub const BYTES_AFFECTED: &str = "ticketctl_toxic_bytes_affected_total";
 pub const CONNECTIONS_AFFECTED: &str = "ticketctl_toxic_connections_affected_total";
 /// Connections that a proxy cut when it was shut.
 pub const CONNECTIONS_CUT: &str = "ticketctl_proxy_connections_cut_total";
-/// Bytes that came through a proxy, counted when a connection ends: all that a Toxiproxy from elsewhere counts.
-pub const BYTES_PASSED: &str = "toxiproxy_proxy_sent_bytes_total";
 
 /// The counters of some proxies at one time.
 pub struct Counters(Vec<Sample>);

@@ -5,10 +5,10 @@ use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
 use super::context::Context;
-use super::counters::{BYTES_PASSED, CONNECTIONS_CUT, Counters};
+use super::counters::{CONNECTIONS_CUT, Counters};
 use super::hop::{self, Hop};
 use super::target::{self, Reachable};
-use super::{Bite, Fault, Key};
+use super::{Fault, Key, Reach, Struck};
 use crate::harness::parsing::Section;
 use crate::harness::plan::{FaultPlan, Settings, Target};
 
@@ -44,20 +44,25 @@ impl Fault for Down {
         hop::select(&fault.settings.owner::<DownSettings>()?.proxy, target)
     }
 
-    async fn strike(&self, context: &Context<'_>) -> anyhow::Result<Bite> {
+    fn reach(&self, fault: &FaultPlan, target: &Target) -> anyhow::Result<Option<Reach>> {
+        Ok(Some(Reach { hops: self.hops(fault, target)?, delay: None }))
+    }
+
+    async fn strike(&self, context: &Context<'_>) -> anyhow::Result<Struck> {
         let settings: DownSettings = context.settings()?;
         let (control, proxies) = (context.control()?, context.proxies(&settings.proxy)?);
         let before = Counters::of(control.metrics().await?, &proxies);
+        let struck_us = context.now_us();
         for proxy in &proxies {
             control
                 .set_enabled(proxy, false)
                 .await
                 .with_context(|| format!("cannot shut {proxy}"))?;
         }
-        context.hold().await;
+        let window = context.hold(struck_us).await;
         let after = Counters::of(control.metrics().await?, &proxies);
         self.heal(context).await?;
-        Ok(evidence(&before, &after, proxies.len()))
+        Ok(Struck { window, is_seen: true, words: words(&before, &after) })
     }
 
     async fn heal(&self, context: &Context<'_>) -> anyhow::Result<()> {
@@ -75,17 +80,11 @@ impl Fault for Down {
     }
 }
 
-/// Connections that were refused leave no trace in the proxy; those that were cut do.
-fn evidence(before: &Counters, after: &Counters, proxies: usize) -> Bite {
-    if let Some(cut) = after.moved(before, CONNECTIONS_CUT, None) {
-        let words = format!("cut {cut:.0} connections of {proxies} proxies");
-        return if cut > 0.0 { Bite::Bit(words) } else { Bite::Missed(words) };
-    }
-    // A Toxiproxy from elsewhere counts bytes when a connection ends: a cut moves this counter.
-    match after.moved(before, BYTES_PASSED, None) {
-        Some(bytes) if bytes > 0.0 => {
-            Bite::Bit(format!("connections that had carried {bytes:.0} bytes were cut"))
-        }
-        _ => Bite::Missed("no connection was cut, as far as the proxy tells".to_owned()),
-    }
+/// What the proxies cut. That is no effect by itself, as idle connections are cut, too; and those that were refused leave no
+/// trace in the proxy.
+fn words(before: &Counters, after: &Counters) -> String {
+    after.moved(before, CONNECTIONS_CUT, None).map_or_else(
+        || "the proxy does not tell what it cut".to_owned(),
+        |cut| format!("connections cut: {cut:.0}"),
+    )
 }

@@ -52,6 +52,25 @@ impl fmt::Display for Store {
     }
 }
 
+impl Hop {
+    /// The number of the server that it leads from, or to.
+    pub fn server(self) -> u32 {
+        match self {
+            Self::Store { server, .. } | Self::Client { server } => server,
+        }
+    }
+}
+
+impl Store {
+    /// What servers call it when they say what an answer took of it.
+    pub fn dependency(self) -> String {
+        match self {
+            Self::Postgres => "postgresql".to_owned(),
+            Self::Redis(_) => self.to_string(),
+        }
+    }
+}
+
 /// Every hop of a run, in report order.
 pub fn all(target: &Target) -> Vec<Hop> {
     let Target { instances, redis_nodes, .. } = *target;

@@ -5,11 +5,11 @@ use std::os::unix::process::ExitStatusExt;
 use async_trait::async_trait;
 
 use super::context::Context;
-use super::process::{self, ProcessSettings, Work, revive, was_needed};
+use super::process::{self, ProcessSettings, revive};
 use super::target::Reachable;
-use super::{Bite, Fault, Key, trigger};
+use super::{Fault, Key, Reach, Struck, trigger};
 use crate::harness::parsing::Section;
-use crate::harness::plan::Settings;
+use crate::harness::plan::{FaultPlan, Settings, Target};
 
 /// The signal's number, the same on every system that this runs on.
 const SIGKILL: i32 = 9;
@@ -35,23 +35,20 @@ impl Fault for Kill {
         process::read(section, reachable)
     }
 
-    async fn strike(&self, context: &Context<'_>) -> anyhow::Result<Bite> {
+    fn reach(&self, fault: &FaultPlan, target: &Target) -> anyhow::Result<Option<Reach>> {
+        process::reach(fault, target)
+    }
+
+    async fn strike(&self, context: &Context<'_>) -> anyhow::Result<Struck> {
         let ProcessSettings { process, when } = &context.settings()?;
         let stack = context.run.stack;
-        let work = Work::of(context, process).await?;
         let caught = trigger::catch(context, process, *when).await?;
+        let struck_us = context.now_us();
         let status = stack.kill(process).await?;
-        let at_strike = work.at_strike(context, process).await;
-        context.hold().await;
-        let at_end = work.at_end(context, process);
+        let window = context.hold(struck_us).await;
         stack.restart(process).await?;
-        let (needed, words) = was_needed(at_strike, at_end);
-        let words = format!(
-            "{process} was killed{} ({status}); {words}; it was started again",
-            caught.words()
-        );
-        let is_killed = status.signal() == Some(SIGKILL);
-        Ok(if is_killed && needed { Bite::Bit(words) } else { Bite::Missed(words) })
+        let words = format!("{process} was killed{} ({status}) and started again", caught.words());
+        Ok(Struck { window, is_seen: status.signal() == Some(SIGKILL), words })
     }
 
     async fn heal(&self, context: &Context<'_>) -> anyhow::Result<()> {

@@ -5,6 +5,8 @@
 pub mod context;
 /// One fault from beginning to end.
 mod strike;
+/// Whether it did anything to the load.
+mod bite;
 /// The connections that can be struck.
 pub mod hop;
 /// What scenarios say is struck.
@@ -23,12 +25,15 @@ mod tests;
 mod contract;
 
 use std::sync::LazyLock;
+use std::time::Duration;
 
 use async_trait::async_trait;
 
 use crate::harness::parsing::Section;
 use crate::harness::plan::{FaultPlan, Plan, Settings, Target};
+use crate::harness::summary::Window;
 
+pub use bite::judge;
 pub use context::RunContext;
 pub use strike::run_all;
 pub use target::Reachable;
@@ -62,11 +67,16 @@ pub trait Fault: Send + Sync {
     fn hops(&self, _fault: &FaultPlan, _target: &Target) -> anyhow::Result<Vec<Hop>> {
         Ok(Vec::new())
     }
-    /// Strikes, holds on for the fault's duration, heals, and says what was observed.
+    /// What of the servers it strikes, which is what the load has to have felt; none where what it sees itself decides.
     ///
     /// # Errors
-    /// It could not strike, or what it did could not be observed.
-    async fn strike(&self, context: &Context<'_>) -> anyhow::Result<Bite>;
+    /// The settings are not this kind's.
+    fn reach(&self, fault: &FaultPlan, target: &Target) -> anyhow::Result<Option<Reach>>;
+    /// Strikes, holds on for the fault's duration, heals, and says what it saw.
+    ///
+    /// # Errors
+    /// It could not strike, or what it did could not be seen.
+    async fn strike(&self, context: &Context<'_>) -> anyhow::Result<Struck>;
     /// Undoes a strike that broke off, however far it came.
     ///
     /// # Errors
@@ -74,13 +84,24 @@ pub trait Fault: Send + Sync {
     async fn heal(&self, context: &Context<'_>) -> anyhow::Result<()>;
 }
 
-/// What was observed of a fault.
+/// A strike that was made and healed, as the fault saw it itself. Whether it bit is decided by what the load felt.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Bite {
-    /// It had an effect: this one.
-    Bit(String),
-    /// It had none; this was looked for in vain.
-    Missed(String),
+pub struct Struck {
+    /// When it was in force.
+    pub window: Window,
+    /// Whether it did anything at all, for all that the fault can see.
+    pub is_seen: bool,
+    /// What it did.
+    pub words: String,
+}
+
+/// What of the servers a fault strikes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reach {
+    /// Servers, as their clients reach them, and what servers ask of their stores.
+    pub hops: Vec<Hop>,
+    /// How much later at least comes whatever it delays; absent where that is as long as it lasts, or nobody can say.
+    pub delay: Option<Duration>,
 }
 
 /// A key in a fault's table of a scenario.

@@ -3,12 +3,12 @@
 use async_trait::async_trait;
 
 use super::context::Context;
-use super::process::{self, ProcessSettings, STOPPED, Work, revive, was_needed};
+use super::process::{self, ProcessSettings, STOPPED, revive};
 use super::target::Reachable;
 use super::trigger::{self, Caught};
-use super::{Bite, Fault, Key};
+use super::{Fault, Key, Reach, Struck};
 use crate::harness::parsing::Section;
-use crate::harness::plan::Settings;
+use crate::harness::plan::{FaultPlan, Settings, Target};
 
 /// SIGSTOP, then SIGCONT.
 pub struct Pause;
@@ -31,26 +31,24 @@ impl Fault for Pause {
         process::read(section, reachable)
     }
 
-    async fn strike(&self, context: &Context<'_>) -> anyhow::Result<Bite> {
+    fn reach(&self, fault: &FaultPlan, target: &Target) -> anyhow::Result<Option<Reach>> {
+        process::reach(fault, target)
+    }
+
+    async fn strike(&self, context: &Context<'_>) -> anyhow::Result<Struck> {
         let ProcessSettings { process, when } = &context.settings()?;
         let stack = context.run.stack;
-        let work = Work::of(context, process).await?;
         let caught = trigger::catch(context, process, *when).await?;
+        let struck_us = context.now_us();
         if !matches!(caught, Caught::InTransaction(_)) {
             stack.pause(process).await?;
         }
         let state = stack.state(process).await?;
-        let at_strike = work.at_strike(context, process).await;
-        context.hold().await;
-        let at_end = work.at_end(context, process);
+        let window = context.hold(struck_us).await;
         stack.resume(process).await?;
-        let (needed, words) = was_needed(at_strike, at_end);
         let seen = state.map_or("gone".to_owned(), |state| format!("in state {state}"));
-        let words = format!(
-            "{process} was frozen{} (seen {seen}); {words}; it was let go on",
-            caught.words()
-        );
-        Ok(if state == Some(STOPPED) && needed { Bite::Bit(words) } else { Bite::Missed(words) })
+        let words = format!("{process} was frozen{} (seen {seen}) and let go on", caught.words());
+        Ok(Struck { window, is_seen: state == Some(STOPPED), words })
     }
 
     async fn heal(&self, context: &Context<'_>) -> anyhow::Result<()> {

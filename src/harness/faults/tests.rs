@@ -2,6 +2,7 @@
 //! to miss where nothing is, and to be healed whatever happens.
 
 use std::collections::BTreeMap;
+use std::sync::Mutex;
 use std::time::Duration;
 
 use tempfile::TempDir;
@@ -13,16 +14,18 @@ use tokio_util::sync::CancellationToken;
 use super::hop::{self, Hop, Store};
 use super::process::ProcessSettings;
 use super::trigger::Trigger;
-use super::{RunContext, run_all};
-use crate::harness::plan::{FaultPlan, Settings, Target, sample};
+use super::{RunContext, judge, run_all};
+use crate::harness::plan::{FaultPlan, Plan, Settings, Target, sample};
 use crate::harness::proxy_control::{ProxyControl, ProxySpec, ToxicSpec};
-use crate::harness::recorder::{Epoch, Live, OpKind, Outcome};
-use crate::harness::summary::FaultSummary;
+use crate::harness::recorder::fixtures::{ended, hold, user};
+use crate::harness::recorder::{Epoch, Live, Operation, Outcome};
+use crate::harness::summary::{FaultSummary, Strike};
 use crate::stack::server::ServerSpec;
 use crate::stack::{Stack, StackSpec};
 use crate::storage::{Storage, StorageSettings, migrations};
 use crate::tests::program::exe;
 use crate::toxiproxy::{self, Running};
+use crate::wire::server_timing::{self, SERVER_TIMING};
 
 const SERVER: &str = "server-1";
 
@@ -32,6 +35,9 @@ pub struct TestRun {
     stack: Stack,
     proxies: ProxyControl,
     live: Live,
+    epoch: Epoch,
+    /// What buyers were answered.
+    history: Mutex<Vec<Operation>>,
     base_url: String,
     /// Addresses of the clients' proxies, in order.
     pub clients: Vec<String>,
@@ -96,16 +102,20 @@ impl TestRun {
             strategy: "row_lock".to_owned(),
             database_url: through(stack.database_url(), 0),
             redis_urls: vec![through(&stack.redis_urls()[0], 1)],
-            // The one job whose round is a transaction of two statements.
-            env: BTreeMap::from([("CLEANUP_EVERY".to_owned(), "50ms".to_owned())]),
+            env: BTreeMap::from([
+                // The one job whose round is a transaction of two statements.
+                ("CLEANUP_EVERY".to_owned(), "50ms".to_owned()),
+                ("SERVER_TIMING".to_owned(), "true".to_owned()),
+            ]),
         };
         let base_url = stack.start_server(server).await.unwrap().base_url;
-        let live = Live::new([SERVER.to_owned()]);
         Self {
             target,
             stack,
             proxies,
-            live,
+            live: Live::default(),
+            epoch: Epoch::begin(),
+            history: Mutex::default(),
             base_url,
             clients,
             _echo: echoing,
@@ -121,7 +131,7 @@ impl TestRun {
             stack: &self.stack,
             load: None,
             live: &self.live,
-            epoch: Epoch::begin(),
+            epoch: self.epoch,
             cancel: CancellationToken::new(),
         }
     }
@@ -136,13 +146,10 @@ impl TestRun {
             reqwest::Client::builder().no_proxy().timeout(Duration::from_secs(2)).build().unwrap();
         let url = format!("{}/api/v1/events", self.base_url);
         let buyer = async || loop {
-            self.live.started(0, OpKind::Read);
-            let outcome = match client.get(&url).send().await {
-                Ok(answer) if answer.status().is_success() => Outcome::Ok,
-                Ok(_) => Outcome::Fail,
-                Err(_) => Outcome::Info,
-            };
-            self.live.ended(0, OpKind::Read, outcome);
+            let invoked_us = self.epoch.now_us();
+            let answer = client.get(&url).send().await;
+            let read = hold(user(1), &[1], invoked_us..self.epoch.now_us());
+            self.history.lock().unwrap().push(read_as(read, answer.ok()));
             sleep(Duration::from_millis(5)).await;
         };
         futures_util::future::join_all((0..8).map(|_| buyer())).await;
@@ -150,10 +157,32 @@ impl TestRun {
 
     /// Runs one fault while buyers read.
     async fn strike_under_traffic(&self, fault: &FaultPlan) -> FaultSummary {
-        tokio::select! {
+        self.history.lock().unwrap().clear();
+        let at = Duration::from_micros(self.epoch.now_us()) + fault.at;
+        let fault = FaultPlan { at, ..fault.clone() };
+        let faults = std::slice::from_ref(&fault);
+        let strikes = tokio::select! {
             () = self.traffic() => unreachable!("buyers never tire"),
-            mut found = async { run_all(std::slice::from_ref(fault), &self.context()).await } => found.remove(0),
-        }
+            strikes = async {
+                let strikes = run_all(faults, &self.context()).await;
+                // Whoever waits for an answer gets to record it.
+                sleep(Duration::from_millis(100)).await;
+                strikes
+            } => strikes,
+        };
+        self.judge(fault, &strikes)
+    }
+
+    /// Runs one fault while nobody asks for anything.
+    async fn strike_alone(&self, fault: FaultPlan) -> FaultSummary {
+        self.history.lock().unwrap().clear();
+        let strikes = run_all(std::slice::from_ref(&fault), &self.context()).await;
+        self.judge(fault, &strikes)
+    }
+
+    fn judge(&self, fault: FaultPlan, strikes: &[Strike]) -> FaultSummary {
+        let plan = Plan { target: self.target.clone(), faults: vec![fault], ..sample() };
+        judge(&plan, strikes, &self.history.lock().unwrap()).remove(0)
     }
 
     /// Waits for a state of the server's process, with a deadline.
@@ -172,8 +201,26 @@ impl TestRun {
     async fn assert_healthy(&self) {
         let client =
             reqwest::Client::builder().no_proxy().timeout(Duration::from_secs(5)).build().unwrap();
-        let ready = client.get(format!("{}/health/ready", self.base_url)).send().await.unwrap();
-        assert!(ready.status().is_success(), "{}", ready.status());
+        let url = format!("{}/health/ready", self.base_url);
+        let deadline = Instant::now() + Duration::from_secs(10);
+        // The first to use a connection that was cut while nobody used it finds that out.
+        while !client.get(&url).send().await.is_ok_and(|answer| answer.status().is_success()) {
+            assert!(Instant::now() < deadline, "the server is not ready again");
+            sleep(Duration::from_millis(50)).await;
+        }
+    }
+}
+
+/// An operation with this answer, or none.
+fn read_as(operation: Operation, answer: Option<reqwest::Response>) -> Operation {
+    let Some(answer) = answer else {
+        return Operation { status: None, ..ended(operation, Outcome::Info) };
+    };
+    let told = answer.headers().get(SERVER_TIMING).map(|told| told.to_str().unwrap());
+    Operation {
+        status: Some(answer.status().as_u16()),
+        dependencies: told.map(server_timing::read).unwrap_or_default(),
+        ..operation
     }
 }
 
@@ -225,11 +272,17 @@ fn on_process(kind: &str, process: &str, when: Trigger) -> FaultPlan {
 #[tokio::test]
 async fn a_network_fault_bites_where_there_is_traffic_and_misses_where_there_is_none() {
     let run = TestRun::start(1).await;
-    for (kind, words) in [("latency", "delayed "), ("timeout", "swallowed "), ("down", "cut ")] {
+    for (kind, words) in
+        [("latency", "delayed "), ("timeout", "swallowed "), ("down", "connections cut: ")]
+    {
         let found = run.strike_under_traffic(&on_proxy(kind, "postgres")).await;
-        assert!(found.bit && found.evidence.starts_with(words), "{kind}: {found:?}");
-        let missed = run.strike_under_traffic(&on_proxy(kind, "client")).await;
-        assert!(!missed.bit && missed.evidence.starts_with(words), "{kind}: {missed:?}");
+        assert!(found.bit && found.evidence.contains(words), "{kind}: {found:?}");
+        // Readers ask PostgreSQL alone; probes and the server's own connections reach Redis, too.
+        let missed = run.strike_under_traffic(&on_proxy(kind, "redis")).await;
+        assert!(!missed.bit && missed.evidence.contains(words), "{kind}: {missed:?}");
+        // What PostgreSQL is asked for meanwhile are the jobs' statements.
+        let alone = run.strike_alone(on_proxy(kind, "postgres")).await;
+        assert!(!alone.bit && alone.evidence.contains("no operation"), "{kind}: {alone:?}");
         run.assert_healthy().await;
     }
     run.stop().await;
@@ -238,9 +291,11 @@ async fn a_network_fault_bites_where_there_is_traffic_and_misses_where_there_is_
 #[tokio::test]
 async fn a_process_fault_bites_a_server_that_is_asked_and_misses_one_that_is_not() {
     let run = TestRun::start(1).await;
-    let idle = run_all(&[on_process("kill", SERVER, Trigger::Any)], &run.context()).await.remove(0);
-    assert!(!idle.bit, "{idle:?}");
-    run.assert_healthy().await;
+    for process in [SERVER, "postgres"] {
+        let idle = run.strike_alone(on_process("kill", process, Trigger::Any)).await;
+        assert!(!idle.bit && idle.evidence.contains("no operation"), "{idle:?}");
+        run.assert_healthy().await;
+    }
     for kind in ["kill", "pause"] {
         let before = run.stack.pid(SERVER).await.unwrap();
         let found = run.strike_under_traffic(&on_process(kind, SERVER, Trigger::Any)).await;
@@ -250,6 +305,9 @@ async fn a_process_fault_bites_a_server_that_is_asked_and_misses_one_that_is_not
     }
     let store = run.strike_under_traffic(&on_process("pause", "postgres", Trigger::Any)).await;
     assert!(store.bit, "{store:?}");
+    run.assert_healthy().await;
+    let unasked = run.strike_under_traffic(&on_process("pause", "redis-1", Trigger::Any)).await;
+    assert!(!unasked.bit && unasked.evidence.contains("asked redis-1"), "{unasked:?}");
     run.assert_healthy().await;
     run.stop().await;
 }
@@ -309,7 +367,7 @@ async fn a_fault_that_fails_has_not_bitten_and_what_it_did_is_undone() {
     let mut fault = on_proxy("latency", "redis");
     let failed = run_all(&[fault.clone()], &context).await.remove(0);
     assert!(
-        !failed.bit && failed.evidence.contains("cannot strike server-1.redis-2"),
+        !failed.is_seen && failed.evidence.contains("cannot strike server-1.redis-2"),
         "{failed:?}"
     );
     let again = run_all(
@@ -321,6 +379,6 @@ async fn a_fault_that_fails_has_not_bitten_and_what_it_did_is_undone() {
     assert!(!again.evidence.contains("already exists"), "the toxic was left behind: {again:?}");
     "no-such-kind".clone_into(&mut fault.kind);
     let unknown = run_all(&[fault], &run.context()).await.remove(0);
-    assert!(!unknown.bit && unknown.evidence.contains("no fault type"), "{unknown:?}");
+    assert!(!unknown.is_seen && unknown.evidence.contains("no fault type"), "{unknown:?}");
     run.stop().await;
 }

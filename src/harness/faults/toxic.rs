@@ -1,18 +1,19 @@
-//! Every toxic of the fault proxy as a kind of fault: settings and words are read from the proxy's own table, the evidence
-//! from its counters. Knows nothing of what a toxic does.
+//! Every toxic of the fault proxy as a kind of fault: settings and words are read from the proxy's own table, what it did
+//! from its counters.
 
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
+use std::time::Duration;
 
 use anyhow::Context as _;
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
 use super::context::Context;
-use super::counters::{BYTES_AFFECTED, BYTES_PASSED, CONNECTIONS_AFFECTED, Counters};
+use super::counters::{BYTES_AFFECTED, CONNECTIONS_AFFECTED, Counters};
 use super::hop::{self, Hop};
 use super::target::{self, Reachable};
-use super::{Bite, Fault, Key};
+use super::{Fault, Key, Reach, Struck};
 use crate::harness::parsing::Section;
 use crate::harness::plan::{FaultPlan, Settings, Target};
 use crate::harness::proxy_control::ToxicSpec;
@@ -20,6 +21,10 @@ use crate::toxiproxy::{Attribute, Effect, Kind, TOXICS};
 
 /// A smaller share of connections could be none of them.
 const TOXICITY_MIN: f64 = 0.001;
+/// Attributes that say how much later comes what the toxic delays.
+const DELAYS: [&str; 3] = ["latency", "delay", "retransmit"];
+/// By how much that may vary.
+const JITTER: &str = "jitter";
 
 /// A toxic on one direction of some connections.
 struct Toxic(&'static Kind);
@@ -78,8 +83,14 @@ impl Fault for Toxic {
         hop::select(&fault.settings.owner::<ToxicSettings>()?.proxy, target)
     }
 
+    fn reach(&self, fault: &FaultPlan, target: &Target) -> anyhow::Result<Option<Reach>> {
+        let settings: ToxicSettings = fault.settings.owner()?;
+        let delay = least_delay(self.0.attributes, &settings.attributes);
+        Ok(Some(Reach { hops: hop::select(&settings.proxy, target)?, delay }))
+    }
+
     /// Puts the toxic on its proxies, holds, takes it off.
-    async fn strike(&self, context: &Context<'_>) -> anyhow::Result<Bite> {
+    async fn strike(&self, context: &Context<'_>) -> anyhow::Result<Struck> {
         let settings: ToxicSettings = context.settings()?;
         let (control, proxies) = (context.control()?, context.proxies(&settings.proxy)?);
         let toxic = ToxicSpec {
@@ -90,14 +101,16 @@ impl Fault for Toxic {
             attributes: settings.attributes,
         };
         let before = Counters::of(control.metrics().await?, &proxies);
+        let struck_us = context.now_us();
         for proxy in &proxies {
             let added = control.add_toxic(proxy, &toxic).await;
             added.with_context(|| format!("cannot strike {proxy}"))?;
         }
-        context.hold().await;
+        let window = context.hold(struck_us).await;
         self.heal(context).await?;
         let after = Counters::of(control.metrics().await?, &proxies);
-        Ok(evidence(self.0.effect, &before, &after, &toxic.name))
+        let (is_seen, words) = seen(self.0.effect, &before, &after, &toxic.name);
+        Ok(Struck { window, is_seen, words })
     }
 
     /// Takes the toxic off every proxy, the others also where one fails; one that has none is healed already.
@@ -147,8 +160,23 @@ fn summary(attribute: &Attribute) -> String {
     format!("{summary} ({least} to {most} {unit}, {absent})")
 }
 
-/// What the counters of one toxic say it did between two readings.
-fn evidence(effect: Effect, before: &Counters, after: &Counters, toxic: &str) -> Bite {
+/// How much later at least comes what the toxic delays; absent where its attributes don't say.
+fn least_delay(known: &[Attribute], given: &BTreeMap<String, i64>) -> Option<Duration> {
+    let value = |name: &str| {
+        let attribute = known.iter().find(|attribute| attribute.name == name)?;
+        let value = u64::try_from(*given.get(name)?).ok()?;
+        Some(match attribute.unit {
+            "ms" => Duration::from_millis(value),
+            _micros => Duration::from_micros(value),
+        })
+    };
+    let delay = DELAYS.into_iter().find_map(value)?;
+    Some(delay.saturating_sub(value(JITTER).unwrap_or_default())).filter(|least| !least.is_zero())
+}
+
+/// What the counters of one toxic say it did between two readings, and whether that is anything. A Toxiproxy from elsewhere
+/// tells nothing of its toxics, and is believed to have done what it was asked for.
+fn seen(effect: Effect, before: &Counters, after: &Counters, toxic: &str) -> (bool, String) {
     let moved = |counter| after.moved(before, counter, Some(toxic));
     let connections = moved(CONNECTIONS_AFFECTED);
     let counted = match effect {
@@ -161,19 +189,8 @@ fn evidence(effect: Effect, before: &Counters, after: &Counters, toxic: &str) ->
             .map(|connections| (connections, format!("{verb} {connections:.0} connections"))),
     };
     match counted {
-        Some((count, words)) if count > 0.0 => Bite::Bit(words),
-        Some((_, words)) => Bite::Missed(words),
-        None => passed(before, after),
-    }
-}
-
-/// A Toxiproxy from elsewhere tells only what passed, and that when a connection ends.
-fn passed(before: &Counters, after: &Counters) -> Bite {
-    match after.moved(before, BYTES_PASSED, None) {
-        Some(bytes) if bytes > 0.0 => {
-            Bite::Bit(format!("{bytes:.0} bytes passed while it struck, as far as the proxy tells"))
-        }
-        _ => Bite::Missed("no bytes passed while it struck, as far as the proxy tells".to_owned()),
+        Some((count, words)) => (count > 0.0, words),
+        None => (true, "the proxy does not tell what it did".to_owned()),
     }
 }
 
@@ -221,30 +238,36 @@ mod tests {
             (BYTES_AFFECTED, "server-1.redis-1", "other", 7000.0),
             (CONNECTIONS_AFFECTED, "server-1.redis-2", "slow", 3.0),
         ]);
-        assert_eq!(
-            evidence(DELAYED, &before, &after, "slow"),
-            Bite::Bit("delayed 42 bytes on 3 connections".to_owned())
-        );
-        assert_eq!(
-            evidence(RESET, &before, &after, "slow"),
-            Bite::Bit("reset 3 connections".to_owned())
-        );
+        let words = |effect| seen(effect, &before, &after, "slow");
+        assert_eq!(words(DELAYED), (true, "delayed 42 bytes on 3 connections".to_owned()));
+        assert_eq!(words(RESET), (true, "reset 3 connections".to_owned()));
         for effect in [DELAYED, RESET] {
-            assert!(matches!(evidence(effect, &after, &after, "slow"), Bite::Missed(_)));
+            assert!(!seen(effect, &after, &after, "slow").0);
         }
-        let nothing = evidence(Effect::Nothing, &before, &after, "slow");
-        assert!(matches!(nothing, Bite::Missed(_)), "{nothing:?}");
+        assert!(!words(Effect::Nothing).0);
     }
 
     #[test]
-    fn a_toxiproxy_from_elsewhere_is_believed_what_it_counts_and_no_more() {
-        let moved = counters(&[(BYTES_PASSED, "server-1.redis-1", "", 10.0)]);
-        assert!(matches!(evidence(DELAYED, &counters(&[]), &moved, "slow"), Bite::Bit(_)));
-        assert!(matches!(evidence(DELAYED, &moved, &moved, "slow"), Bite::Missed(_)));
-        assert!(matches!(
-            evidence(DELAYED, &counters(&[]), &counters(&[]), "slow"),
-            Bite::Missed(_)
-        ));
+    fn a_toxiproxy_from_elsewhere_is_believed_but_for_a_toxic_that_does_nothing() {
+        let nothing = counters(&[]);
+        assert!(seen(DELAYED, &nothing, &nothing, "slow").0);
+        assert!(!seen(Effect::Nothing, &nothing, &nothing, "slow").0);
+    }
+
+    #[test]
+    fn the_least_delay_is_what_the_attributes_say_in_their_units() {
+        let least = |name: &str, given: &[(&str, i64)]| {
+            let kind = TOXICS.iter().find(|kind| kind.name == name).unwrap();
+            let given = given.iter().map(|(name, value)| ((*name).to_owned(), *value)).collect();
+            least_delay(kind.attributes, &given)
+        };
+        let ms = |ms| Some(Duration::from_millis(ms));
+        assert_eq!(least("latency", &[("latency", 200), ("jitter", 50)]), ms(150));
+        assert_eq!(least("latency", &[("latency", 20), ("jitter", 50)]), None);
+        assert_eq!(least("slicer", &[("average_size", 1), ("delay", 3000)]), ms(3));
+        assert_eq!(least("packet_loss", &[("loss", 1), ("retransmit", 200)]), ms(200));
+        assert_eq!(least("bandwidth", &[("rate", 10)]), None);
+        assert_eq!(least("timeout", &[("timeout", 1000)]), None, "silence is no delay");
     }
 
     #[test]

@@ -110,6 +110,11 @@ pub struct GeneratorLimits {
     pub max_lag_p99: Duration,
 }
 
+impl GeneratorLimits {
+    /// Where a scenario says nothing. Weaker ones are told with the verdict.
+    pub const USUAL: Self = Self { max_dropped: 0, max_lag_p99: Duration::from_millis(100) };
+}
+
 /// One threshold: `"http_req_duration{op:hold}" = ["p(99)<500"]`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Threshold {

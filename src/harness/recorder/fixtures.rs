@@ -5,6 +5,7 @@ use std::ops::Range;
 use uuid::Uuid;
 
 use super::{OpKind, Operation, Outcome};
+use crate::wire::server_timing::Timings;
 
 /// TTL of every hold made here, microseconds.
 pub const TTL_US: u64 = 30_000_000;
@@ -123,6 +124,7 @@ fn operation(op: OpKind, user: Uuid, us: Range<u64>) -> Operation {
         response_sha256: Some("answer".to_owned()),
         reason: None,
         detail: String::new(),
+        dependencies: Timings::new(),
         settled: None,
     }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use hdrhistogram::Histogram;
 
-use super::{OpKind, Operation, Outcome};
+use super::{OpKind, Operation};
 use crate::harness::summary::{OperationMetrics, Outcomes, Percentiles};
 
 /// Longest time told apart from longer ones, microseconds: one hour.
@@ -54,11 +54,7 @@ impl Latencies {
         measured
             .service
             .saturating_record(operation.completed_us.saturating_sub(operation.invoked_us));
-        match operation.outcome {
-            Outcome::Ok => measured.outcomes.ok += 1,
-            Outcome::Fail => measured.outcomes.fail += 1,
-            Outcome::Info => measured.outcomes.info += 1,
-        }
+        measured.outcomes = measured.outcomes.plus(operation.outcomes());
         latency_us
     }
 
@@ -78,11 +74,10 @@ impl Latencies {
 
     /// Requests by outcome, all operations together.
     pub fn outcomes(&self) -> Outcomes {
-        self.by_op.iter().fold(Outcomes::default(), |sum, measured| Outcomes {
-            ok: sum.ok + measured.outcomes.ok,
-            fail: sum.fail + measured.outcomes.fail,
-            info: sum.info + measured.outcomes.info,
-        })
+        self.by_op
+            .iter()
+            .map(|measured| measured.outcomes)
+            .fold(Outcomes::default(), Outcomes::plus)
     }
 
     /// The summary's table: every operation that was requested at least once, over this many seconds of load.
@@ -149,5 +144,19 @@ mod tests {
         assert!((metrics.rate - 1.0).abs() < 1e-9);
         assert!(latencies.of(OpKind::Confirm).latency.is_empty());
         assert_eq!(latencies.metrics(2.0).len(), 1, "operations never requested are left out");
+    }
+
+    #[test]
+    fn a_request_that_was_never_sent_is_a_failure_and_no_refusal() {
+        let refused = Operation {
+            outcome: Outcome::Fail,
+            status: Some(409),
+            ..hold(user(1), &[1], 0..1_000)
+        };
+        let not_connected = Operation { status: None, ..refused.clone() };
+        let outcomes =
+            Latencies::of_history(&[refused, not_connected.clone(), not_connected]).outcomes();
+        assert_eq!((outcomes.fail, outcomes.refused, outcomes.not_connected), (3, 1, 2));
+        assert_eq!(outcomes.total(), 3);
     }
 }

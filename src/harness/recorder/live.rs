@@ -1,85 +1,34 @@
-//! Counters that move while the load runs: for progress lines and for the evidence that a fault bit. Knows nothing of
-//! single operations.
+//! Counters that move while the load runs: for progress lines and for the evidence that an event was cancelled. Knows nothing
+//! of single operations.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use super::{OpKind, Outcome};
+use super::Operation;
+use crate::harness::summary::Outcomes;
 use crate::wire::Reason;
 
-/// Requests by server and operation, refusals by reason, and iterations dropped.
-#[derive(Debug)]
+/// Requests by outcome, refusals by reason, and iterations dropped.
+#[derive(Debug, Default)]
 pub struct Live {
-    servers: Vec<(String, [Counters; OpKind::ALL.len()])>,
+    ok: AtomicU64,
+    refused: AtomicU64,
+    not_connected: AtomicU64,
+    info: AtomicU64,
     refusals: [AtomicU64; Reason::ALL.len()],
     dropped: AtomicU64,
 }
 
-#[derive(Debug, Default)]
-struct Counters {
-    started: AtomicU64,
-    ok: AtomicU64,
-    fail: AtomicU64,
-    info: AtomicU64,
-}
-
-/// A reading of the counters. `started - ok - fail - info` requests are under way.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Counts {
-    /// Requests sent.
-    pub started: u64,
-    /// Took effect.
-    pub ok: u64,
-    /// Certainly did not.
-    pub fail: u64,
-    /// Unknown.
-    pub info: u64,
-}
-
-impl Counts {
-    /// Requests without an outcome yet.
-    pub fn under_way(self) -> u64 {
-        self.started.saturating_sub(self.ok + self.fail + self.info)
-    }
-
-    fn plus(self, other: Self) -> Self {
-        Self {
-            started: self.started + other.started,
-            ok: self.ok + other.ok,
-            fail: self.fail + other.fail,
-            info: self.info + other.info,
-        }
-    }
-}
-
 impl Live {
-    /// Zeros for these servers.
-    pub fn new(servers: impl IntoIterator<Item = String>) -> Self {
-        let servers = servers.into_iter().map(|name| (name, Default::default())).collect();
-        Self { servers, refusals: Default::default(), dropped: AtomicU64::new(0) }
-    }
-
-    /// Counts a request that is about to be sent to the server of this index.
-    pub fn started(&self, server: usize, op: OpKind) {
-        if let Some((_, counters)) = self.servers.get(server) {
-            counters[op as usize].started.fetch_add(1, Ordering::Relaxed);
-        }
-    }
-
     /// Counts the end of a request.
-    pub fn ended(&self, server: usize, op: OpKind, outcome: Outcome) {
-        let Some((_, counters)) = self.servers.get(server) else { return };
-        let counters = &counters[op as usize];
-        let counter = match outcome {
-            Outcome::Ok => &counters.ok,
-            Outcome::Fail => &counters.fail,
-            Outcome::Info => &counters.info,
-        };
-        counter.fetch_add(1, Ordering::Relaxed);
-    }
-
-    /// Counts a refusal for this reason.
-    pub fn refused(&self, reason: Reason) {
-        self.refusals[reason as usize].fetch_add(1, Ordering::Relaxed);
+    pub fn ended(&self, operation: &Operation) {
+        let Outcomes { ok, fail: _, refused, not_connected, info } = operation.outcomes();
+        self.ok.fetch_add(ok, Ordering::Relaxed);
+        self.refused.fetch_add(refused, Ordering::Relaxed);
+        self.not_connected.fetch_add(not_connected, Ordering::Relaxed);
+        self.info.fetch_add(info, Ordering::Relaxed);
+        if let Some(reason) = operation.known_reason().filter(|_| refused > 0) {
+            self.refusals[reason as usize].fetch_add(1, Ordering::Relaxed);
+        }
     }
 
     /// Refusals for this reason, whoever was refused.
@@ -97,54 +46,40 @@ impl Live {
         self.dropped.load(Ordering::Relaxed)
     }
 
-    /// One operation on one server; zeros for a server that is not there.
-    pub fn of(&self, server: &str, op: OpKind) -> Counts {
-        let found = self.servers.iter().find(|(name, _)| name == server);
-        found.map(|(_, counters)| read(&counters[op as usize])).unwrap_or_default()
+    /// Every request that has ended.
+    pub fn total(&self) -> Outcomes {
+        let refused = self.refused.load(Ordering::Relaxed);
+        let not_connected = self.not_connected.load(Ordering::Relaxed);
+        Outcomes {
+            ok: self.ok.load(Ordering::Relaxed),
+            fail: refused + not_connected,
+            refused,
+            not_connected,
+            info: self.info.load(Ordering::Relaxed),
+        }
     }
-
-    /// Every operation on one server; zeros for a server that is not there.
-    pub fn of_server(&self, server: &str) -> Counts {
-        OpKind::ALL.into_iter().map(|op| self.of(server, op)).fold(Counts::default(), Counts::plus)
-    }
-
-    /// Everything.
-    pub fn total(&self) -> Counts {
-        let all = self.servers.iter().flat_map(|(_, counters)| counters.iter().map(read));
-        all.fold(Counts::default(), Counts::plus)
-    }
-}
-
-/// Ends are read before starts, so that a request that ends in between is never counted as more ends than starts.
-fn read(counters: &Counters) -> Counts {
-    let ok = counters.ok.load(Ordering::Relaxed);
-    let fail = counters.fail.load(Ordering::Relaxed);
-    let info = counters.info.load(Ordering::Relaxed);
-    Counts { started: counters.started.load(Ordering::Relaxed), ok, fail, info }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Counts, Live};
-    use crate::harness::recorder::{OpKind, Outcome};
+    use super::{Live, Outcomes};
+    use crate::harness::recorder::fixtures::{ended, hold, user};
+    use crate::harness::recorder::{Operation, Outcome};
+    use crate::wire::Reason;
 
     #[test]
-    fn requests_are_counted_by_server_operation_and_outcome() {
-        let live = Live::new(["server-1".to_owned(), "server-2".to_owned()]);
+    fn requests_are_counted_by_outcome_and_refusals_by_reason() {
+        let live = Live::default();
+        let held = hold(user(1), &[1], 0..1);
         for outcome in [Outcome::Ok, Outcome::Ok, Outcome::Info] {
-            live.started(1, OpKind::Hold);
-            live.ended(1, OpKind::Hold, outcome);
+            live.ended(&ended(held.clone(), outcome));
         }
-        live.started(1, OpKind::Confirm);
-        live.started(0, OpKind::Confirm);
-        live.ended(0, OpKind::Confirm, Outcome::Fail);
-
-        assert_eq!(
-            live.of("server-2", OpKind::Hold),
-            Counts { started: 3, ok: 2, fail: 0, info: 1 }
-        );
-        assert_eq!(live.of_server("server-2").under_way(), 1);
-        assert_eq!(live.total(), Counts { started: 5, ok: 2, fail: 1, info: 1 });
-        assert_eq!(live.of_server("server-3"), Counts::default());
+        let reason = Some(Reason::SoldOut.name().to_owned());
+        let refused = Operation { reason, ..ended(held, Outcome::Fail) };
+        let not_connected = Operation { status: None, reason: None, ..refused.clone() };
+        live.ended(&refused);
+        live.ended(&not_connected);
+        let total = Outcomes { ok: 2, fail: 2, refused: 1, not_connected: 1, info: 1 };
+        assert_eq!((live.total(), live.refusals(Reason::SoldOut)), (total, 1));
     }
 }

@@ -3,7 +3,9 @@
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use crate::harness::summary::Outcomes;
 use crate::wire::Reason;
+use crate::wire::server_timing::Timings;
 
 /// One request and its outcome. Times are microseconds since the start of the load, on the generator's monotonic clock.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -54,6 +56,9 @@ pub struct Operation {
     pub reason: Option<String>,
     /// Why, where it is not ok: the server's message, or the transport's error.
     pub detail: String,
+    /// What the server said that the answer took of each dependency; empty where it says nothing of the kind.
+    #[serde(default, skip_serializing_if = "Timings::is_empty")]
+    pub dependencies: Timings,
     /// What settling found out about an `info` outcome: the operation's true end, read back by its key.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub settled: Option<Outcome>,
@@ -63,6 +68,23 @@ impl Operation {
     /// The operation's true end as far as it is known: what settling found, else what the client saw.
     pub fn end(&self) -> Outcome {
         self.settled.unwrap_or(self.outcome)
+    }
+
+    /// Counts it.
+    pub fn outcomes(&self) -> Outcomes {
+        let mut one = Outcomes::default();
+        match self.outcome {
+            Outcome::Ok => one.ok = 1,
+            Outcome::Fail if self.is_not_connected() => (one.fail, one.not_connected) = (1, 1),
+            Outcome::Fail => (one.fail, one.refused) = (1, 1),
+            Outcome::Info => one.info = 1,
+        }
+        one
+    }
+
+    /// Whether the connection was refused, so that not a byte was sent: a failure for certain, and no word of the service's.
+    pub fn is_not_connected(&self) -> bool {
+        self.outcome == Outcome::Fail && self.status.is_none()
     }
 
     /// The reason of a refusal, where it is one that we know.
@@ -138,7 +160,7 @@ impl OpKind {
 pub enum Outcome {
     /// It took effect.
     Ok,
-    /// It certainly did not take effect (a 4xx).
+    /// It certainly did not take effect: the service refused it (a 4xx), or there was no connection to send it on.
     Fail,
     /// Unknown: timeout, reset, 5xx.
     Info,

@@ -60,14 +60,14 @@ pub struct Recording {
 }
 
 impl Recording {
-    /// Makes the files and starts to write; `servers` are counted in this order.
-    pub fn start(files: &Files, servers: Vec<String>, epoch: Epoch) -> anyhow::Result<Self> {
+    /// Makes the files and starts to write.
+    pub fn start(files: &Files, epoch: Epoch) -> anyhow::Result<Self> {
         let (queue, entries) = mpsc::channel(QUEUE_MAX);
         let history = HistoryWriter::create(&files.history)?;
         let latency = LogFile::create(&files.latency)?;
         let mut task = JoinSet::new();
         task.spawn(write_down(entries, history, latency, epoch));
-        Ok(Self { recorder: Recorder { queue, live: Arc::new(Live::new(servers)) }, task })
+        Ok(Self { recorder: Recorder { queue, live: Arc::default() }, task })
     }
 
     /// A handle for clients.
@@ -158,8 +158,7 @@ mod tests {
             history: folder.path().join("history.jsonl"),
             latency: folder.path().join("latency.hlog"),
         };
-        let recording =
-            Recording::start(&files, vec!["server-1".to_owned()], Epoch::begin()).unwrap();
+        let recording = Recording::start(&files, Epoch::begin()).unwrap();
         let mut clients = tokio::task::JoinSet::new();
         for client in 0..8_u64 {
             let recorder = recording.recorder();

@@ -59,8 +59,7 @@ impl Rehearsal {
             latency: folder.path().join("latency.hlog"),
         };
         let epoch = Epoch::begin();
-        let names = servers.iter().map(|server| server.name.clone()).collect();
-        let recording = Recording::start(&files, names, epoch).unwrap();
+        let recording = Recording::start(&files, epoch).unwrap();
         let seats = (1..=i64::from(plan.inventory.seats)).collect();
         let context = Arc::new(LoadContext {
             target: target(servers),
@@ -182,7 +181,7 @@ async fn an_open_loop_sells_an_event_out_and_records_every_request() {
     assert_eq!((outcome.iterations, outcome.dropped, outcome.aborted), (200, 0, 0));
     assert_eq!(fake.audit(120).seats_sold, 120, "every seat is sold");
     let live = context.recorder.live().total();
-    assert_eq!((live.started, live.under_way()), (recorded.history.len() as u64, 0));
+    assert_eq!(live.total(), recorded.history.len() as u64);
     assert!(
         outcome.lag_us.len() == 200 && outcome.lag_us.value_at_quantile(0.99) < 500_000,
         "{:?}",
@@ -231,7 +230,7 @@ async fn a_cancelled_run_ends_soon_with_everything_recorded() {
     });
     let (outcome, recorded, context) = rehearsal.load().await;
     assert!(outcome.seconds < 10.0 && outcome.iterations < 3_000);
-    assert_eq!(context.recorder.live().total().started, recorded.history.len() as u64);
+    assert_eq!(context.recorder.live().total().total(), recorded.history.len() as u64);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -361,7 +360,7 @@ async fn who_cannot_connect_is_sent_to_another_server_and_knows_that_nothing_hap
         "{:?}",
         to_the_gone[0]
     );
-    assert_eq!(context.recorder.live().of_server("server-1").fail, to_the_gone.len() as u64);
+    assert_eq!(context.recorder.live().total().not_connected, to_the_gone.len() as u64);
     // Nobody gave up before the other one had answered.
     let answered: BTreeSet<u64> =
         recorded.history.iter().filter(|op| op.status.is_some()).map(|op| op.iteration).collect();

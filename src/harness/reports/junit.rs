@@ -8,7 +8,9 @@ use quick_junit::{NonSuccessKind, Property, TestCase, TestCaseStatus, TestSuite}
 
 use super::{Report, table};
 use crate::harness::run_record::RunRecord;
-use crate::harness::summary::{CheckResult, CheckVerdict, FaultSummary, Summary, ThresholdSummary};
+use crate::harness::summary::{
+    CheckResult, CheckVerdict, FaultSummary, Outcomes, Summary, ThresholdSummary,
+};
 
 /// JUnit XML.
 pub struct Junit;
@@ -83,7 +85,18 @@ fn skipped(class: &str, name: &str, why: &str) -> TestCase {
 fn validity(run: &Summary) -> TestCase {
     let problem = (!run.void_reasons.is_empty())
         .then(|| (NonSuccessKind::Error, run.void_reasons.join("; ")));
-    case("run", "the run proves something", problem)
+    let mut case = case("run", "the run proves something", problem);
+    case.set_system_out(said(run));
+    case
+}
+
+/// What a reader has to know before the verdict, and what became of the requests.
+fn said(run: &Summary) -> String {
+    let Outcomes { ok, fail: _, refused, not_connected, info } = run.operations;
+    let requests = format!(
+        "requests: {ok} ok, {refused} refused, {not_connected} not connected, {info} unknown"
+    );
+    run.caveats.iter().cloned().chain([requests]).collect::<Vec<_>>().join("\n")
 }
 
 fn checker(result: &CheckResult) -> TestCase {
@@ -133,5 +146,16 @@ mod tests {
         // The failed sample breaks a checker and crosses a threshold; the void one has a reason, a dud fault, a sometimes.
         assert_eq!(counts, [("passed", 0, 0), ("failed", 2, 0), ("void", 0, 3)]);
         assert_eq!(report.test_suites.iter().map(|suite| suite.tests).sum::<usize>(), 14);
+    }
+
+    #[test]
+    fn caveats_and_requests_are_told_with_the_run_itself() {
+        let mut run = Summary { caveats: vec!["weaker bounds".to_owned()], ..samples::passed() };
+        run.operations.not_connected = 416;
+        let mut out = Vec::new();
+        Junit.write(&samples::recorded(&[run]).records, &mut out).unwrap();
+        let text = String::from_utf8(out).unwrap();
+        let told = "weaker bounds\nrequests: 2000 ok, 2810 refused, 416 not connected, 2 unknown";
+        assert!(text.contains(told), "{text}");
     }
 }

@@ -1,6 +1,7 @@
 //! What is reported of runs. To add a format: a new file, its `mod` line, a line in `REPORTS`.
 
 pub mod table;
+mod columns;
 pub mod json;
 mod junit;
 mod timeline;

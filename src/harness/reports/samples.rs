@@ -7,7 +7,7 @@ use time::OffsetDateTime;
 
 use crate::harness::plan::sample;
 use crate::harness::recorder::fixtures::{booking, confirm, ended, hold, user};
-use crate::harness::recorder::{Outcome, history};
+use crate::harness::recorder::{Operation, Outcome, history};
 use crate::harness::run_dir::{NewFolder, RunDir};
 use crate::harness::run_record::RunRecord;
 use crate::harness::summary::{
@@ -21,14 +21,17 @@ pub struct Recorded {
     _folder: TempDir,
 }
 
-/// These runs, each with a short history: a hold in the first second, two and a confirm in the third.
+/// These runs, each with a short history: a hold in the first second; a hold, two that failed and a
+/// confirm in the third.
 pub fn recorded(summaries: &[Summary]) -> Recorded {
     let folder = tempfile::tempdir().unwrap();
     let held = hold(user(1), &[1], 0..10_000);
+    let refused = ended(hold(user(3), &[2], 2_010_000..2_020_000), Outcome::Fail);
     let history = [
         held.clone(),
         hold(user(2), &[2], 2_000_000..2_010_000),
-        ended(hold(user(3), &[2], 2_010_000..2_020_000), Outcome::Fail),
+        refused.clone(),
+        Operation { status: None, ..refused },
         confirm(&held, booking(1), 2_020_000..2_030_000),
     ];
     let record = |summary: &Summary| {
@@ -56,7 +59,7 @@ pub fn passed() -> Summary {
     let hold = OperationMetrics {
         count: 4812,
         rate: 267.3,
-        outcomes: Outcomes { ok: 2000, fail: 2810, info: 2 },
+        outcomes: Outcomes { ok: 2000, fail: 2810, refused: 2810, not_connected: 0, info: 2 },
         latency_ms,
         service_ms: latency_ms,
     };
@@ -76,6 +79,7 @@ pub fn passed() -> Summary {
         seats_sold: 2000,
         bookings_confirmed: 2000,
         operations: hold.outcomes,
+        caveats: Vec::new(),
         checkers: vec![checker(
             "ledger",
             CheckVerdict::Pass,
@@ -86,6 +90,8 @@ pub fn passed() -> Summary {
             name: "redis slow".to_owned(),
             bit: true,
             evidence: "delayed 12,040 bytes".to_owned(),
+            under_way: Some(312),
+            struck: Some(17),
             began_ms: Some(2_000),
             ended_ms: Some(2_950),
         }],
@@ -132,6 +138,8 @@ pub fn void() -> Summary {
             name: "redis slow".to_owned(),
             bit: false,
             evidence: "0 bytes delayed".to_owned(),
+            under_way: Some(312),
+            struck: Some(0),
             began_ms: Some(2_000),
             ended_ms: Some(2_950),
         }],

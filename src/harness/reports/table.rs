@@ -6,11 +6,10 @@ use std::io::{self, Write};
 use comfy_table::{Attribute, Cell, CellAlignment, Color, ContentArrangement, Table, presets};
 
 use super::Report;
+use super::columns::{self, short};
 use crate::domain::{counted, grouped};
 use crate::harness::run_record::RunRecord;
-use crate::harness::summary::{
-    CheckVerdict, OperationMetrics, Summary, ThresholdSummary, Verdict, worst_exit_code,
-};
+use crate::harness::summary::{CheckVerdict, Summary, ThresholdSummary, Verdict, worst_exit_code};
 
 /// The table without colours, as a report format.
 pub struct Text;
@@ -136,6 +135,7 @@ fn reasons(run: &Summary) -> Vec<String> {
     )];
     let broken = run.checkers.iter().filter(|checker| checker.verdict == CheckVerdict::Fail);
     lines.extend(broken.map(|checker| format!("{} broke: {}", checker.name, checker.detail)));
+    lines.extend(run.caveats.iter().cloned());
     lines.extend(run.void_reasons.iter().map(|reason| format!("proves nothing: {reason}")));
     let crossed = run.thresholds.iter().filter(|threshold| !threshold.ok).count();
     if crossed > 0 {
@@ -156,26 +156,15 @@ fn reasons(run: &Summary) -> Vec<String> {
 }
 
 fn operations(run: &Summary, style: Style) -> Option<Table> {
-    let header = [
-        "requests", "count", "per s", "ok", "refused", "unknown", "p50 ms", "p95 ms", "p99 ms",
-        "max ms",
-    ];
+    let columns = columns::of(run);
+    let header: Vec<&str> =
+        std::iter::once("requests").chain(columns.iter().map(|column| column.name)).collect();
     let mut table = new_table(style, &header);
     for (name, operation) in run.metrics.iter().filter(|(_, operation)| operation.count > 0) {
-        table.add_row(operation_row(name, operation));
+        let values = columns.iter().map(|column| right((column.value)(operation)));
+        table.add_row(std::iter::once(Cell::new(name)).chain(values));
     }
     (!table.is_empty()).then_some(table)
-}
-
-fn operation_row(name: &str, operation: &OperationMetrics) -> Vec<Cell> {
-    let counts =
-        [operation.outcomes.ok, operation.outcomes.fail, operation.outcomes.info].map(grouped);
-    let latency = operation.latency_ms;
-    let times = [latency.p50, latency.p95, latency.p99, latency.max].map(short);
-    let mut row =
-        vec![Cell::new(name), right(grouped(operation.count)), right(short(operation.rate))];
-    row.extend(counts.into_iter().chain(times).map(right));
-    row
 }
 
 fn checks(run: &Summary, style: Style) -> Option<Table> {
@@ -222,7 +211,7 @@ fn limit(limit: &ThresholdSummary) -> String {
 }
 
 fn requests(run: &Summary) -> u64 {
-    run.operations.ok + run.operations.fail + run.operations.info
+    run.operations.total()
 }
 
 fn new_table(style: Style, header: &[&str]) -> Table {
@@ -268,20 +257,6 @@ fn doubtful(word: &str) -> Cell {
 
 fn broken(word: &str) -> Cell {
     bold(word, Color::Red)
-}
-
-/// A number with as many decimals as are of use: 1234, 75.2, 0.135.
-fn short(number: f64) -> String {
-    let text = match number.abs() {
-        size if size >= 100.0 => format!("{number:.0}"),
-        size if size >= 1.0 => format!("{number:.1}"),
-        _ => format!("{number:.3}"),
-    };
-    if text.contains('.') {
-        text.trim_end_matches('0').trim_end_matches('.').to_owned()
-    } else {
-        text
-    }
 }
 
 #[cfg(test)]
@@ -338,6 +313,30 @@ mod tests {
     }
 
     #[test]
+    fn what_was_refused_and_what_was_not_connected_are_told_apart() {
+        let mut run = samples::passed();
+        assert!(!text(&[run.clone()], Style::FILE).contains("not connected"), "there was none");
+        let hold = run.metrics.get_mut("hold").unwrap();
+        (hold.outcomes.refused, hold.outcomes.not_connected) = (2394, 416);
+        let text = text(&[run], Style::FILE);
+        let line = |start: &str| {
+            let line = text.lines().find(|line| line.trim().starts_with(start)).unwrap();
+            line.split("  ").map(str::trim).filter(|word| !word.is_empty()).collect::<Vec<_>>()
+        };
+        let header = ["requests", "count", "per s", "ok", "refused", "not connected", "unknown"];
+        assert_eq!(line("requests")[..7], header, "{text}");
+        assert_eq!(line("hold")[..7], ["hold", "4,812", "267", "2,000", "2,394", "416", "2"]);
+    }
+
+    #[test]
+    fn what_a_reader_has_to_know_stands_in_the_first_lines() {
+        let run =
+            Summary { caveats: vec!["held to weaker bounds".to_owned()], ..samples::passed() };
+        let text = text(&[run], Style::FILE);
+        assert!(text.lines().nth(2).unwrap().contains("held to weaker bounds"), "{text}");
+    }
+
+    #[test]
     fn crossed_thresholds_alone_are_not_a_plain_pass() {
         let run = Summary {
             thresholds: samples::failed().thresholds,
@@ -358,13 +357,5 @@ mod tests {
     fn several_runs_end_with_a_table_of_all_and_the_worst_exit_code() {
         let text = text(&[samples::passed(), samples::failed(), samples::void()], Style::FILE);
         assert!(text.trim_end().ends_with("3 runs, exit code 1"), "{text}");
-    }
-
-    #[test]
-    fn numbers_are_written_for_people() {
-        assert_eq!(
-            [0.0, 0.1349, 8.1, 75.25, 1234.5].map(short),
-            ["0", "0.135", "8.1", "75.2", "1234"]
-        );
     }
 }

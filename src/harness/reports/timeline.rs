@@ -19,7 +19,10 @@ impl Report for Timeline {
     }
 
     fn write(&self, runs: &[RunRecord], out: &mut dyn Write) -> io::Result<()> {
-        writeln!(out, "scenario,second,operation,ok,refused,unknown,p50_ms,p99_ms,max_ms,faults")?;
+        writeln!(
+            out,
+            "scenario,second,operation,ok,refused,not_connected,unknown,p50_ms,p99_ms,max_ms,faults"
+        )?;
         for run in runs {
             for interval in run.intervals()? {
                 write_second(&run.summary, &interval, out)?;
@@ -41,8 +44,14 @@ fn write_second(run: &Summary, interval: &Interval, out: &mut dyn Write) -> io::
 fn numbers(measured: &OperationMetrics) -> String {
     let (outcomes, latency) = (measured.outcomes, measured.latency_ms);
     format!(
-        "{},{},{},{:.3},{:.3},{:.3}",
-        outcomes.ok, outcomes.fail, outcomes.info, latency.p50, latency.p99, latency.max
+        "{},{},{},{},{:.3},{:.3},{:.3}",
+        outcomes.ok,
+        outcomes.refused,
+        outcomes.not_connected,
+        outcomes.info,
+        latency.p50,
+        latency.p99,
+        latency.max
     )
 }
 
@@ -77,9 +86,9 @@ mod tests {
         assert_eq!(
             lines,
             [
-                "passed,0,hold,1,0,0,10.007,10.007,10.007,",
-                "passed,2,confirm,1,0,0,10.007,10.007,10.007,redis slow",
-                "passed,2,hold,1,1,0,10.007,10.007,10.007,redis slow",
+                "passed,0,hold,1,0,0,0,10.007,10.007,10.007,",
+                "passed,2,confirm,1,0,0,0,10.007,10.007,10.007,redis slow",
+                "passed,2,hold,1,1,1,0,10.007,10.007,10.007,redis slow",
             ]
         );
     }

@@ -28,23 +28,34 @@ mod tests {
     use super::{RunData, analyze};
     use crate::harness::checkers::CHECKERS;
     use crate::harness::checkers::fixtures::Case;
-    use crate::harness::plan::EvidenceKind;
+    use crate::harness::plan::{EvidenceKind, Settings, sample};
     use crate::harness::recorder::{Latencies, Outcome, history};
     use crate::harness::run::judge;
     use crate::harness::run_dir::{NewFolder, RunDir};
     use crate::harness::summary::{
-        FaultSummary, GeneratorSummary, RunFacts, Summary, Verdict, worst_exit_code,
+        GeneratorSummary, RunFacts, Strike, Summary, Verdict, Window, worst_exit_code,
     };
 
     fn honest_run() -> RunData {
         let mut case = Case::honest_sale();
+        // Every operation of the case takes 4 ms.
+        let latency = toml::toml! {
+            proxy = "redis"
+            stream = "downstream"
+            toxicity = 1.0
+            attributes = { latency = 2, jitter = 0 }
+        };
+        case.plan.faults = sample().faults;
+        case.plan.faults[0].settings = Settings::of(&latency);
+        case.plan.loads = sample().loads;
         case.plan.checkers = CHECKERS.iter().map(|checker| checker.name().to_owned()).collect();
-        let fault = FaultSummary {
+        let fault = Strike {
             name: "redis slow".to_owned(),
-            bit: true,
+            is_seen: true,
             evidence: "delayed 12 bytes".to_owned(),
             began_ms: Some(40),
             ended_ms: Some(120),
+            window: Some(Window { struck_us: 41_000, healed_us: 119_000 }),
         };
         let facts = RunFacts {
             repeat: "ticketctl chaos run x.toml".to_owned(),
@@ -124,6 +135,21 @@ mod tests {
         assert!(analyze(run_dir.clone()).is_err(), "what was given is not simply gone");
         std::fs::remove_file(run_dir.facts()).unwrap();
         assert!(analyze(run_dir).unwrap_err().to_string().contains("run.json is missing"));
+    }
+
+    #[test]
+    fn whether_a_fault_bit_is_decided_again_by_what_was_recorded() {
+        let mut data = honest_run();
+        let (_folder, run_dir) = recorded(&data);
+        let found = analyze(run_dir.clone()).unwrap().summary.faults.remove(0);
+        assert_eq!((found.bit, found.under_way, found.struck), (true, Some(16), Some(16)));
+        // The same effect, by the fault's own account, after the load had ended.
+        data.facts.faults[0].window = Some(Window { struck_us: 500_000, healed_us: 900_000 });
+        run_dir.write_facts(&data.facts).unwrap();
+        let void = analyze(run_dir).unwrap().summary;
+        assert_eq!((void.verdict, void.exit_code), (Verdict::Void, 3));
+        let words = "did not bite: no operation of the load was under way at server-1 meanwhile";
+        assert!(void.void_reasons[0].contains(words), "{:?}", void.void_reasons);
     }
 
     #[test]

@@ -6,11 +6,12 @@ use std::path::Path;
 use super::data::RunData;
 use super::measure::measure;
 use crate::domain::counted;
-use crate::harness::checkers;
+use crate::harness::plan::GeneratorLimits;
 use crate::harness::summary::{
-    CheckResult, CheckVerdict, FaultSummary, Summary, ThresholdSummary, Verdict,
+    CheckResult, CheckVerdict, FaultSummary, GeneratorSummary, Summary, ThresholdSummary, Verdict,
 };
 use crate::harness::thresholds;
+use crate::harness::{checkers, faults};
 
 /// Lets the checkers judge, and puts the verdict together with everything it rests on.
 pub fn summarise(data: &RunData, folder: &Path) -> Summary {
@@ -19,7 +20,9 @@ pub fn summarise(data: &RunData, folder: &Path) -> Summary {
     let measured = measure(data);
     let thresholds = thresholds::evaluate(&plan.thresholds, &measured);
     let sometimes = thresholds::evaluate_sometimes(&plan.sometimes, &measured);
-    let mut void_reasons = reasons_against(data);
+    let faults = faults::judge(plan, &facts.faults, &data.history);
+    let mut void_reasons = reasons_of_faults(&faults);
+    void_reasons.extend(reasons_of_load(data));
     void_reasons.extend(sometimes.iter().filter(|held| !held.ok).map(|never| {
         format!("{} never held: the run did not come to what it is about", never.expr)
     }));
@@ -41,8 +44,9 @@ pub fn summarise(data: &RunData, folder: &Path) -> Summary {
         seats_sold: measured.seats_sold.unwrap_or(measured.seats_acknowledged),
         bookings_confirmed: measured.bookings_confirmed,
         operations: latencies.outcomes(),
+        caveats: caveats(&plan.generator, facts.generator),
         checkers: results,
-        faults: facts.faults.clone(),
+        faults,
         thresholds,
         sometimes,
         generator: facts.generator,
@@ -69,13 +73,20 @@ fn word_on(
     }
 }
 
-/// Why the run proves nothing, as far as load and faults go.
-fn reasons_against(data: &RunData) -> Vec<String> {
+/// Why the run proves nothing, as far as the faults go.
+fn reasons_of_faults(faults: &[FaultSummary]) -> Vec<String> {
+    let missed = faults.iter().filter(|fault| !fault.bit);
+    missed
+        .map(|FaultSummary { name, evidence, .. }| {
+            format!("the fault \"{name}\" did not bite: {evidence}")
+        })
+        .collect()
+}
+
+/// Why the run proves nothing, as far as the load goes.
+fn reasons_of_load(data: &RunData) -> Vec<String> {
     let (facts, generator) = (&data.facts, data.facts.generator);
     let mut reasons = Vec::new();
-    for FaultSummary { name, evidence, .. } in facts.faults.iter().filter(|fault| !fault.bit) {
-        reasons.push(format!("the fault \"{name}\" did not bite: {evidence}"));
-    }
     let limits = &data.plan.generator;
     if generator.dropped > limits.max_dropped {
         reasons.push(format!(
@@ -102,6 +113,32 @@ fn reasons_against(data: &RunData) -> Vec<String> {
     reasons
 }
 
+/// What a reader has to know before the verdict: the generator's check on itself was weaker than usual.
+fn caveats(limits: &GeneratorLimits, generator: GeneratorSummary) -> Vec<String> {
+    let GeneratorLimits { max_dropped, max_lag_p99 } = GeneratorLimits::USUAL;
+    let mut weaker = Vec::new();
+    if limits.max_dropped > max_dropped {
+        weaker.push(format!(
+            "{} dropped instead of {max_dropped} (observed {})",
+            counted(limits.max_dropped, "iteration"),
+            generator.dropped
+        ));
+    }
+    if limits.max_lag_p99 > max_lag_p99 {
+        weaker.push(format!(
+            "starts {:?} late at p99 instead of {max_lag_p99:?} (observed {:.1}ms)",
+            limits.max_lag_p99, generator.lag_ms_p99
+        ));
+    }
+    if weaker.is_empty() {
+        return Vec::new();
+    }
+    vec![format!(
+        "the generator was held to weaker bounds than usual: at most {}",
+        weaker.join(", ")
+    )]
+}
+
 /// Why the run proves nothing, as far as the checkers go.
 fn reasons_of_checkers(results: &[CheckResult]) -> Vec<String> {
     let unknown = results.iter().filter(|result| result.verdict == CheckVerdict::Unknown);
@@ -115,8 +152,31 @@ fn reasons_of_checkers(results: &[CheckResult]) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::{reasons_of_checkers, word_on};
+    use std::time::Duration;
+
+    use super::{GeneratorLimits, GeneratorSummary, caveats, reasons_of_checkers, word_on};
     use crate::harness::summary::{CheckResult, Verdict};
+
+    #[test]
+    fn bounds_on_the_generator_that_are_weaker_than_usual_are_told() {
+        let generator = GeneratorSummary { iterations: 900, dropped: 465, lag_ms_p99: 12.34 };
+        let told = |max_dropped, max_lag_ms| {
+            let max_lag_p99 = Duration::from_millis(max_lag_ms);
+            caveats(&GeneratorLimits { max_dropped, max_lag_p99 }, generator)
+        };
+        assert_eq!(told(0, 100), Vec::<String>::new());
+        assert_eq!(told(0, 50), Vec::<String>::new(), "stricter ones need no word");
+        let words = "the generator was held to weaker bounds than usual: at most";
+        assert_eq!(
+            told(1_000_000, 60_000),
+            [format!(
+                "{words} 1,000,000 iterations dropped instead of 0 (observed 465), starts 60s late at p99 instead of \
+                 100ms (observed 12.3ms)"
+            )]
+        );
+        let lag = format!("{words} starts 250ms late at p99 instead of 100ms (observed 12.3ms)");
+        assert_eq!(told(0, 250), [lag]);
+    }
 
     #[test]
     fn what_was_not_judged_voids_nothing_unless_nothing_was_judged() {

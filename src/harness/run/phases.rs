@@ -20,7 +20,7 @@ use crate::harness::reports;
 use crate::harness::run_dir::RunDir;
 use crate::harness::run_record::RunRecord;
 use crate::harness::settle::{self, SettleLimits};
-use crate::harness::summary::{FaultSummary, RunFacts};
+use crate::harness::summary::{RunFacts, Strike};
 use crate::harness::workloads::LoadContext;
 
 /// How long unknown operations and unfinished payments are waited for after the load.
@@ -75,8 +75,7 @@ async fn make(
 ) -> anyhow::Result<RunData> {
     let epoch = Epoch::begin();
     let files = Files { history: run_dir.history(), latency: run_dir.latency() };
-    let names = environment.servers.iter().map(|server| server.name.clone()).collect();
-    let recording = Recording::start(&files, names, epoch)?;
+    let recording = Recording::start(&files, epoch)?;
     let context = Arc::new(environment.context(plan, recording.recorder(), epoch)?);
     let (outcome, faults) = load_with_faults(plan, environment, &context, progress).await?;
     let Recorded { mut history, latencies } = recording.finish().await?;
@@ -117,7 +116,7 @@ async fn load_with_faults(
     environment: &Environment,
     context: &Arc<LoadContext>,
     progress: &mut Progress,
-) -> anyhow::Result<(LoadOutcome, Vec<FaultSummary>)> {
+) -> anyhow::Result<(LoadOutcome, Vec<Strike>)> {
     let epoch = context.epoch;
     let live = Arc::clone(context.recorder.live());
     let run = RunContext {

@@ -249,13 +249,14 @@ async fn start_servers(
     Ok(servers)
 }
 
-/// What servers are set to: quick to recover, and whatever the scenario says.
+/// What servers are set to: quick to recover, to say what answers took of what they asked, and whatever the scenario says.
 fn server_settings(plan: &Plan) -> BTreeMap<String, String> {
     let timeout = PAYMENT_TIMEOUT_MIN.max(plan.payments.latency * 2);
     let idle = timeout + Duration::from_secs(1);
     let mut env = BTreeMap::from([
         ("PAYMENT_TIMEOUT".to_owned(), format!("{}ms", timeout.as_millis())),
         ("RECOVERY_IDLE".to_owned(), format!("{}ms", idle.as_millis())),
+        ("SERVER_TIMING".to_owned(), "true".to_owned()),
     ]);
     env.extend(plan.target.env.clone());
     env

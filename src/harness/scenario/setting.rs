@@ -130,14 +130,14 @@ pub fn payments(section: Option<Section<'_>>) -> Payments {
     payments
 }
 
-/// `[generator]`; without it no iteration may be dropped and starts may lag by 100 ms.
+/// `[generator]`; without it the usual limits.
 pub fn generator(section: Option<Section<'_>>) -> GeneratorLimits {
-    let lag = Duration::from_millis(100);
-    let mut limits = GeneratorLimits { max_dropped: 0, max_lag_p99: lag };
+    let mut limits = GeneratorLimits::USUAL;
     let Some(mut section) = section else { return limits };
     limits.max_dropped = section.integer("max_dropped", 0..=i64::MAX).map_or(0, i64::unsigned_abs);
-    limits.max_lag_p99 =
-        section.duration("max_lag_p99", Duration::from_millis(1)..=seconds(60)).unwrap_or(lag);
+    if let Some(lag) = section.duration("max_lag_p99", Duration::from_millis(1)..=seconds(60)) {
+        limits.max_lag_p99 = lag;
+    }
     section.done();
     limits
 }

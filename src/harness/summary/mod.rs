@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 pub use checks::{CheckResult, CheckVerdict, DOUBLE_SELL, Violation};
-pub use facts::{FaultSummary, GeneratorSummary, RunFacts};
+pub use facts::{FaultSummary, GeneratorSummary, RunFacts, Strike, Window};
 
 /// What became of a run. Written as `summary.json`; the interface that other programs read.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -46,6 +46,9 @@ pub struct Summary {
     pub bookings_confirmed: u64,
     /// Operations by outcome, as the clients saw them.
     pub operations: Outcomes,
+    /// What a reader has to know before the verdict, such as that the generator was held to weaker bounds than usual.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub caveats: Vec<String>,
     /// What each checker said.
     pub checkers: Vec<CheckResult>,
     /// What each fault did.
@@ -83,10 +86,34 @@ pub enum Verdict {
 pub struct Outcomes {
     /// Took effect.
     pub ok: u64,
-    /// Refused.
+    /// Certainly did not: those refused and those not connected together.
     pub fail: u64,
+    /// Refused by the service: a definite no, such as of a seat that is taken.
+    #[serde(default)]
+    pub refused: u64,
+    /// Not connected: the connection was refused, and nothing was sent.
+    #[serde(default)]
+    pub not_connected: u64,
     /// Unknown at the time.
     pub info: u64,
+}
+
+impl Outcomes {
+    /// Every operation.
+    pub fn total(self) -> u64 {
+        self.ok + self.fail + self.info
+    }
+
+    /// These and others.
+    pub fn plus(self, other: Self) -> Self {
+        Self {
+            ok: self.ok + other.ok,
+            fail: self.fail + other.fail,
+            refused: self.refused + other.refused,
+            not_connected: self.not_connected + other.not_connected,
+            info: self.info + other.info,
+        }
+    }
 }
 
 /// What became of a threshold.

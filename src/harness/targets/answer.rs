@@ -6,6 +6,7 @@ use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
 
 use crate::harness::recorder::Outcome;
+use crate::wire::server_timing::Timings;
 
 /// What the buyer knows after an order was sent.
 #[derive(Debug, Clone)]
@@ -30,6 +31,8 @@ pub struct Answer {
     pub reason: Option<String>,
     /// Why, when not ok.
     pub detail: String,
+    /// What it took of each dependency, as far as the server says.
+    pub dependencies: Timings,
 }
 
 /// What was granted.

@@ -1,8 +1,8 @@
 //! The language of thresholds: `http_req_duration{op:hold}`, `p(99)<500`, `ops{outcome:info} > 0`. Knows nothing of values.
 
-use super::metrics::{Filter, METRICS, Metric};
+use super::metrics::{Filter, METRICS, Metric, OutcomeTag};
 use crate::harness::parsing::unknown;
-use crate::harness::recorder::{OpKind, Outcome};
+use crate::harness::recorder::OpKind;
 use crate::wire::Reason;
 
 /// Why an expression means nothing; displayed with what to write instead.
@@ -213,8 +213,13 @@ fn apply_tag(metric: &Metric, tag: &str, filter: &mut Filter) -> Result<(), Expr
     Ok(())
 }
 
-const OUTCOMES: [(&str, Outcome); 3] =
-    [("ok", Outcome::Ok), ("fail", Outcome::Fail), ("info", Outcome::Info)];
+const OUTCOMES: [(&str, OutcomeTag); 5] = [
+    ("ok", OutcomeTag::Ok),
+    ("fail", OutcomeTag::Fail),
+    ("refused", OutcomeTag::Refused),
+    ("not_connected", OutcomeTag::NotConnected),
+    ("info", OutcomeTag::Info),
+];
 
 fn missing_brace(text: &str) -> ExpressionError {
     ExpressionError(format!(

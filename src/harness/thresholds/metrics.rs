@@ -3,8 +3,8 @@
 use hdrhistogram::Histogram;
 
 use super::measured::Measured;
+use crate::harness::recorder::OpKind;
 use crate::harness::recorder::latencies::OpLatencies;
-use crate::harness::recorder::{OpKind, Outcome};
 use crate::harness::summary::Outcomes;
 use crate::wire::Reason;
 
@@ -46,13 +46,28 @@ impl Kind {
     }
 }
 
+/// What `{outcome:…}` can say.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OutcomeTag {
+    /// Took effect.
+    Ok,
+    /// Certainly did not.
+    Fail,
+    /// Refused by the service.
+    Refused,
+    /// Never sent, for want of a connection.
+    NotConnected,
+    /// Unknown.
+    Info,
+}
+
 /// Tags given with a metric; an absent one admits everything.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Filter {
     /// `{op:hold}`.
     pub op: Option<OpKind>,
     /// `{outcome:info}`.
-    pub outcome: Option<Outcome>,
+    pub outcome: Option<OutcomeTag>,
     /// `{reason:sold_out}`.
     pub reason: Option<Reason>,
 }
@@ -103,10 +118,12 @@ pub const METRICS: &[Metric] = &[
         tags: &["op", "outcome"],
         kind: Kind::Counter(|measured, filter| {
             let counted = sum(measured, filter, |outcomes| match filter.outcome {
-                None => total(outcomes),
-                Some(Outcome::Ok) => outcomes.ok,
-                Some(Outcome::Fail) => outcomes.fail,
-                Some(Outcome::Info) => outcomes.info,
+                None => outcomes.total(),
+                Some(OutcomeTag::Ok) => outcomes.ok,
+                Some(OutcomeTag::Fail) => outcomes.fail,
+                Some(OutcomeTag::Refused) => outcomes.refused,
+                Some(OutcomeTag::NotConnected) => outcomes.not_connected,
+                Some(OutcomeTag::Info) => outcomes.info,
             });
             (counted, requests(measured, filter))
         }),
@@ -199,11 +216,7 @@ fn scheduled(measured: &Measured) -> u64 {
 }
 
 fn requests(measured: &Measured, filter: Filter) -> u64 {
-    sum(measured, filter, total)
-}
-
-fn total(outcomes: Outcomes) -> u64 {
-    outcomes.ok + outcomes.fail + outcomes.info
+    sum(measured, filter, Outcomes::total)
 }
 
 fn sum(measured: &Measured, filter: Filter, count: impl Fn(Outcomes) -> u64) -> u64 {

@@ -116,7 +116,7 @@ mod tests {
     use super::*;
     use crate::harness::recorder::{Latencies, OpKind, Operation, Outcome, fixtures};
 
-    /// 100 holds of 1 to 100 ms: 90 ok, 8 fail, 2 info; no other operation.
+    /// 100 holds of 1 to 100 ms: 90 ok, 8 fail, one of them not connected, 2 info; no other operation.
     fn measured() -> Measured {
         let mut requests = Latencies::new();
         for ms in 1..=100_u64 {
@@ -127,6 +127,7 @@ mod tests {
             };
             requests.record(&Operation {
                 outcome,
+                status: (ms != 98).then_some(200),
                 ..fixtures::hold(fixtures::user(ms), &[1], 0..ms * 1000)
             });
         }
@@ -181,6 +182,8 @@ mod tests {
         check("http_req_failed", "rate==0.1", true, Some(0.1));
         check("ops{op:hold, outcome:fail}", "count==8", true, Some(8.0));
         check("ops{outcome:info}", "count!=2", false, Some(2.0));
+        check("ops{outcome:refused}", "count==7", true, Some(7.0));
+        check("ops{outcome:not_connected}", "count==1", true, Some(1.0));
         check("bookings_confirmed", "rate>3.9", true, Some(4.0));
         check("dropped_iterations", "count==0", true, Some(0.0));
         check("seats_sold", "count==50", true, Some(50.0));

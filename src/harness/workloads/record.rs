@@ -4,6 +4,7 @@ use super::context::LoadContext;
 use super::order::Answered;
 use crate::harness::recorder::{Operation, Outcome};
 use crate::harness::targets::{Answer, Call, Granted, Order};
+use crate::wire::server_timing::Timings;
 
 /// Which part of the load an order comes from.
 #[derive(Debug, Clone, Copy)]
@@ -19,9 +20,7 @@ pub struct Origin<'a> {
 impl LoadContext {
     /// Sends an order once and puts it on record.
     pub async fn send(&self, call: &Call<'_>, origin: Origin<'_>, order: &Order) -> Answered {
-        let live = self.recorder.live();
         let mut operation = self.operation(call, origin, order);
-        live.started(call.server, operation.op);
         let answer = match order {
             Order::Hold(hold) => self.target.hold(call, hold).await,
             Order::Confirm(confirm) => self.target.confirm(call, confirm).await,
@@ -33,11 +32,7 @@ impl LoadContext {
         operation.completed_us = self.epoch.now_us();
         let (refused, retry_after) = (answer.refused, answer.retry_after);
         take_in(&mut operation, answer);
-        live.ended(call.server, operation.op, operation.outcome);
-        let reason = operation.known_reason().filter(|_| operation.outcome == Outcome::Fail);
-        if let Some(reason) = reason {
-            live.refused(reason);
-        }
+        self.recorder.live().ended(&operation);
         let answered = Answered {
             outcome: operation.outcome,
             status: operation.status,
@@ -79,6 +74,7 @@ impl LoadContext {
             response_sha256: None,
             reason: None,
             detail: String::new(),
+            dependencies: Timings::new(),
             settled: None,
         };
         ask_for(&mut operation, order);
@@ -120,6 +116,7 @@ fn take_in(operation: &mut Operation, answer: Answer) {
     operation.response_sha256 = answer.response_sha256;
     operation.reason = answer.reason;
     operation.detail = answer.detail;
+    operation.dependencies = answer.dependencies;
     let Some(Granted { reservation, booking, seats }) = answer.granted else { return };
     if !operation.is_for(&seats) {
         operation.detail = match operation.quantity {

@@ -18,6 +18,7 @@ use std::time::Duration;
 use serde::de::DeserializeOwned;
 
 use crate::harness::recorder::Outcome;
+use crate::wire::server_timing::Timings;
 use crate::wire::{Failure, IdempotencyStatus, Success};
 
 /// What happened to a request.
@@ -42,6 +43,8 @@ pub struct RawAnswer {
     pub replayed: bool,
     /// `Retry-After`, where given in seconds.
     pub retry_after: Option<Duration>,
+    /// What it took of each dependency, as far as the server says.
+    pub dependencies: Timings,
     /// The body, or why it could not be read whole.
     pub body: Result<Vec<u8>, String>,
 }
@@ -65,6 +68,8 @@ pub struct Judged<T> {
     pub retry_after: Option<Duration>,
     /// Machine-readable reason of a refusal.
     pub reason: Option<String>,
+    /// What the answer took of each dependency, as far as the server says.
+    pub dependencies: Timings,
 }
 
 /// Judges an exchange whose good answer carries a `T`.
@@ -93,13 +98,18 @@ fn unanswered<T>(outcome: Outcome, detail: String) -> Judged<T> {
         detail,
         retry_after: None,
         reason: None,
+        dependencies: Timings::new(),
     }
 }
 
 fn judge_answer<T: DeserializeOwned>(answer: RawAnswer) -> Judged<T> {
-    let RawAnswer { status, replayed, retry_after, body } = answer;
-    let known =
-        |outcome, detail| Judged { status: Some(status), replayed, ..unanswered(outcome, detail) };
+    let RawAnswer { status, replayed, retry_after, dependencies, body } = answer;
+    let known = |outcome, detail| Judged {
+        status: Some(status),
+        replayed,
+        dependencies,
+        ..unanswered(outcome, detail)
+    };
     let body = match body {
         Ok(body) => body,
         Err(cause) => {
@@ -174,7 +184,7 @@ pub fn page<T: DeserializeOwned>(exchange: Exchange) -> anyhow::Result<Success<T
 mod tests {
     use std::time::Duration;
 
-    use super::{Exchange, Judged, RawAnswer, judge};
+    use super::{Exchange, Judged, RawAnswer, Timings, judge};
     use crate::harness::recorder::Outcome;
 
     fn answered(status: u16, retry_after: Option<u64>, body: &str) -> Judged<u32> {
@@ -183,6 +193,7 @@ mod tests {
             status,
             replayed: false,
             retry_after,
+            dependencies: Timings::new(),
             body: Ok(body.into()),
         }))
     }
@@ -237,6 +248,7 @@ mod tests {
                 status,
                 replayed: false,
                 retry_after: None,
+                dependencies: Timings::new(),
                 body: Err("reset".to_owned()),
             }))
         };

@@ -8,6 +8,7 @@ use reqwest::{Method, Response};
 
 use super::classify::{Exchange, RawAnswer};
 use crate::harness::targets::order::Call;
+use crate::wire::server_timing::{self, SERVER_TIMING};
 use crate::wire::{IDEMPOTENCY_KEY, IDEMPOTENT_REPLAYED};
 
 /// Largest answer read, in bytes.
@@ -116,6 +117,8 @@ async fn read(mut response: Response) -> RawAnswer {
     let replayed = header(response.headers(), IDEMPOTENT_REPLAYED) == Some("true");
     let retry_after =
         header(response.headers(), RETRY_AFTER.as_str()).and_then(|value| value.parse().ok());
+    let dependencies =
+        header(response.headers(), SERVER_TIMING).map(server_timing::read).unwrap_or_default();
     let mut body = Vec::new();
     let body = loop {
         match response.chunk().await {
@@ -127,7 +130,8 @@ async fn read(mut response: Response) -> RawAnswer {
             Err(error) => break Err(root_cause(&error)),
         }
     };
-    RawAnswer { status, replayed, retry_after: retry_after.map(Duration::from_secs), body }
+    let retry_after = retry_after.map(Duration::from_secs);
+    RawAnswer { status, replayed, retry_after, dependencies, body }
 }
 
 fn header<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {

@@ -176,8 +176,9 @@ impl Ticketctl {
 
     async fn send<T: DeserializeOwned>(&self, request: Request) -> (Answer, Option<T>) {
         let request_sha256 = sha256_hex(&request.body);
-        let Judged { outcome, data, status, replayed, body, detail, retry_after, reason } =
-            classify::judge::<T>(self.transport.exchange(request).await);
+        let judged = classify::judge::<T>(self.transport.exchange(request).await);
+        let Judged { outcome, data, status, replayed, body, detail, dependencies, .. } = judged;
+        let Judged { retry_after, reason, .. } = judged;
         let answer = Answer {
             outcome,
             granted: None,
@@ -189,6 +190,7 @@ impl Ticketctl {
             response_sha256: body.map(|body| sha256_hex(&body)),
             reason,
             detail,
+            dependencies,
         };
         (answer, data)
     }
