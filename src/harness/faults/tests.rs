@@ -144,7 +144,8 @@ impl TestRun {
     async fn traffic(&self) {
         let client =
             reqwest::Client::builder().no_proxy().timeout(Duration::from_secs(2)).build().unwrap();
-        let url = format!("{}/api/v1/events", self.base_url);
+        // An event that isn't there: PostgreSQL alone is asked for it.
+        let url = format!("{}/api/v1/events/{}", self.base_url, user(1));
         let buyer = async || loop {
             let invoked_us = self.epoch.now_us();
             let answer = client.get(&url).send().await;
