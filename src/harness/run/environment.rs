@@ -46,29 +46,21 @@ pub struct Environment {
 }
 
 impl Environment {
+    /// The servers as the load reaches them. To be opened before the load begins: reading the system's certificates takes
+    /// longer than an iteration may be late.
+    pub fn target(&self) -> anyhow::Result<Arc<dyn BookingApi>> {
+        open_target(&self.stack, &self.servers)
+    }
+
+    /// The servers, reached directly: a fault must not blind the judge.
+    pub fn direct_target(&self) -> anyhow::Result<Arc<dyn BookingApi>> {
+        open_target(&self.stack, &self.direct)
+    }
+
     /// What the load's iterations share.
     pub fn context(
         &self,
-        plan: &Plan,
-        recorder: Recorder,
-        epoch: Epoch,
-    ) -> anyhow::Result<LoadContext> {
-        self.load_context_over(&self.servers, plan, recorder, epoch)
-    }
-
-    /// The same, with the servers reached directly: a fault must not blind the judge.
-    pub fn direct_load_context(
-        &self,
-        plan: &Plan,
-        recorder: Recorder,
-        epoch: Epoch,
-    ) -> anyhow::Result<LoadContext> {
-        self.load_context_over(&self.direct, plan, recorder, epoch)
-    }
-
-    fn load_context_over(
-        &self,
-        servers: &[Server],
+        target: Arc<dyn BookingApi>,
         plan: &Plan,
         recorder: Recorder,
         epoch: Epoch,
@@ -76,7 +68,7 @@ impl Environment {
         let seat_maps =
             self.events.iter().map(|(event, seats)| SeatMap::new(*event, seats.clone()));
         Ok(LoadContext {
-            target: open_target(&self.stack, servers)?,
+            target,
             epoch,
             recorder,
             seat_maps: seat_maps.collect::<anyhow::Result<_>>()?,

@@ -73,10 +73,11 @@ async fn make(
     run_dir: &RunDir,
     (progress, repeat): (&mut Progress, &str),
 ) -> anyhow::Result<RunData> {
+    let target = environment.target()?;
     let epoch = Epoch::begin();
     let files = Files { history: run_dir.history(), latency: run_dir.latency() };
     let recording = Recording::start(&files, epoch)?;
-    let context = Arc::new(environment.context(plan, recording.recorder(), epoch)?);
+    let context = Arc::new(environment.context(target, plan, recording.recorder(), epoch)?);
     let (outcome, faults) = load_with_faults(plan, environment, &context, progress).await?;
     let Recorded { mut history, latencies } = recording.finish().await?;
     progress.phase("settling");
@@ -155,9 +156,8 @@ async fn settle(
     let request_timeout =
         plan.loads.iter().map(|load| load.request_timeout).max().unwrap_or_default();
     let limits = SettleLimits { request_timeout, deadline: SETTLE_MAX };
-    let epoch = context.epoch;
-    let direct =
-        Arc::new(environment.direct_load_context(plan, context.recorder.clone(), epoch)?);
+    let (target, recorder) = (environment.direct_target()?, context.recorder.clone());
+    let direct = Arc::new(environment.context(target, plan, recorder, context.epoch)?);
     let settled = settle::settle(&direct, history, limits).await;
     tracing::debug!(?settled, "settled");
     Ok(())
