@@ -5,6 +5,7 @@ use std::ops::Deref;
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::body::Bytes;
 use jsonwebtoken::DecodingKey;
 use metrics_exporter_prometheus::PrometheusHandle;
 use tokio_util::task::TaskTracker;
@@ -68,8 +69,10 @@ pub struct Shared {
     pub nodes: Arc<[Node]>,
     /// Verifies access tokens.
     pub token_key: DecodingKey,
-    /// Hold time where the request names none.
+    /// Hold time where the request names none, and the longest that one may name.
     pub hold_ttl: HoldTtl,
+    /// The API's description as JSON, with this server's own bounds.
+    pub description: Bytes,
     /// How long a request may take before it is answered with 503.
     pub request_timeout: Duration,
     /// Whether answers say what they took of each dependency.

@@ -54,7 +54,7 @@ pub async fn confirm(
     responses((status = 201, description = "The booking", body = wire::Success<wire::Booking>),
               (status = 402, description = "The payment was declined; the hold is gone with it"),
               (status = 404, description = "There is no such event"),
-              (status = 409, description = "Seats are taken, too few tickets are left, the event is not on sale, or its limit for one user is reached"),
+              (status = 409, description = "Seats are taken, too few tickets are left, the event is not on sale or its sale ended, or a limit for one user is reached"),
               (status = 410, description = "The hold ended; what was captured is refunded"),
               (status = 422, description = "Seats are not the event's, or are to be named")))]
 pub async fn create(

@@ -14,6 +14,7 @@ pub fn status_of(refusal: &Refusal) -> StatusCode {
         | Refusal::NotOnSale(_)
         | Refusal::SalesEnded(_)
         | Refusal::TicketLimit(_)
+        | Refusal::HoldLimit(_)
         | Refusal::NoSuchStep(..)
         | Refusal::NotDraft(_)
         | Refusal::OnSale
@@ -47,6 +48,7 @@ pub fn reason_of(refusal: &Refusal) -> Reason {
         Refusal::NotOnSale(_) => Reason::NotOnSale,
         Refusal::SalesEnded(_) => Reason::SalesEnded,
         Refusal::TicketLimit(_) => Reason::TicketLimit,
+        Refusal::HoldLimit(_) => Reason::HoldLimit,
         Refusal::Changed => Reason::IfMatch,
         Refusal::NoSuchStep(..) | Refusal::OnSale => Reason::Status,
         Refusal::NotDraft(_) => Reason::NotDraft,
@@ -72,7 +74,9 @@ mod tests {
     use time::OffsetDateTime;
 
     use super::*;
-    use crate::domain::{BookingState, EventStatus, ReservationState, Role, SeatId, TicketLimit};
+    use crate::domain::{
+        BookingState, EventStatus, Holds, ReservationState, Role, SeatId, TicketLimit,
+    };
 
     /// One of every kind.
     fn every_refusal() -> Vec<Refusal> {
@@ -86,6 +90,7 @@ mod tests {
             Refusal::NotOnSale(EventStatus::Draft),
             Refusal::SalesEnded(OffsetDateTime::UNIX_EPOCH),
             Refusal::TicketLimit(TicketLimit::new(1).unwrap()),
+            Refusal::HoldLimit(Holds::USUAL),
             Refusal::Changed,
             Refusal::NoSuchStep(EventStatus::Completed, EventStatus::Draft),
             Refusal::NotDraft("the seat map"),

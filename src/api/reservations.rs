@@ -28,7 +28,7 @@ use crate::wire;
     request_body = wire::CreateReservation,
     responses((status = 201, description = "The reservation", body = wire::Success<wire::Reservation>),
               (status = 404, description = "There is no such event"),
-              (status = 409, description = "Seats are taken, too few tickets are left, the event is not on sale, or its limit for one user is reached"),
+              (status = 409, description = "Seats are taken, too few tickets are left, the event is not on sale or its sale ended, or a limit for one user is reached"),
               (status = 422, description = "Seats are not the event's, or are to be named")))]
 pub async fn create(
     State(app): State<App>,
@@ -37,7 +37,7 @@ pub async fn create(
     let Keyed { body, request } = keyed;
     let wanted = wanted::parse(body.seat_ids, body.quantity)?;
     let ttl = match body.ttl_seconds {
-        Some(seconds) => HoldTtl::from_seconds(seconds)
+        Some(seconds) => HoldTtl::at_most(seconds, app.hold_ttl)
             .map_err(|error| ApiError::invalid("ttl_seconds", error))?,
         None => app.hold_ttl,
     };

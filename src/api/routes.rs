@@ -4,6 +4,8 @@
 use std::sync::LazyLock;
 
 use axum::Router;
+use axum::body::Bytes;
+use axum::extract::State;
 use axum::http::{Method, header};
 use axum::middleware;
 use axum::response::{IntoResponse as _, Response};
@@ -15,7 +17,7 @@ use super::auth::{Access, authorize};
 use super::openapi::{self, pages};
 use super::route::{Route, credentials, free, route};
 use super::{accounts, bookings, events, health, idempotency, reservations, tickets};
-use crate::domain::Role;
+use crate::domain::{HoldTtl, Role};
 
 /// Who runs events.
 const ORGANIZERS: Access = Access::Only(&[Role::Organizer, Role::Admin]);
@@ -78,12 +80,15 @@ pub static ROUTES: &[Route] = &[
 /// What the API says of itself: every route of the table, that of the description included.
 pub static OPENAPI: LazyLock<OpenApi> = LazyLock::new(|| openapi::describe(ROUTES));
 
-static DOCUMENT_JSON: LazyLock<String> =
-    LazyLock::new(|| OPENAPI.to_json().unwrap_or_else(|error| error.to_string()));
+/// The description of a server that holds seats so long at most, as JSON.
+pub fn description(hold_ttl: HoldTtl) -> Bytes {
+    let document = openapi::bounded(OPENAPI.clone(), hold_ttl);
+    document.to_json().unwrap_or_else(|error| error.to_string()).into()
+}
 
 /// `GET /api/openapi.json`.
-async fn document() -> Response {
-    ([(header::CONTENT_TYPE, "application/json")], DOCUMENT_JSON.as_str()).into_response()
+async fn document(State(app): State<App>) -> Response {
+    ([(header::CONTENT_TYPE, "application/json")], app.description.clone()).into_response()
 }
 
 /// The table as a router; each route refuses whom its rule does not admit.

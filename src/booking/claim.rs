@@ -6,7 +6,7 @@ use time::OffsetDateTime;
 use super::BookingError;
 use super::answer::{KeyedRequest, Render};
 use crate::domain::{
-    Cents, EventId, HoldTtl, Refusal, Reservation, ReservationId, ReservationState, SeatId,
+    Cents, EventId, HoldTtl, Holds, Refusal, Reservation, ReservationId, ReservationState, SeatId,
     SeatSet, StoredResponse, TicketLimit,
 };
 use crate::storage::bookings::{self, Sale};
@@ -25,6 +25,8 @@ pub struct Claim {
     pub seats: SeatSet,
     /// How long to hold them.
     pub ttl: HoldTtl,
+    /// What one user may hold of an event at a time.
+    pub bounds: Holds,
     /// Who asks, under which key.
     pub request: KeyedRequest,
 }
@@ -68,9 +70,8 @@ pub async fn record(
     };
     let response = (render.reservation)(&reservation);
     match reservations::insert(tx, &reservation, (key, hash), &response).await? {
-        Inserted::Done { limit: None } => Ok(response),
-        Inserted::Done { limit: Some(limit) } => {
-            keep_to_limit(tx, claim, limit).await?;
+        Inserted::Done { limit, held } => {
+            keep_to_limits(tx, claim, limit, held).await?;
             Ok(response)
         }
         Inserted::KeyUsed => Err(BookingError::KeyUsed),
@@ -78,18 +79,26 @@ pub async fn record(
     }
 }
 
-/// Refuses a hold that takes its user past the event's limit. The user's holds of the event take turns from here to their
-/// commits, so that each counts all before it. Those whose time is over are ended first: one that is being paid for or
-/// extended in this moment, by somebody who began in time, would be missing in the count and come true after it.
-async fn keep_to_limit(tx: &mut Tx, claim: &Claim, limit: TicketLimit) -> Result<(), BookingError> {
+/// Refuses a hold that takes its user past the event's limit of tickets, or past what one user may hold at a time. The user's
+/// holds of the event take turns, from the statement that claims (`take_turn`) to their commits, so that each counts all
+/// before it. Those whose time is over are ended first: one that is being paid for or extended in this moment, by somebody
+/// who began in time, would be missing in the count and come true after it.
+async fn keep_to_limits(
+    tx: &mut Tx,
+    claim: &Claim,
+    limit: Option<TicketLimit>,
+    held: Holds,
+) -> Result<(), BookingError> {
+    if limit.is_none() && claim.bounds.allow(held) {
+        return Ok(());
+    }
     let (user, event) = (claim.request.user, claim.event);
-    reservations::lock_user_of_event(tx, user, event).await?;
     reservations::expire_of_user(tx, user, event).await?;
-    let tickets = reservations::count_tickets(tx, user, event).await?;
-    if tickets > i64::from(limit.get()) {
+    let (held, tickets) = reservations::count_of_user(tx, user, event).await?;
+    if let Some(limit) = limit.filter(|limit| tickets > i64::from(limit.get())) {
         return Err(Refusal::TicketLimit(limit).into());
     }
-    Ok(())
+    if claim.bounds.allow(held) { Ok(()) } else { Err(Refusal::HoldLimit(claim.bounds).into()) }
 }
 
 /// Sells seats that were held, if neither the hold nor the payment was lost to somebody else meanwhile: one conditional

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::answer::Render;
 use super::strategies::Strategy;
-use crate::domain::EventId;
+use crate::domain::{EventId, Holds};
 use crate::entropy::Entropy;
 use crate::locks::{AnswerCache, AvailabilityCache};
 use crate::payments::PaymentProvider;
@@ -34,6 +34,8 @@ pub struct Context {
 /// Settings of the use cases.
 #[derive(Debug, Clone)]
 pub struct Settings {
+    /// What one user may hold of an event at a time.
+    pub holds_of_user: Holds,
     /// After this long an `IN_PROGRESS` record counts as left behind; longer than a payment may take.
     pub in_progress_ttl: Duration,
     /// A payment that nobody worked on for this long is taken on by recovery; longer than a charge may take.

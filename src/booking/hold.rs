@@ -24,9 +24,10 @@ pub struct HoldRequest {
 }
 
 impl HoldRequest {
-    fn claim(&self, seats: SeatSet) -> Claim {
+    fn claim(&self, context: &Context, seats: SeatSet) -> Claim {
         let Self { id, event, ttl, ref request, .. } = *self;
-        Claim { id, event, seats, ttl, request: request.clone() }
+        let bounds = context.settings.holds_of_user;
+        Claim { id, event, seats, ttl, bounds, request: request.clone() }
     }
 }
 
@@ -42,7 +43,7 @@ pub async fn hold(context: &Context, asked: &HoldRequest) -> Result<Answer, Book
         return Ok(answer);
     }
     let held = match &asked.wanted {
-        Wanted::Seats(seats) => context.strategy.hold(&asked.claim(seats.clone())).await,
+        Wanted::Seats(seats) => context.strategy.hold(&asked.claim(context, seats.clone())).await,
         Wanted::Any(quantity) => hold_any(context, asked, *quantity).await,
     };
     let answer = match held {
@@ -101,7 +102,7 @@ async fn hold_any(
         }
         let seats = SeatSet::parse(picked)
             .map_err(|_repeated| StorageError::Impossible("pick of tickets"))?;
-        match context.strategy.hold(&asked.claim(seats)).await {
+        match context.strategy.hold(&asked.claim(context, seats)).await {
             Err(BookingError::Refused(Refusal::SeatsUnavailable(_) | Refusal::Contended)) => {
                 metrics::counter!("ticketctl_tickets_picked_again_total").increment(1);
             }

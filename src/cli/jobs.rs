@@ -166,7 +166,7 @@ fn context(
         strategy: strategies::DEFAULT.open(&resources),
         render: resources.render,
         entropy: resources.entropy,
-        settings: settings(recovery_idle),
+        settings: settings(recovery_idle, Holds::USUAL),
     }
 }
 

@@ -10,6 +10,7 @@ use super::bad_input::BadInput;
 use super::shared::positive_duration;
 use crate::api::limits::{Limits, WhenLimitsUnreachable};
 use crate::api::listen::Bounds;
+use crate::domain::Holds;
 use crate::locks::{Node, RateLimiter};
 
 /// Bounds of what a client may take.
@@ -44,6 +45,14 @@ pub struct LimitArgs {
     /// What to do with requests that can't be counted because Redis doesn't answer.
     #[arg(long, env = "WHEN_LIMITS_UNREACHABLE", value_enum, default_value = "allow")]
     when_limits_unreachable: WhenUnreachable,
+    /// Holds that one user may have of an event at a time.
+    #[arg(long, env = "HOLDS_PER_USER", default_value_t = Holds::USUAL.holds, value_name = "HOLDS",
+          value_parser = value_parser!(u32).range(1..=1000))]
+    holds_per_user: u32,
+    /// Seats that one user may hold of an event at a time, in all holds together; orders for more are refused.
+    #[arg(long, env = "HELD_SEATS_PER_USER", default_value_t = Holds::USUAL.seats, value_name = "SEATS",
+          value_parser = value_parser!(u32).range(1..=50_000))]
+    held_seats_per_user: u32,
     /// Connections at once; more wait.
     #[arg(long, env = "MAX_CONNECTIONS", default_value_t = 4096, value_name = "COUNT",
           value_parser = value_parser!(u32).range(1..=1_000_000))]
@@ -97,6 +106,11 @@ impl LimitArgs {
             trusted_proxies: usize::from(self.trusted_proxies),
             when_unreachable: self.when_limits_unreachable.into(),
         })
+    }
+
+    /// What one user may hold of an event at a time.
+    pub fn holds(&self) -> Holds {
+        Holds { holds: self.holds_per_user, seats: self.held_seats_per_user }
     }
 
     /// What a connection may take.

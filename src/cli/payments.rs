@@ -9,6 +9,7 @@ use clap::builder::{PossibleValue, PossibleValuesParser};
 use super::bad_input::BadInput;
 use super::shared::{http_url, positive_duration};
 use crate::booking::Settings;
+use crate::domain::Holds;
 use crate::payments::{self, Ledger, PROVIDERS, PaymentProvider, ProviderEntry, ProviderSettings};
 
 /// Which provider takes the money, and how long to wait for it.
@@ -69,6 +70,7 @@ impl PaymentArgs {
 }
 
 /// The settings of the use cases, by the time after which recovery takes a payment on.
-pub fn settings(recovery_idle: Duration) -> Settings {
-    Settings { in_progress_ttl: recovery_idle.saturating_mul(2), recovery_idle }
+pub fn settings(recovery_idle: Duration, holds_of_user: Holds) -> Settings {
+    let in_progress_ttl = recovery_idle.saturating_mul(2);
+    Settings { holds_of_user, in_progress_ttl, recovery_idle }
 }

@@ -78,7 +78,7 @@ pub struct Args {
     /// How long a request may take before it is answered with 503.
     #[arg(long, env = "REQUEST_TIMEOUT", default_value = "10s", value_parser = positive_duration)]
     request_timeout: Duration,
-    /// How long a hold lasts where the request doesn't say; whole seconds, 1s to 1h.
+    /// How long a hold lasts where the request doesn't say less; whole seconds, 1s to 1h.
     #[arg(long, env = "HOLD_TTL", default_value = "5m", value_parser = hold_ttl)]
     hold_ttl: HoldTtl,
     /// Say in each answer what it took of PostgreSQL, each Redis node and the payment provider (`Server-Timing`): for
@@ -200,6 +200,7 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
         nodes,
         token_key: DecodingKey::from_secret(args.jwt_secret.as_bytes()),
         hold_ttl: args.hold_ttl,
+        description: api::routes::description(args.hold_ttl),
         request_timeout: args.request_timeout,
         server_timing: args.server_timing,
         work: work.clone(),
@@ -351,7 +352,7 @@ fn open_context(
         strategy: strategy.open(&resources),
         render: resources.render,
         entropy: resources.entropy,
-        settings: payments::settings(args.payments.recovery_idle),
+        settings: payments::settings(args.payments.recovery_idle, args.limits.holds()),
     })
 }
 
@@ -378,7 +379,7 @@ mod tests {
     use crate::booking::claim::Claim;
     use crate::booking::strategies::Strategy;
     use crate::booking::{BookingError, Settings};
-    use crate::domain::StoredResponse;
+    use crate::domain::{Holds, StoredResponse};
     use crate::payments::Absent;
     use crate::storage::StorageError;
     use crate::storage::bookings::Sale;
@@ -413,6 +414,7 @@ mod tests {
             render: render::RENDER,
             entropy: Arc::new(Entropy::from_seed(1)),
             settings: Settings {
+                holds_of_user: Holds::USUAL,
                 in_progress_ttl: Duration::from_secs(1),
                 recovery_idle: Duration::from_secs(1),
             },

@@ -36,7 +36,7 @@ pub use ids::{BookingId, EventId, PaymentId, ReservationId, SeatId, UserId};
 pub use moment::moment;
 pub use money::Cents;
 pub use refusal::Refusal;
-pub use reservation::{HoldTtl, Reservation, ReservationState};
+pub use reservation::{HoldTtl, Holds, Reservation, ReservationState};
 pub use role::Role;
 pub use seat::{Quantity, SeatSet, Wanted};
 pub use text::Text;

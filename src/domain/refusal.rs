@@ -3,7 +3,7 @@
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
-use super::{BookingState, EventStatus, ReservationState, Role, SeatId, TicketLimit};
+use super::{BookingState, EventStatus, Holds, ReservationState, Role, SeatId, TicketLimit};
 
 /// A refusal. Everything here is certain; what is unknown is never one of these.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -32,6 +32,9 @@ pub enum Refusal {
     /// The user would have more tickets than one user may.
     #[error("one user may have {} tickets of this event", .0.get())]
     TicketLimit(TicketLimit),
+    /// The user would hold more of the event than one user may at a time.
+    #[error("one user may hold {} seats of an event at a time, in {} holds: pay for one or give one up first", .0.seats, .0.holds)]
+    HoldLimit(Holds),
     /// Somebody else changed the event meanwhile.
     #[error("the event was changed by somebody else, read it again and use its new ETag")]
     Changed,

@@ -7,8 +7,8 @@ use uuid::Uuid;
 
 use super::{StorageError, idempotency};
 use crate::domain::{
-    Cents, EventId, EventStatus, IdempotencyKey, Refusal, RequestHash, Reservation, ReservationId,
-    ReservationState, SeatSet, StoredResponse, TicketLimit, UserId,
+    Cents, EventId, EventStatus, Holds, IdempotencyKey, Refusal, RequestHash, Reservation,
+    ReservationId, ReservationState, SeatSet, StoredResponse, TicketLimit, UserId,
 };
 
 struct Row {
@@ -39,13 +39,19 @@ impl TryFrom<Row> for Reservation {
     }
 }
 
+/// In seconds: no hold lives so long, extended or not, so what is held was made since. Keeps the count of a user's holds short
+/// without an index of its own, for which every hold would pay.
+const HELD_WITHIN_SECONDS: f64 = 3.0 * 3600.0;
+
 /// What came of recording a hold.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Inserted {
-    /// It is recorded; its user may have so many tickets of the event.
+    /// It is recorded.
     Done {
-        /// None where there is no limit.
+        /// Tickets of the event that its user may have; none where there is no limit.
         limit: Option<TicketLimit>,
+        /// What its user holds of the event with it, holds that are over and were not swept yet among them.
+        held: Holds,
     },
     /// The key was used before; nothing was written.
     KeyUsed,
@@ -74,10 +80,14 @@ pub async fn insert(
            reservation as (
                insert into reservations (id, event_id, user_id, seat_ids, state, total_cents, expires_at,
                                          idempotency_key)
-               select $1, $2, $3, $4, 'held', $5, $6, key from record)
+               select $1, $2, $3, $4, 'held', $5, $6, key from record),
+           before as (
+               select count(*) as holds, coalesce(sum(cardinality(seat_ids)), 0) as seats from reservations
+               where user_id = $3 and event_id = $2 and state = 'held'
+                 and created_at > now() - make_interval(secs => $12))
            select status as "status!", tickets_per_user_max, sales_end_at as "sales_end_at!", is_over as "is_over!",
-                  (select count(*) from record) as "recorded!"
-           from event"#,
+                  (select count(*) from record) as "recorded!", holds as "holds!", seats as "seats!"
+           from event, before"#,
         reservation.id.0,
         reservation.event.0,
         reservation.user.0,
@@ -88,7 +98,8 @@ pub async fn insert(
         &hash.0[..],
         idempotency::status_code(response),
         response.body,
-        idempotency::ENDED_TTL_SECONDS
+        idempotency::ENDED_TTL_SECONDS,
+        HELD_WITHIN_SECONDS
     )
     .fetch_optional(connection)
     .await?;
@@ -98,25 +109,17 @@ pub async fn insert(
     let limit = limit.map_err(|_range| StorageError::Impossible("ticket limit"))?;
     Ok(match (Refusal::of_sale(status, row.sales_end_at, row.is_over), row.recorded) {
         (Some(refusal), _) => Inserted::Refused(refusal),
-        (None, 1) => Inserted::Done { limit },
+        (None, 1) => {
+            let seats = row.seats + i64::try_from(reservation.seats.len()).unwrap_or(i64::MAX);
+            Inserted::Done { limit, held: holds(row.holds + 1, seats) }
+        }
         (None, _) => Inserted::KeyUsed,
     })
 }
 
-/// Waits until no other transaction counts or adds tickets of this user for this event; held until the transaction ends.
-pub async fn lock_user_of_event(
-    connection: &mut PgConnection,
-    user: UserId,
-    event: EventId,
-) -> Result<(), StorageError> {
-    sqlx::query!(
-        "select pg_advisory_xact_lock(hashtextextended($1::uuid::text || $2::uuid::text, 0))",
-        user.0,
-        event.0
-    )
-    .execute(connection)
-    .await?;
-    Ok(())
+fn holds(holds: i64, seats: i64) -> Holds {
+    let count = |number: i64| u32::try_from(number).unwrap_or(u32::MAX);
+    Holds { holds: count(holds), seats: count(seats) }
 }
 
 /// Expires the user's holds of the event whose time is over, and frees the seats they still have. Whoever is paying for one
@@ -146,14 +149,16 @@ pub async fn expire_of_user(
     Ok(())
 }
 
-/// Tickets of the event that the user has, held or bought.
-pub async fn count_tickets(
+/// What the user holds of the event, and how many tickets of it the user has, held or bought.
+pub async fn count_of_user(
     connection: &mut PgConnection,
     user: UserId,
     event: EventId,
-) -> Result<i64, StorageError> {
-    let tickets = sqlx::query_scalar!(
-        r#"select coalesce(sum(cardinality(seat_ids)), 0) as "tickets!"
+) -> Result<(Holds, i64), StorageError> {
+    let row = sqlx::query!(
+        r#"select count(*) filter (where bookings.id is null) as "holds!",
+                  coalesce(sum(cardinality(seat_ids)) filter (where bookings.id is null), 0) as "seats!",
+                  coalesce(sum(cardinality(seat_ids)), 0) as "tickets!"
            from reservations left join bookings on bookings.reservation_id = reservations.id
            where reservations.user_id = $1 and reservations.event_id = $2
              and (bookings.state = 'confirmed' or (reservations.state = 'held' and expires_at > now()))"#,
@@ -162,7 +167,7 @@ pub async fn count_tickets(
     )
     .fetch_one(connection)
     .await?;
-    Ok(tickets)
+    Ok((holds(row.holds, row.seats), row.tickets))
 }
 
 /// A user's reservations, newest first; `after` is where the last page ended.

@@ -22,13 +22,13 @@ use crate::accounts::{Accounts, Passwords, TokenTtls};
 use crate::api::limits::{Limits, WhenLimitsUnreachable};
 use crate::api::listen::{self, Bounds};
 use crate::api::security_headers::SecurityHeaders;
-use crate::api::{self, App, Shared, render};
+use crate::api::{self, App, Shared, render, routes};
 use crate::booking::answer::Render;
 use crate::booking::jobs::{self, Tally};
 use crate::booking::strategies::{self, Resources, WhenLocksUnreachable};
 use crate::booking::{BookingError, Context, Settings};
 use crate::clock;
-use crate::domain::{Admission, EventId, EventStatus, HoldTtl, Role};
+use crate::domain::{Admission, EventId, EventStatus, HoldTtl, Holds, Role};
 use crate::entropy::Entropy;
 use crate::locks::{AnswerCache, AvailabilityCache, Node, RateLimiter, Redlock, RedlockSettings};
 use crate::payments::{self, ProviderSettings};
@@ -68,6 +68,7 @@ pub struct Setup {
     pub payment_timeout: Duration,
     pub recovery_idle: Duration,
     pub lock_ttl: Duration,
+    pub holds_of_user: Holds,
     pub when_locks_unreachable: WhenLocksUnreachable,
     pub render: Render,
     pub limits: LimitSetup,
@@ -115,6 +116,7 @@ impl Default for Setup {
             payment_timeout: Duration::from_secs(2),
             recovery_idle: Duration::from_millis(50),
             lock_ttl: Duration::from_secs(2),
+            holds_of_user: Holds::USUAL,
             when_locks_unreachable: WhenLocksUnreachable::Degrade,
             render: render::RENDER,
             limits: LimitSetup::default(),
@@ -548,6 +550,7 @@ async fn open_context(setup: &Setup, stack: &Stack, storage: Storage) -> Context
         render: resources.render,
         entropy: resources.entropy,
         settings: Settings {
+            holds_of_user: setup.holds_of_user,
             in_progress_ttl: Duration::from_mins(1),
             recovery_idle: setup.recovery_idle,
         },
@@ -607,6 +610,7 @@ async fn serve(
         nodes: open_nodes(stack),
         token_key: DecodingKey::from_secret(SECRET),
         hold_ttl: HoldTtl::from_seconds(60).unwrap(),
+        description: routes::description(HoldTtl::from_seconds(60).unwrap()),
         request_timeout: setup.limits.request_timeout,
         server_timing: setup.server_timing,
         work: TaskTracker::new(),

@@ -78,5 +78,7 @@ mod availability;
 mod deadlines;
 /// The last moment of a sale.
 mod sales_end;
+/// How long and how much one user may hold.
+mod hold_bounds;
 /// What must not be is found.
 mod audit;

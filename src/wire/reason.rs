@@ -22,6 +22,8 @@ pub enum Reason {
     SalesEnded,
     /// The user would have more tickets than one user may.
     TicketLimit,
+    /// The user would hold more of the event than one user may at a time.
+    HoldLimit,
     /// The change was made from another version than the present one, or doesn't say from which.
     IfMatch,
     /// The event can't be given this status, or can't be deleted with the one it has.
@@ -62,7 +64,7 @@ pub enum Reason {
 
 impl Reason {
     /// Every reason.
-    pub const ALL: [Self; 26] = [
+    pub const ALL: [Self; 27] = [
         Self::SeatUnavailable,
         Self::SeatContended,
         Self::SeatIds,
@@ -71,6 +73,7 @@ impl Reason {
         Self::NotOnSale,
         Self::SalesEnded,
         Self::TicketLimit,
+        Self::HoldLimit,
         Self::IfMatch,
         Self::Status,
         Self::NotDraft,
@@ -102,6 +105,7 @@ impl Reason {
             Self::NotOnSale => "not_on_sale",
             Self::SalesEnded => "sales_ended",
             Self::TicketLimit => "ticket_limit",
+            Self::HoldLimit => "hold_limit",
             Self::IfMatch => "if_match",
             Self::Status => "status",
             Self::NotDraft => "not_draft",

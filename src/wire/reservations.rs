@@ -22,7 +22,7 @@ pub struct CreateReservation {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(minimum = 1, maximum = 50)]
     pub quantity: Option<u32>,
-    /// How long to hold them, in seconds; 1 to 3,600. The server's default when absent.
+    /// How long to hold them, in seconds: 1 to what this server allows, which is how long it holds them when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(minimum = 1, maximum = 3600)]
     pub ttl_seconds: Option<u32>,

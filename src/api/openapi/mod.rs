@@ -5,13 +5,16 @@ pub mod answers;
 /// Where it is read.
 pub mod pages;
 
-use utoipa::openapi::OpenApi;
+use utoipa::Number;
 use utoipa::openapi::path::{HttpMethod, Operation};
+use utoipa::openapi::schema::Schema;
 use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityRequirement, SecurityScheme};
+use utoipa::openapi::{OpenApi, RefOr};
 
 use super::auth::Access;
 use super::route::Route;
 use super::{accounts, bookings, events, health, idempotency, reservations, tickets};
+use crate::domain::HoldTtl;
 use crate::wire;
 
 #[derive(utoipa::OpenApi)]
@@ -57,6 +60,18 @@ pub fn describe(routes: &[Route]) -> OpenApi {
             describe_access(operation, route);
             answers::add(operation, route);
         }
+    }
+    described
+}
+
+/// The description of a server that holds seats so long at most.
+pub fn bounded(mut described: OpenApi, hold_ttl: HoldTtl) -> OpenApi {
+    let schemas = described.components.as_mut().map(|components| &mut components.schemas);
+    let order = schemas.and_then(|schemas| schemas.get_mut("CreateReservation"));
+    if let Some(RefOr::T(Schema::Object(order))) = order
+        && let Some(RefOr::T(Schema::Object(ttl))) = order.properties.get_mut("ttl_seconds")
+    {
+        ttl.maximum = Some(Number::UInt(usize::try_from(hold_ttl.seconds()).unwrap_or(usize::MAX)));
     }
     described
 }

@@ -66,11 +66,13 @@ async fn claim_unguarded(
         r#"with claimed as (
                update seats set reservation_id = $2, held_until = now() + make_interval(secs => $3),
                                 version = version + 1
-               where id = any($1))
+               where id = any($1) and (select take_turn($4, $5)))
            select now() + make_interval(secs => $3) as "expires_at!""#,
         &claim.seats.numbers(),
         claim.id.0,
-        f64::from(claim.ttl.seconds())
+        f64::from(claim.ttl.seconds()),
+        claim.request.user.0,
+        claim.event.0
     )
     .fetch_one(connection)
     .await?;

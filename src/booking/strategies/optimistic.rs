@@ -93,6 +93,7 @@ async fn claim_at_version(
         r#"with seen as (
                select seats.id from seats join unnest($1::bigint[], $2::bigint[]) as saw (id, version)
                    on saw.id = seats.id and saw.version = seats.version
+               where (select take_turn($5, $6))
                order by seats.id for update of seats)
            update seats set reservation_id = $3, held_until = now() + make_interval(secs => $4), version = version + 1
            from seen where seats.id = seen.id
@@ -100,7 +101,9 @@ async fn claim_at_version(
         &ids,
         &versions,
         claim.id.0,
-        f64::from(claim.ttl.seconds())
+        f64::from(claim.ttl.seconds()),
+        claim.request.user.0,
+        claim.event.0
     )
     .fetch_all(connection)
     .await?;

@@ -124,6 +124,7 @@ async fn claim_fenced(
         r#"with free as (
                select id from seats
                where id = any($1) and fence < $2 and booking_id is null and (held_until is null or held_until <= now())
+                 and (select take_turn($5, $6))
                order by id for update)
            update seats set reservation_id = $3, held_until = now() + make_interval(secs => $4),
                             version = version + 1, fence = $2
@@ -132,7 +133,9 @@ async fn claim_fenced(
         &claim.seats.numbers(),
         fence,
         claim.id.0,
-        f64::from(claim.ttl.seconds())
+        f64::from(claim.ttl.seconds()),
+        claim.request.user.0,
+        claim.event.0
     )
     .fetch_all(connection)
     .await?;

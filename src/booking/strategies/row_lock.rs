@@ -65,7 +65,7 @@ async fn lock_and_claim(
         r#"with locked as materialized (
                select id, event_id, price_cents, version,
                       (booking_id is not null or coalesce(held_until > now(), false)) as taken
-               from seats where id = any($1) order by id for update),
+               from seats where id = any($1) and (select take_turn($5, $4)) order by id for update),
            allowed as (
                select count(*) from locked
                having count(*) = cardinality($1) and not bool_or(taken) and bool_and(event_id = $4)),
@@ -79,7 +79,8 @@ async fn lock_and_claim(
         &claim.seats.numbers(),
         claim.id.0,
         f64::from(claim.ttl.seconds()),
-        claim.event.0
+        claim.event.0,
+        claim.request.user.0
     )
     .fetch_all(connection)
     .await?;

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::reader::Reader;
+use crate::domain::reservation::HOLD_TTL_SECONDS_MAX;
 use crate::harness::parsing::{Section, unknown};
 use crate::harness::plan::{GeneratorLimits, Inventory, Payments, Target};
 use crate::wire::Admission;
@@ -109,8 +110,9 @@ pub fn inventory(section: Option<Section<'_>>) -> Inventory {
     inventory.seats = seats.or(tickets).unwrap_or(1);
     inventory.tickets_per_user = section.integer("tickets_per_user", 1..=1_000);
     inventory.price_cents = section.integer("price_cents", 1..=100_000_000).unwrap_or(5000);
-    inventory.hold_ttl =
-        section.duration("hold_ttl", seconds(1)..=seconds(86_400)).unwrap_or(seconds(30));
+    inventory.hold_ttl = section
+        .duration("hold_ttl", seconds(1)..=seconds(HOLD_TTL_SECONDS_MAX.into()))
+        .unwrap_or(seconds(30));
     if inventory.hold_ttl.subsec_nanos() != 0 {
         section.refuse("hold_ttl", "\"hold_ttl\" has to be whole seconds");
     }
