@@ -20,6 +20,10 @@ const CHALLENGE: &str = "Bearer realm=\"ticketctl\"";
 /// What a client is told to wait before it asks again, in seconds.
 const RETRY_AFTER_SECONDS: &str = "1";
 
+/// What a client is told while the guard index is gone.
+const UNGUARDED: &str = "nothing is sold right now, because the database has lost what keeps a seat from being sold twice; ask \
+                         again with the same idempotency key once its operator has put that back";
+
 /// A request that wasn't answered as asked.
 #[derive(Debug)]
 pub enum ApiError {
@@ -58,6 +62,8 @@ pub enum ApiError {
     },
     /// 503 with Retry-After: a dependency failed or was too slow. What was under way may have happened.
     Unavailable(String),
+    /// 503 with Retry-After: the guard index is gone, and nothing is sold until it is back.
+    Unguarded,
     /// 500: a defect of ours.
     Internal(String),
 }
@@ -151,20 +157,20 @@ impl IntoResponse for ApiError {
             }
             Self::Refused(refusal) => return render::refusal_response(&refusal),
             Self::LimitReached { retry_after_seconds, headers } => {
-                let message = format!("too many requests, come back in {retry_after_seconds} s");
-                let errors = vec![field_error(Reason::RateLimit.name(), &message)];
-                let failure = render::failure(StatusCode::TOO_MANY_REQUESTS, &message, errors);
-                let wait = [(header::RETRY_AFTER, retry_after_seconds.to_string())];
-                let mut response = (wait, failure).into_response();
-                headers.put_on(&mut response);
-                return response;
+                return limit_reached(retry_after_seconds, &headers);
             }
             Self::Unavailable(cause) => {
                 tracing::warn!(%cause, "answered 503");
-                let message =
-                    "the server can't answer right now, ask again with the same idempotency key";
-                let failure = render::failure(StatusCode::SERVICE_UNAVAILABLE, message, Vec::new());
-                return (retry_after(), failure).into_response();
+                return unavailable(
+                    "the server can't answer right now, ask again with the same idempotency key",
+                    Vec::new(),
+                );
+            }
+            Self::Unguarded => {
+                return unavailable(
+                    UNGUARDED,
+                    vec![field_error(Reason::Unguarded.name(), UNGUARDED)],
+                );
             }
             Self::Internal(cause) => {
                 tracing::error!(%cause, "answered 500");
@@ -217,6 +223,21 @@ fn too_slow() -> Response {
     ([(header::CONNECTION, "close")], failure).into_response()
 }
 
+fn limit_reached(retry_after_seconds: u64, headers: &LimitHeaders) -> Response {
+    let message = format!("too many requests, come back in {retry_after_seconds} s");
+    let errors = vec![field_error(Reason::RateLimit.name(), &message)];
+    let failure = render::failure(StatusCode::TOO_MANY_REQUESTS, &message, errors);
+    let wait = [(header::RETRY_AFTER, retry_after_seconds.to_string())];
+    let mut response = (wait, failure).into_response();
+    headers.put_on(&mut response);
+    response
+}
+
+fn unavailable(message: &str, errors: Vec<FieldError>) -> Response {
+    let failure = render::failure(StatusCode::SERVICE_UNAVAILABLE, message, errors);
+    (retry_after(), failure).into_response()
+}
+
 fn retry_after() -> [(HeaderName, &'static str); 1] {
     [(header::RETRY_AFTER, RETRY_AFTER_SECONDS)]
 }
@@ -256,6 +277,7 @@ impl From<StorageError> for ApiError {
             StorageError::Unavailable(_) | StorageError::Contended(_) => {
                 Self::Unavailable(error.to_string())
             }
+            StorageError::Unguarded => Self::Unguarded,
             StorageError::Constraint { .. }
             | StorageError::Impossible(_)
             | StorageError::Broken(_) => Self::Internal(error.to_string()),

@@ -11,6 +11,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::app::App;
+use crate::storage::StorageError;
 
 /// Say that the process answers at all.
 #[utoipa::path(get, path = "/health/live", operation_id = "check_liveness", tag = "operations",
@@ -24,6 +25,9 @@ pub async fn live() -> &'static str {
 pub struct Readiness {
     /// Bookings can be taken.
     ready: bool,
+    /// Why not, and what to do.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<String>,
     /// How claims on seats are serialised.
     strategy: &'static str,
     /// `up` or `down`; without it nothing can be sold.
@@ -34,6 +38,8 @@ pub struct Readiness {
     payments: &'static str,
 }
 
+/// What is said while PostgreSQL gives no answer.
+const AWAY: &str = "PostgreSQL does not answer";
 /// How long the payment provider may take to answer a probe.
 const PROVIDER_WITHIN: Duration = Duration::from_secs(1);
 
@@ -46,9 +52,10 @@ pub async fn overall(state: State<App>) -> Response {
     ready(state).await
 }
 
-/// Say whether bookings can be taken, which needs PostgreSQL.
+/// Say whether bookings can be taken.
 ///
-/// Redis and the payment provider are reported and may be away: without the provider seats are still held, and a payment under way is finished by recovery. All servers have the same
+/// That needs PostgreSQL, and in it the index that keeps a seat from being sold twice. Redis and the payment provider are
+/// reported and may be away: without the provider seats are still held, and a payment under way is finished by recovery. All servers have the same
 /// provider, so its outage must not take all of them out of service.
 #[utoipa::path(get, path = "/health/ready", operation_id = "check_readiness", tag = "operations", responses(
     (status = 200, description = "They can", body = Readiness), (status = 503, description = "They can't", body = Readiness)))]
@@ -61,15 +68,30 @@ pub async fn ready(State(app): State<App>) -> Response {
     let provider = tokio::time::timeout(PROVIDER_WITHIN, app.context.provider.is_reachable());
     let (postgres, redis, provider) = tokio::join!(app.context.storage.ping(), redis, provider);
     let postgres = postgres.is_ok();
+    let reason = if postgres { reason_against(&app).await } else { Some(AWAY.to_owned()) };
+    let ready = reason.is_none();
     let body = Readiness {
-        ready: postgres,
+        ready,
+        reason,
         strategy: app.strategy,
         postgres: up_or_down(postgres),
         redis: redis.into_iter().collect(),
         payments: up_or_down(provider.unwrap_or(false)),
     };
-    let status = if postgres { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     (status, axum::Json(body)).into_response()
+}
+
+/// Why a server whose database is up can't sell, if it can't.
+async fn reason_against(app: &App) -> Option<String> {
+    match app.context.guard.look(&app.context.storage).await {
+        Ok(true) => None,
+        Ok(false) => Some(StorageError::Unguarded.to_string()),
+        Err(error) => {
+            tracing::warn!(%error, "nobody knows whether the guard index stands");
+            Some(AWAY.to_owned())
+        }
+    }
 }
 
 fn up_or_down(up: bool) -> &'static str {

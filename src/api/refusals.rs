@@ -114,10 +114,10 @@ mod tests {
     }
 
     #[test]
-    fn every_reason_is_given_by_a_refusal_and_counting_alone_has_one_besides() {
+    fn every_reason_is_given_by_a_refusal_but_those_of_counting_and_of_the_guard() {
         let given: Vec<Reason> = every_refusal().iter().map(reason_of).collect();
         let besides = Reason::ALL.into_iter().filter(|reason| !given.contains(reason));
-        assert_eq!(besides.collect::<Vec<_>>(), [Reason::RateLimit]);
+        assert_eq!(besides.collect::<Vec<_>>(), [Reason::RateLimit, Reason::Unguarded]);
     }
 
     #[test]

@@ -23,6 +23,7 @@ pub async fn confirm(context: &Context, order: &ConfirmRequest) -> Result<Answer
     if let Some(answer) = replay::cached(context, request).await? {
         return Ok(answer);
     }
+    context.guard.check()?;
     let answer = match saga::start(context, *reservation, method, request).await? {
         Started::Charging(payment) => Answer::new(saga::charge(context, &payment).await?),
         Started::Refused => match replay::recorded(context, request).await? {

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::answer::Render;
+use super::guard::Guard;
 use super::strategies::Strategy;
 use crate::domain::{EventId, Holds};
 use crate::entropy::Entropy;
@@ -21,6 +22,8 @@ pub struct Context {
     pub availability: AvailabilityCache,
     /// Who takes the money.
     pub provider: Arc<dyn PaymentProvider>,
+    /// Whether anything may be sold.
+    pub guard: Guard,
     /// How claims on seats are serialised.
     pub strategy: Arc<dyn Strategy>,
     /// How answers are written.

@@ -42,6 +42,7 @@ pub async fn hold(context: &Context, asked: &HoldRequest) -> Result<Answer, Book
     if let Some(answer) = replay::cached(context, &asked.request).await? {
         return Ok(answer);
     }
+    context.guard.check()?;
     let held = match &asked.wanted {
         Wanted::Seats(seats) => context.strategy.hold(&asked.claim(context, seats.clone())).await,
         Wanted::Any(quantity) => hold_any(context, asked, *quantity).await,

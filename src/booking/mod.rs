@@ -9,6 +9,8 @@ pub mod answer;
 pub mod claim;
 /// How concurrent claims on seats are serialised.
 pub mod strategies;
+/// Whether the guard index stands.
+pub mod guard;
 /// What the use cases work with.
 pub mod context;
 /// Seat maps.

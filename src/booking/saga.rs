@@ -136,6 +136,11 @@ async fn book(
         }
         Ok(false) => Ok(None),
         Err(StorageError::Constraint { name }) if name == guard_index::NAME => Ok(None),
+        // The money stays where it is: recovery sells or refunds, once the index is back or the hold over.
+        Err(StorageError::Unguarded) => {
+            context.guard.missed();
+            Err(StorageError::Unguarded.into())
+        }
         Err(error) => Err(error.into()),
     }
 }

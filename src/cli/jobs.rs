@@ -16,9 +16,10 @@ use super::process::stop_signal;
 use super::shared::{Database, positive_duration};
 use crate::api::render;
 use crate::booking::Context;
+use crate::booking::guard::Guard;
 use crate::booking::jobs::{self, JOBS, Job, Tally, WorksOn};
 use crate::booking::strategies::{self, Resources, WhenLocksUnreachable};
-use crate::domain::counted;
+use crate::domain::{Holds, counted};
 use crate::entropy::Entropy;
 use crate::locks::{AnswerCache, AvailabilityCache, Node, Redlock, RedlockSettings};
 use crate::payments::{Absent, PaymentProvider};
@@ -163,6 +164,7 @@ fn context(
         answers: AnswerCache::new(Arc::clone(&nodes)),
         availability: AvailabilityCache::new(nodes),
         provider,
+        guard: Guard::needed(),
         strategy: strategies::DEFAULT.open(&resources),
         render: resources.render,
         entropy: resources.entropy,

@@ -13,6 +13,8 @@ pub mod bad_input;
 pub mod payments;
 /// The booking server.
 pub mod serve;
+/// The database that the server is given.
+pub mod served_database;
 /// What a client of the server may take.
 pub mod limits;
 /// What browsers are told by the server.

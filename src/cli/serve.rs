@@ -19,11 +19,13 @@ use super::limits::LimitArgs;
 use super::payments::{self, PaymentArgs};
 use super::process::stop_signal;
 use super::security_headers::SecurityHeaderArgs;
-use super::shared::{check_schema, masked, positive_duration};
+use super::served_database;
+use super::shared::{masked, positive_duration};
 use super::telemetry::TelemetryArgs;
 use crate::accounts::{Accounts, Passwords, TokenTtls, password};
 use crate::api::{self, App, Shared, listen, render};
 use crate::booking::Context;
+use crate::booking::guard::Guard;
 use crate::booking::jobs;
 use crate::booking::strategies::{
     self, Need, Resources, STRATEGIES, StrategyEntry, WhenLocksUnreachable,
@@ -33,7 +35,7 @@ use crate::entropy::Entropy;
 
 use crate::locks::{AnswerCache, AvailabilityCache, Node, Redlock, RedlockSettings};
 use crate::metrics;
-use crate::storage::{Storage, StorageSettings, guard_index, migrations, throwaway};
+use crate::storage::{Storage, StorageSettings};
 
 /// How long shutdown waits for work under way.
 const SHUTDOWN_WITHIN: Duration = Duration::from_secs(20);
@@ -187,7 +189,7 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
     check(&args, strategy)?;
     let storage =
         Storage::open(&storage_settings(&args)).context("DATABASE_URL is not a PostgreSQL URL")?;
-    check_database(&args, strategy, &storage).await?;
+    served_database::check(&args.database_url, strategy, &storage).await?;
     let nodes = open_nodes(&args.redis_urls)?;
     let context = Arc::new(open_context(&args, strategy, storage.clone(), &nodes)?);
     let work = TaskTracker::new();
@@ -210,7 +212,9 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
         format!("can't listen on {}, choose another address with --bind", args.bind)
     })?;
     if strategy.is_unsafe {
-        take_guard_away(strategy, &storage).await?;
+        served_database::take_guard_away(strategy, &storage).await?;
+    } else {
+        served_database::count_on_guard(&context).await?;
     }
     tracing::info!(name = args.name, address = %listener.local_addr()?, strategy = strategy.name, "serving");
     let stop = CancellationToken::new();
@@ -277,46 +281,6 @@ fn storage_settings(args: &Args) -> StorageSettings {
     }
 }
 
-/// Refuses a schema that isn't ours, and the unsafe strategy where its harm would matter. A database that is away is no
-/// error: the server is not ready until it comes.
-async fn check_database(
-    args: &Args,
-    strategy: &StrategyEntry,
-    storage: &Storage,
-) -> anyhow::Result<()> {
-    let lacking = if strategy.is_unsafe {
-        migrations::pending(storage).await
-    } else {
-        migrations::lacking(storage).await
-    };
-    match lacking {
-        Ok(missing) => check_schema(&missing)?,
-        Err(error) if strategy.is_unsafe => {
-            return Err(error)
-                .with_context(|| format!("can't reach {}", masked(&args.database_url)));
-        }
-        Err(error) => tracing::warn!(%error, "the database is away; not ready until it comes"),
-    }
-    if strategy.is_unsafe && !throwaway::is_throwaway(&mut *storage.connection().await?).await? {
-        let name = strategy.name;
-        return Err(BadInput(format!(
-            "the strategy {name} sells seats twice and runs on throwaway stacks only, use `ticketctl chaos run` or choose another"
-        ))
-        .into());
-    }
-    Ok(())
-}
-
-/// Lets a strategy without protection do its harm. The last step before serving: a server that can't start harms nothing.
-async fn take_guard_away(strategy: &StrategyEntry, storage: &Storage) -> anyhow::Result<()> {
-    guard_index::drop(&mut *storage.connection().await?).await?;
-    tracing::warn!(
-        strategy = strategy.name,
-        "the guard index is gone: every server of this database may now sell seats twice, until `ticketctl migrate`"
-    );
-    Ok(())
-}
-
 fn open_nodes(urls: &[String]) -> anyhow::Result<Arc<[Node]>> {
     let open = |(index, url): (usize, &String)| {
         Node::open(&format!("redis-{}", index + 1), url)
@@ -349,6 +313,7 @@ fn open_context(
         answers: AnswerCache::new(Arc::clone(nodes)),
         availability: AvailabilityCache::new(Arc::clone(nodes)),
         provider: args.payments.open()?,
+        guard: Guard::new(!strategy.is_unsafe),
         strategy: strategy.open(&resources),
         render: resources.render,
         entropy: resources.entropy,
@@ -410,6 +375,7 @@ mod tests {
             answers: AnswerCache::new(Arc::clone(&nodes)),
             availability: AvailabilityCache::new(nodes),
             provider: Arc::new(Absent),
+            guard: Guard::needed(),
             strategy: Arc::new(Noting(Arc::clone(&order))),
             render: render::RENDER,
             entropy: Arc::new(Entropy::from_seed(1)),

@@ -68,11 +68,15 @@ pub struct Sale<'a> {
 /// Makes a sale in one statement: ends the payment, confirms the reservation, marks its seats as sold, writes the booking
 /// and its tickets at the prices they were held for, and ends the request. All of it, or nothing and false: when another
 /// process ended the payment before, the hold ended, or a seat is no longer the reservation's. Rows are locked in the order
-/// in which everybody locks them. The index [`super::guard_index`] has the last word.
+/// in which everybody locks them. The index [`super::guard_index`] has the last word, so there is no sale without it: the
+/// statement has locked the table before it looks whether the index stands, so that nobody can take it away in between.
+///
+/// # Errors
+/// [`StorageError::Unguarded`], and nothing written, when the index is gone.
 pub async fn sell(connection: &mut PgConnection, sale: &Sale<'_>) -> Result<bool, StorageError> {
     let Sale { payment, booking, response } = sale;
     let (seats, tickets) = tickets(booking);
-    let sold = sqlx::query_scalar!(
+    let sale = sqlx::query!(
         r#"with charging as (
                select id, created_at from payments where id = $1 and step = 'charging' for update),
            hold as (
@@ -84,7 +88,11 @@ pub async fn sell(connection: &mut PgConnection, sale: &Sale<'_>) -> Result<bool
                select seats.id, price_cents from seats, hold
                where seats.id = any($8) and reservation_id = $4 and booking_id is null
                order by seats.id for update of seats),
-           allowed as (select count(*) from theirs having count(*) = cardinality($8)),
+           whole as (select count(*) from theirs having count(*) = cardinality($8)),
+           allowed as (
+               select from whole where exists (
+                   select from pg_index
+                   where indexrelid = to_regclass('booking_seats_one_live_sale') and indisunique and indisvalid)),
            captured as (
                update payments set state = 'captured', step = 'done' from allowed where id = $1),
            confirmed as (
@@ -106,7 +114,7 @@ pub async fn sell(connection: &mut PgConnection, sale: &Sale<'_>) -> Result<bool
                set state = 'SUCCESS', status_code = $11, response = $12,
                    expires_at = now() + make_interval(secs => $13)
                from allowed where user_id = $6 and key = $10 and state = 'IN_PROGRESS')
-           select count(*) as "sold!" from allowed"#,
+           select (select count(*) from whole) as "whole!", (select count(*) from allowed) as "sold!""#,
         payment.id.0,
         booking.id.0,
         booking.reference.as_str(),
@@ -123,7 +131,7 @@ pub async fn sell(connection: &mut PgConnection, sale: &Sale<'_>) -> Result<bool
     )
     .fetch_one(connection)
     .await?;
-    Ok(sold == 1)
+    if sale.whole == sale.sold { Ok(sale.sold == 1) } else { Err(StorageError::Unguarded) }
 }
 
 /// A booking's seats and, in the same order, their ticket numbers.

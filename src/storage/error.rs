@@ -15,6 +15,11 @@ pub enum StorageError {
         /// The constraint's name in the schema.
         name: String,
     },
+    /// The guard index is gone, and what needs it was not done.
+    #[error(
+        "the guard index booking_seats_one_live_sale is gone: nothing is sold until `ticketctl migrate` puts it back"
+    )]
+    Unguarded,
     /// A row that our own code can't have written.
     #[error("the database holds an impossible {0}, run `ticketctl audit`")]
     Impossible(&'static str),

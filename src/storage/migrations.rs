@@ -12,6 +12,13 @@ pub enum MigrationError {
     /// No connection, or a statement failed.
     #[error(transparent)]
     Storage(#[from] StorageError),
+    /// The guard index can't stand over what was sold without it.
+    #[error(
+        "{} can't be put back, because seats were sold twice while it was gone: `ticketctl audit` lists them. \
+         A database that a strategy without protection worked on is thrown away",
+        guard_index::NAME
+    )]
+    SoldTwice,
     /// A migration did not apply, or one already applied differs from ours.
     #[error("{0}")]
     Refused(#[from] sqlx::migrate::MigrateError),
@@ -25,7 +32,12 @@ pub async fn migrate(storage: &Storage) -> Result<Vec<String>, MigrationError> {
     MIGRATOR.run_direct(None, &mut *connection, false).await?;
     if !guard_index::stands(&mut connection).await? {
         guard_index::drop(&mut connection).await?;
-        guard_index::create(&mut connection).await?;
+        match guard_index::create(&mut connection).await {
+            Err(StorageError::Constraint { name }) if name == guard_index::NAME => {
+                return Err(MigrationError::SoldTwice);
+            }
+            end => end?,
+        }
     }
     Ok(missing)
 }

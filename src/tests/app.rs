@@ -24,6 +24,7 @@ use crate::api::listen::{self, Bounds};
 use crate::api::security_headers::SecurityHeaders;
 use crate::api::{self, App, Shared, render, routes};
 use crate::booking::answer::Render;
+use crate::booking::guard::Guard;
 use crate::booking::jobs::{self, Tally};
 use crate::booking::strategies::{self, Resources, WhenLocksUnreachable};
 use crate::booking::{BookingError, Context, Settings};
@@ -546,6 +547,7 @@ async fn open_context(setup: &Setup, stack: &Stack, storage: Storage) -> Context
         answers: AnswerCache::new(Arc::clone(&nodes)),
         availability: AvailabilityCache::new(nodes),
         provider: provider.open(&provider_settings).unwrap(),
+        guard: Guard::new(!strategy.is_unsafe),
         strategy: strategy.open(&resources),
         render: resources.render,
         entropy: resources.entropy,

@@ -60,11 +60,13 @@ pub enum Reason {
     IdempotencyKey,
     /// Too many requests within the window.
     RateLimit,
+    /// The database lost what keeps a seat from being sold twice, so nothing is sold.
+    Unguarded,
 }
 
 impl Reason {
     /// Every reason.
-    pub const ALL: [Self; 27] = [
+    pub const ALL: [Self; 28] = [
         Self::SeatUnavailable,
         Self::SeatContended,
         Self::SeatIds,
@@ -92,6 +94,7 @@ impl Reason {
         Self::Refunded,
         Self::IdempotencyKey,
         Self::RateLimit,
+        Self::Unguarded,
     ];
 
     /// The word in answers, in histories and in scenarios.
@@ -124,6 +127,7 @@ impl Reason {
             Self::Refunded => "refunded",
             Self::IdempotencyKey => "idempotency_key",
             Self::RateLimit => "rate_limit",
+            Self::Unguarded => "unguarded",
         }
     }
 

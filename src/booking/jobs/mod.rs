@@ -11,6 +11,8 @@ mod refund_cancelled;
 mod cleanup_idempotency;
 /// Refresh tokens that are over.
 mod cleanup_tokens;
+/// The index that has the last word on every sale.
+mod watch_guard;
 /// What was counted and timed.
 mod metrics_upkeep;
 /// What a round came to.
@@ -41,6 +43,7 @@ pub const JOBS: &[&dyn Job] = &[
     &refund_cancelled::RefundCancelled,
     &cleanup_idempotency::CleanupIdempotency,
     &cleanup_tokens::CleanupTokens,
+    &watch_guard::WatchGuard,
     &metrics_upkeep::MetricsUpkeep,
 ];
 
