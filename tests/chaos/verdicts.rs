@@ -285,7 +285,7 @@ fn the_summary_has_what_other_programs_read() {
     ] {
         assert!(!run.summary[field].is_null(), "{field}");
     }
-    for field in ["ok", "fail", "info"] {
+    for field in ["ok", "fail", "refused", "not_connected", "info"] {
         assert!(run.summary["operations"][field].is_u64(), "{field}");
     }
     assert!(run.summary["generator"]["lag_ms_p99"].is_number());

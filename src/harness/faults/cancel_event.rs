@@ -64,7 +64,7 @@ impl Fault for CancelEvent {
         let (load, event) = context.event(settings.event)?;
         let live = context.run.live;
         let sold = sales(context, event).await?;
-        let before = live.refusals(Reason::NotOnSale);
+        let before = live.refusals(event, Reason::NotOnSale);
         let admin = load.target.sign_in(ADMIN, Role::Admin).await?;
         let call = Call { buyer: &admin, event, server: 0, key: None, timeout: ANSWER_MAX };
         let order = Order::CancelEvent(load.target.event_version(&call).await?);
@@ -78,7 +78,7 @@ impl Fault for CancelEvent {
             );
         }
         let window = context.hold(struck_us).await;
-        let refused = live.refusals(Reason::NotOnSale).saturating_sub(before);
+        let refused = live.refusals(event, Reason::NotOnSale).saturating_sub(before);
         let left = sales(context, event).await?;
         let words = format!(
             "the event was cancelled with {} holds and {} bookings; {refused} requests were refused as {} since, {} \

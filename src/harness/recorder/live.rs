@@ -1,20 +1,24 @@
 //! Counters that move while the load runs: for progress lines and for the evidence that an event was cancelled. Knows nothing
 //! of single operations.
 
+use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
+
+use uuid::Uuid;
 
 use super::Operation;
 use crate::harness::summary::Outcomes;
 use crate::wire::Reason;
 
-/// Requests by outcome, refusals by reason, and iterations dropped.
+/// Requests by outcome, refusals by event and reason, and iterations dropped.
 #[derive(Debug, Default)]
 pub struct Live {
     ok: AtomicU64,
     refused: AtomicU64,
     not_connected: AtomicU64,
     info: AtomicU64,
-    refusals: [AtomicU64; Reason::ALL.len()],
+    refusals: Mutex<HashMap<(Uuid, Reason), u64>>,
     dropped: AtomicU64,
 }
 
@@ -27,13 +31,15 @@ impl Live {
         self.not_connected.fetch_add(not_connected, Ordering::Relaxed);
         self.info.fetch_add(info, Ordering::Relaxed);
         if let Some(reason) = operation.known_reason().filter(|_| refused > 0) {
-            self.refusals[reason as usize].fetch_add(1, Ordering::Relaxed);
+            let mut refusals = self.refusals.lock().unwrap_or_else(PoisonError::into_inner);
+            *refusals.entry((operation.event, reason)).or_default() += 1;
         }
     }
 
-    /// Refusals for this reason, whoever was refused.
-    pub fn refusals(&self, reason: Reason) -> u64 {
-        self.refusals[reason as usize].load(Ordering::Relaxed)
+    /// Refusals of orders for this event, for this reason.
+    pub fn refusals(&self, event: Uuid, reason: Reason) -> u64 {
+        let refusals = self.refusals.lock().unwrap_or_else(PoisonError::into_inner);
+        refusals.get(&(event, reason)).copied().unwrap_or(0)
     }
 
     /// Counts an iteration dropped for want of a free VU.
@@ -63,12 +69,12 @@ impl Live {
 #[cfg(test)]
 mod tests {
     use super::{Live, Outcomes};
-    use crate::harness::recorder::fixtures::{ended, hold, user};
+    use crate::harness::recorder::fixtures::{ended, event, hold, user};
     use crate::harness::recorder::{Operation, Outcome};
     use crate::wire::Reason;
 
     #[test]
-    fn requests_are_counted_by_outcome_and_refusals_by_reason() {
+    fn requests_are_counted_by_outcome_and_refusals_by_event_and_reason() {
         let live = Live::default();
         let held = hold(user(1), &[1], 0..1);
         for outcome in [Outcome::Ok, Outcome::Ok, Outcome::Info] {
@@ -80,6 +86,8 @@ mod tests {
         live.ended(&refused);
         live.ended(&not_connected);
         let total = Outcomes { ok: 2, fail: 2, refused: 1, not_connected: 1, info: 1 };
-        assert_eq!((live.total(), live.refusals(Reason::SoldOut)), (total, 1));
+        assert_eq!((live.total(), live.refusals(event(), Reason::SoldOut)), (total, 1));
+        assert_eq!(live.refusals(event(), Reason::NotOnSale), 0);
+        assert_eq!(live.refusals(user(1), Reason::SoldOut), 0, "of another event");
     }
 }

@@ -9,9 +9,10 @@ use crate::harness::parsing::{Section, unknown};
 use crate::harness::plan::{GeneratorLimits, Inventory, Payments, Target};
 use crate::wire::Admission;
 
-/// Variables that the stack sets on every server; a scenario that set them would cut the server off from its own stack.
-const STACK_VARIABLES: [&str; 5] =
-    ["DATABASE_URL", "REDIS_URLS", "JWT_SECRET", "PAYMENTS", "PAYMENTS_URL"];
+/// Variables that the run sets on every server; a scenario that set them would cut the server off from its own stack, or
+/// keep from the judge what faults did to it.
+const STACK_VARIABLES: [&str; 6] =
+    ["DATABASE_URL", "REDIS_URLS", "JWT_SECRET", "PAYMENTS", "PAYMENTS_URL", "SERVER_TIMING"];
 const INSTANCES_MAX: u32 = 8;
 /// Seats, or tickets without a place, of one event.
 const SEATS_MAX: u32 = 1_000_000;
