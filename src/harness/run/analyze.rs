@@ -148,7 +148,8 @@ mod tests {
         run_dir.write_facts(&data.facts).unwrap();
         let void = analyze(run_dir).unwrap().summary;
         assert_eq!((void.verdict, void.exit_code), (Verdict::Void, 3));
-        let words = "did not bite: no operation of the load was under way at server-1 meanwhile";
+        let words =
+            "did not bite: no operation of the load was under way at server-1 while it lasted";
         assert!(void.void_reasons[0].contains(words), "{:?}", void.void_reasons);
     }
 

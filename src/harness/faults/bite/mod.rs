@@ -192,7 +192,10 @@ impl<'a> Evidence<'a> {
             .collect();
         match effects.as_slice() {
             [] if total == 0 => {
-                format!("no operation of the load was under way at {} meanwhile", listed(&servers))
+                format!(
+                    "no operation of the load was under way at {} while it lasted",
+                    listed(&servers)
+                )
             }
             [] if asked == 0 => {
                 format!("none of the {} under way asked {place}", counted(total, "operation"))

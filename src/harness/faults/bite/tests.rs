@@ -91,7 +91,7 @@ fn a_fault_bites_operations_under_way_and_nobody_else() {
     let before = op(WINDOW.struck_us - 80 * MS, 70, slow);
     let after = op(WINDOW.healed_us, 70, slow);
     let admin = Operation { load: "it".to_owned(), ..cancel_event(AT..AT + 70 * MS) };
-    let idle = "no operation of the load was under way at server-1 meanwhile; seen";
+    let idle = "no operation of the load was under way at server-1 while it lasted; seen";
     misses(&plan, &[before, after, admin], idle);
     misses(&plan, &[], idle);
     let words = "1 operation of 1 under way asked postgresql, and none had to wait 20ms or more";
