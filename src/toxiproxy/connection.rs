@@ -22,6 +22,8 @@ use super::resolver::Resolver;
 use super::timer::Timer;
 use super::toxic::Direction;
 use super::toxics::Evidence;
+use super::wire::Wire;
+use super::workers::Workers;
 
 /// How long it may take to find the upstream and to be accepted by it.
 const DIAL_TIMEOUT: Duration = Duration::from_secs(5);
@@ -36,6 +38,7 @@ pub struct Route {
     pub budget: Budget,
     pub resolver: Resolver,
     pub descriptors: Descriptors,
+    pub workers: Workers,
     pub toxics: watch::Receiver<Arc<Published>>,
     pub connections: Connections,
     /// To the upstream, then to the client.
@@ -54,8 +57,9 @@ struct Pair {
 /// A link asked for both sockets to be reset.
 struct Reset;
 
-/// Serves the `number`th client of the proxy until both directions have ended.
-pub async fn serve(route: &Route, client: TcpStream, number: u64) {
+/// Serves the `number`th client of the proxy until both directions have ended, on the runtime that this is called on.
+pub async fn serve(route: &Route, client: std::net::TcpStream, number: u64) {
+    let Some(client) = registered(client) else { return };
     let Some(client) = hold_back(route, client, number).await else { return };
     let upstream = match tokio::time::timeout(DIAL_TIMEOUT, dial(route)).await {
         Ok(Ok(upstream)) => upstream,
@@ -119,7 +123,7 @@ async fn hold_back(route: &Route, client: TcpStream, number: u64) -> Option<TcpS
             () = departed(&client) => return None,
         }
     }
-    if affected.is_empty() { Some(client) } else { registered_anew(client) }
+    if affected.is_empty() { Some(client) } else { client.into_std().ok().and_then(registered) }
 }
 
 /// The wait that these toxics impose on a connection before it is dialled; notes in `affected` which of them did.
@@ -146,7 +150,7 @@ fn dial_delay(
 }
 
 /// Completes once the client has closed its side. What it sent before is left in the socket, but nobody would be told of it:
-/// see [`registered_anew`].
+/// that takes a socket that is [`registered`] anew.
 async fn departed(client: &TcpStream) {
     while let Ok(ready) = client.ready(Interest::READABLE).await {
         if ready.is_read_closed() {
@@ -157,9 +161,9 @@ async fn departed(client: &TcpStream) {
     }
 }
 
-/// The same socket, with what is readable now found out again.
-fn registered_anew(client: TcpStream) -> Option<TcpStream> {
-    match client.into_std().and_then(TcpStream::from_std) {
+/// The same socket, with what is readable now found out from here.
+fn registered(client: std::net::TcpStream) -> Option<TcpStream> {
+    match TcpStream::from_std(client) {
         Ok(client) => Some(client),
         Err(error) => {
             tracing::warn!(%error, "a client was lost");
@@ -193,16 +197,13 @@ fn link(route: &Route, pair: &Pair, direction: Direction) -> Link {
         Direction::Downstream => (&pair.upstream_left, &pair.client_left),
     };
     Link {
-        source: Arc::clone(source),
-        destination: Arc::clone(destination),
+        wire: Wire::new(Arc::clone(source), Arc::clone(destination), traffic.clone()),
         sender_left: Arc::clone(sender_left),
         receiver_left: Arc::clone(receiver_left),
-        work: 0,
         chain: Chain::new(link_id(route, pair.number, direction)),
         toxics: LinkToxics::new(direction, route.toxics.clone()),
         timer: route.timer.clone(),
         share: route.budget.share(),
-        traffic: traffic.clone(),
     }
 }
 

@@ -1,52 +1,32 @@
 //! One direction of one connection: reads a socket, runs the data through the toxics, writes the other socket; knows
 //! neither the control API nor the other direction.
 
-use std::cell::RefCell;
-use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
-use bytes::Bytes;
-use tokio::net::TcpStream;
 use tokio::sync::{Notify, watch};
 
 use super::budget::Share;
 use super::chain::Chain;
-use super::metrics::Traffic;
 use super::published::Published;
 use super::queue::End;
 use super::timer::Timer;
 use super::toxic::Direction;
 use super::toxics::ONE_READ;
-
-/// What one read takes when no toxic looks at it: more than [`ONE_READ`], since only throughput counts then.
-const BULK_READ: usize = 4 * ONE_READ;
-
-/// How much a link does before others have their turn, in bytes; a write counts as some on top of what it writes.
-const TURN: usize = 512 * 1024;
-const WRITE_COST: usize = 16 * 1024;
-
-thread_local! {
-    /// Every read goes here first, so that an idle connection holds no buffer and a queued chunk no more than its size.
-    static SCRATCH: RefCell<Vec<u8>> = RefCell::new(vec![0; BULK_READ]);
-}
+use super::wire::{Read, Wire};
 
 /// Everything one direction works with.
 pub struct Link {
-    pub source: Arc<TcpStream>,
-    pub destination: Arc<TcpStream>,
+    pub wire: Wire,
     /// Told when the source has finished.
     pub sender_left: Arc<Departure>,
     /// Tells when the destination has finished sending: as half-open connections do not exist, it has left.
     pub receiver_left: Arc<Departure>,
-    /// What this link has done in its turn.
-    pub work: usize,
     pub chain: Chain,
     pub toxics: LinkToxics,
     pub timer: Timer,
     pub share: Share,
-    pub traffic: Traffic,
 }
 
 /// That one side of a connection has finished, told from the link that reads from it to the one that writes to it.
@@ -66,6 +46,8 @@ pub struct LinkToxics {
 }
 
 enum Event {
+    /// No toxic looked at what was read.
+    Passed(Read),
     Readable,
     Writable,
     Due,
@@ -100,14 +82,16 @@ impl Link {
         let mut reading = true;
         self.toxics.apply(&mut self.chain);
         loop {
-            self.take_turns().await;
+            if self.wire.had_its_turn() {
+                self.give_way().await;
+            }
             match self.toxics.changes.has_changed() {
                 Ok(true) => self.toxics.follow(&mut self.chain),
                 Ok(false) => {}
                 Err(_closed) => return End::Close,
             }
             let next = self.chain.advance(Instant::now());
-            match self.write() {
+            match self.wire.write(self.chain.output()) {
                 Ok(0) => {}
                 // There is room now that a toxic may have been waiting for.
                 Ok(_written) => continue,
@@ -122,11 +106,12 @@ impl Link {
                 Some(End::Close) | None => {}
             }
             if self.chain.needs_another_turn() {
-                self.work = TURN;
+                self.give_way().await;
                 continue;
             }
             match self.event(reading, next).await {
-                Event::Readable => reading = self.read_on(),
+                Event::Passed(read) => reading = self.take(read),
+                Event::Readable => reading = self.read(),
                 Event::ToxicsChanged => self.toxics.follow(&mut self.chain),
                 Event::ReceiverLeft if self.receiver_left.is_reset.load(Ordering::Relaxed) => {
                     return End::Close;
@@ -139,101 +124,61 @@ impl Link {
     }
 
     /// Lets others run after a while, also when there is always more to do.
-    async fn take_turns(&mut self) {
-        if self.work >= TURN {
-            self.work = 0;
-            tokio::task::yield_now().await;
-        }
+    async fn give_way(&mut self) {
+        self.wire.begin_turn();
+        tokio::task::yield_now().await;
     }
 
     /// Waits for the first thing to happen that can make a difference now.
     async fn event(&mut self, reading: bool, next: Option<Instant>) -> Event {
-        let may_read = reading && self.chain.has_room() && self.may_read();
+        let passes = reading && self.chain.is_empty();
+        let may_read = reading && !passes && self.chain.has_room() && self.may_read();
         let may_write = !self.chain.output().is_empty();
-        // An error on either socket shows up in the read or write that follows.
+        let Wire { source, destination, .. } = &self.wire;
+        let (source, destination) = (Arc::clone(source), Arc::clone(destination));
+        // An error on either socket shows up in the read or write that follows. What comes first is rare, and matters to
+        // what comes last.
         tokio::select! {
+            biased;
             changed = self.toxics.changes.changed() => match changed {
                 Ok(()) => Event::ToxicsChanged,
                 Err(_closed) => Event::ProxyGone,
             },
             () = self.receiver_left.told.notified() => Event::ReceiverLeft,
             () = due(&self.timer, next) => Event::Due,
-            _ = self.destination.writable(), if may_write => Event::Writable,
-            _ = self.source.readable(), if may_read => Event::Readable,
+            _ = destination.writable(), if may_write => Event::Writable,
+            read = self.wire.pass(), if passes => Event::Passed(read),
+            _ = source.readable(), if may_read => Event::Readable,
         }
     }
 
     /// Whether the memory for another read may be taken.
     fn may_read(&mut self) -> bool {
-        self.share.may_read(self.chain.held(), self.read_size())
-    }
-
-    /// Reads once; false when the source is finished, which is then passed on.
-    fn read_on(&mut self) -> bool {
-        let reading = self.read();
-        if !reading {
-            self.chain.finish();
-            self.sender_left.told.notify_one();
-        }
-        reading
+        self.share.may_read(self.chain.held(), ONE_READ)
     }
 
     /// Reads once; false when the source is finished.
     fn read(&mut self) -> bool {
         // Since this link was allowed to wait for data, thousands of others may have read.
-        if !self.may_read() {
-            return true;
-        }
-        SCRATCH.with_borrow_mut(|scratch| {
-            let len = match self.source.try_read(&mut scratch[..self.read_size()]) {
-                Ok(0) => return false,
-                Ok(len) => len,
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return true,
-                Err(error) => {
-                    tracing::debug!(%error, "the sender is gone");
-                    self.sender_left.is_reset.store(true, Ordering::Relaxed);
-                    return false;
-                }
-            };
-            self.work += WRITE_COST + len;
-            self.traffic.received.increment(len as u64);
-            self.take(&scratch[..len]);
-            self.share.record(self.chain.held());
-            true
-        })
+        let read = if self.may_read() { self.wire.read() } else { Read::Nothing };
+        self.take(read)
     }
 
-    /// Most bytes the next read takes.
-    fn read_size(&self) -> usize {
-        if self.chain.is_empty() { BULK_READ } else { ONE_READ }
-    }
-
-    /// Writes straight through where nothing holds data back; queues the rest.
-    fn take(&mut self, data: &[u8]) {
-        // A failed write is met again, and reported, when the queue is written.
-        let written =
-            if self.chain.is_empty() { self.destination.try_write(data).unwrap_or(0) } else { 0 };
-        self.traffic.sent.increment(written as u64);
-        self.chain.push(Bytes::copy_from_slice(&data[written..]), Instant::now());
-    }
-
-    /// Writes what is ready, until the socket takes no more or others should have their turn; returns how many bytes it took.
-    fn write(&mut self) -> io::Result<usize> {
-        let output = self.chain.output();
-        let mut written = 0;
-        while let Some(chunk) = output.front().filter(|_| self.work < TURN) {
-            match self.destination.try_write(&chunk.data) {
-                Ok(len) => {
-                    output.pop_up_to(len);
-                    self.work += WRITE_COST + len;
-                    written += len;
-                }
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
-                Err(error) => return Err(error),
+    /// Queues what was read; false when the source is finished, which is then passed on.
+    fn take(&mut self, read: Read) -> bool {
+        match read {
+            Read::Data(data) => {
+                self.chain.push(data, Instant::now());
+                self.share.record(self.chain.held());
+                return true;
             }
+            Read::Nothing => return true,
+            Read::Reset => self.sender_left.is_reset.store(true, Ordering::Relaxed),
+            Read::Finished => {}
         }
-        self.traffic.sent.increment(written as u64);
-        Ok(written)
+        self.chain.finish();
+        self.sender_left.told.notify_one();
+        false
     }
 }
 

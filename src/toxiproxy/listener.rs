@@ -1,12 +1,12 @@
 //! Accepts clients and owns their connections until it is stopped; knows nothing of what they carry.
 
 use std::io;
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpStream};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use tokio::net::{TcpListener, TcpSocket, TcpStream};
+use tokio::net::{TcpListener, TcpSocket};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
@@ -70,13 +70,15 @@ async fn accept_until(
             Some(ended) = connections.join_next() => report(&ended),
             client = accept(&socket, &route) => {
                 let Some((client, lease)) = client else { continue };
+                let Some(worker) = route.workers.least_busy() else { continue };
                 let number = accepted.fetch_add(1, Ordering::Relaxed) + 1;
                 route.connections.accepted.increment(1);
-                let route = Arc::clone(&route);
-                connections.spawn(async move {
-                    connection::serve(&route, client, number).await;
+                let for_task = Arc::clone(&route);
+                let serve = async move {
+                    connection::serve(&for_task, client, number).await;
                     drop(lease);
-                });
+                };
+                connections.spawn_on(serve, worker);
             }
         }
     }
@@ -88,7 +90,7 @@ async fn accept_until(
 
 /// The next client, unless there is no descriptor for it and its upstream: then it is closed, so that it is not left waiting.
 async fn accept(socket: &TcpListener, route: &Route) -> Option<(TcpStream, Lease)> {
-    let accepted = socket.accept().await;
+    let accepted = socket.accept().await.and_then(|(client, _)| client.into_std());
     let lease = route.descriptors.lease(DESCRIPTORS_EACH);
     let complains = (accepted.is_err() || lease.is_err()) && route.descriptors.may_complain();
     if complains {
@@ -98,7 +100,7 @@ async fn accept(socket: &TcpListener, route: &Route) -> Option<(TcpStream, Lease
         );
     }
     match (accepted, lease) {
-        (Ok((client, _)), Ok(lease)) => Some((client, lease)),
+        (Ok(client), Ok(lease)) => Some((client, lease)),
         (Ok(_), Err(Shortage)) => {
             route.connections.refused.increment(1);
             None

@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::process;
+use super::workers::Workers;
 
 /// Label sets of a family that are kept although nothing counts for them any more.
 const KEPT_MAX: usize = 1000;
@@ -60,8 +61,8 @@ pub struct Metrics {
 #[derive(Clone)]
 pub struct Shown {
     pub proxies: Option<Metrics>,
-    /// Whether to show what this process takes of the machine.
-    pub runtime: bool,
+    /// To show what this process takes of the machine.
+    pub runtime: Option<Workers>,
 }
 
 /// One number that only grows.
@@ -234,13 +235,13 @@ fn as_text(labels: &[(&str, &str)]) -> String {
 
 impl Shown {
     pub fn is_empty(&self) -> bool {
-        self.proxies.is_none() && !self.runtime
+        self.proxies.is_none() && self.runtime.is_none()
     }
 
     pub fn render(&self) -> String {
         let mut text = self.proxies.as_ref().map(Metrics::render).unwrap_or_default();
-        if self.runtime {
-            text.push_str(&process::render());
+        if let Some(workers) = &self.runtime {
+            text.push_str(&process::render(workers.tasks()));
         }
         text
     }

@@ -11,8 +11,8 @@
 //! - adding or removing a toxic leaves the others' choice of connections alone;
 //! - counters move while a connection lives, and say what each toxic did.
 //!
-//! Layers, outermost first: `api` (HTTP), `registry` (all proxies), `proxy` and `listener` (one of them), `connection` and
-//! `link` (sockets), `chain` and `toxics` (data and time only).
+//! Layers, outermost first: `api` (HTTP), `registry` (all proxies), `proxy` and `listener` (one of them), `connection`, `link`
+//! and `wire` (sockets), `chain` and `toxics` (data and time only).
 
 use std::io;
 use std::net::SocketAddr;
@@ -46,6 +46,8 @@ mod timer;
 mod toxic;
 mod toxics;
 mod view;
+mod wire;
+mod workers;
 
 #[cfg(test)]
 mod tests;
@@ -62,6 +64,7 @@ use request::NewProxy;
 use resolver::Resolver;
 use timer::TimerThread;
 pub use toxics::{Attribute, Effect, Kind, TOXICS};
+use workers::WorkerThreads;
 
 /// How to run a server.
 #[derive(Debug, Clone)]
@@ -87,6 +90,7 @@ pub struct Running {
     /// Ends the server's connections too, which would otherwise keep the registry alive.
     stop: DropGuard,
     server: JoinSet<()>,
+    _workers: WorkerThreads,
     /// Last: sleepers are released only when nothing else runs.
     _timer: TimerThread,
 }
@@ -111,6 +115,7 @@ pub async fn start(settings: Settings) -> io::Result<Running> {
         );
     }
     let timer = TimerThread::start()?;
+    let workers = WorkerThreads::start()?;
     let metrics = Metrics::new();
     let context = Context::new(Arc::new(Registry::new(Engine {
         seed,
@@ -120,13 +125,17 @@ pub async fn start(settings: Settings) -> io::Result<Running> {
         metrics: metrics.clone(),
         resolver,
         descriptors: Descriptors::of_this_process(),
+        workers: workers.workers(),
     })));
-    let shown = Shown { proxies: proxy_metrics.then_some(metrics), runtime: runtime_metrics };
+    let shown = Shown {
+        proxies: proxy_metrics.then_some(metrics),
+        runtime: runtime_metrics.then(|| workers.workers()),
+    };
     let router = api::router(context.clone(), shown);
     let stop = CancellationToken::new();
     let mut server = JoinSet::new();
     server.spawn(api::serve::serve(socket, router, stop.clone()));
-    Ok(Running { addr, context, stop: stop.drop_guard(), server, _timer: timer })
+    Ok(Running { addr, context, stop: stop.drop_guard(), server, _workers: workers, _timer: timer })
 }
 
 /// Every toxic with its attributes, one a line, for help texts.

@@ -4,7 +4,8 @@ use std::fmt::Write as _;
 use std::fs;
 
 /// The gauges this system can tell: all on Linux, elsewhere only those of the runtime.
-pub fn render() -> String {
+/// To the runtime's tasks those of the `workers` are added.
+pub fn render(workers: usize) -> String {
     let runtime = tokio::runtime::Handle::try_current().ok().map(|handle| handle.metrics());
     let gauges = [
         ("process_resident_memory_bytes", "Memory in use", status("VmRSS:").map(|kb| kb * 1024)),
@@ -13,7 +14,7 @@ pub fn render() -> String {
         (
             "ticketctl_runtime_tasks",
             "Tasks alive, one a proxied connection and some more",
-            runtime.map(|metrics| metrics.num_alive_tasks() as u64),
+            runtime.map(|metrics| (metrics.num_alive_tasks() + workers) as u64),
         ),
     ];
     let mut text = String::new();
@@ -44,7 +45,7 @@ mod tests {
     #[cfg(target_os = "linux")]
     #[tokio::test]
     async fn every_gauge_has_a_plausible_value() {
-        let text = render();
+        let text = render(0);
         for name in ["process_resident_memory_bytes", "process_threads", "process_open_fds"] {
             let line = text.lines().find(|line| line.starts_with(name)).unwrap();
             assert!(line.rsplit(' ').next().unwrap().parse::<u64>().unwrap() > 0, "{line}");

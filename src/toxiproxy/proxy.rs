@@ -19,6 +19,7 @@ use super::request::NewProxy;
 use super::resolver::Resolver;
 use super::timer::Timer;
 use super::toxic::{Direction, Toxic};
+use super::workers::Workers;
 
 /// How long a change waits for every link to follow it. Links never block, so this only bounds a starved machine.
 const SWITCH_TIMEOUT: Duration = Duration::from_secs(1);
@@ -33,6 +34,7 @@ pub struct Engine {
     pub metrics: Metrics,
     pub resolver: Resolver,
     pub descriptors: Descriptors,
+    pub workers: Workers,
 }
 
 /// A named proxy, running or stopped.
@@ -146,7 +148,8 @@ impl Proxy {
     }
 
     fn route(&self) -> Route {
-        let Engine { seed, timer, budget, metrics, resolver, descriptors, reach: _ } = &self.engine;
+        let Engine { seed, timer, budget, metrics, resolver, descriptors, workers, reach: _ } =
+            &self.engine;
         let traffic = Direction::BOTH.map(|direction| {
             metrics.traffic(direction.name(), &self.name, [&self.listen, &self.upstream])
         });
@@ -158,6 +161,7 @@ impl Proxy {
             budget: budget.clone(),
             resolver: resolver.clone(),
             descriptors: descriptors.clone(),
+            workers: workers.clone(),
             toxics: self.published.subscribe(),
             connections: self.connections.clone(),
             traffic,

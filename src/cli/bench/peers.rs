@@ -131,6 +131,24 @@ impl Echoed {
     }
 }
 
+/// Round trips a second on so many connections at the same time, each with a thread and `count` of them.
+#[expect(clippy::cast_precision_loss, reason = "a rate to show")]
+pub fn round_trip_rate(address: SocketAddr, connections: usize, count: usize) -> io::Result<f64> {
+    let open = |_| Echoed::connect(address);
+    let open = (0..connections).map(open).collect::<io::Result<Vec<_>>>()?;
+    let start = Instant::now();
+    std::thread::scope(|scope| {
+        let one = |mut connection: Echoed| {
+            scope.spawn(move || connection.round_trips(count, Duration::ZERO).map(drop))
+        };
+        let threads: Vec<_> = open.into_iter().map(one).collect();
+        threads.into_iter().try_for_each(|thread| {
+            thread.join().unwrap_or_else(|_panic| Err(io::Error::other("a client panicked")))
+        })
+    })?;
+    Ok((connections * count) as f64 / start.elapsed().as_secs_f64())
+}
+
 /// A connection on which both ends send all they can, and neither reads.
 pub struct Flooded(TcpStream);
 

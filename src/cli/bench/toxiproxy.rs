@@ -47,6 +47,8 @@ Examples:
   ticketctl bench toxiproxy --connections 1000 --json | jq '.[] | select(.what == \"latency\")'";
 
 const PROXY: &str = "bench";
+/// Connections that small messages are sent on at the same time.
+const TALKERS: usize = 16;
 const MB: u64 = 1_000_000;
 /// How long a measured rate is kept up.
 const RATE_SECONDS: u64 = 2;
@@ -90,6 +92,7 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
     let bound = control.populate(&[spec]).await?;
     let mut bench = Bench { control, listen: bound[0].listen.parse()?, upstream, rows: Vec::new() };
     bench.delays(args.round_trips).await?;
+    bench.small_messages(10 * args.round_trips).await?;
     bench.rates().await?;
     bench.bulk(args.bulk_mb * MB).await?;
     bench.connections(args.connections).await?;
@@ -168,6 +171,19 @@ impl Bench {
             [0, 1, 2, 3, 4].map(|n| (names[n], [low, first, middle, third, high][n]));
         self.row(("latency with jitter", "10 +/- 10 ms"), text, &measurements);
         self.control.reset().await
+    }
+
+    /// Round trips of a byte on several connections at once: what a message costs, not what waking up does.
+    async fn small_messages(&mut self, count: usize) -> anyhow::Result<()> {
+        let (upstream, listen) = (self.upstream, self.listen);
+        let direct = blocking(move || peers::round_trip_rate(upstream, TALKERS, count)).await?;
+        let through = blocking(move || peers::round_trip_rate(listen, TALKERS, count)).await?;
+        let ratio = through / direct;
+        let text = format!("{through:.0} round trips/s, {ratio:.2} of those past the proxy");
+        let asked = format!("{TALKERS} connections");
+        let measurements = [("round_trips_per_second", through), ("ratio", ratio)];
+        self.row(("small messages", &asked), text, &measurements);
+        Ok(())
     }
 
     async fn rates(&mut self) -> anyhow::Result<()> {

@@ -3,7 +3,8 @@
 use std::io::ErrorKind;
 use std::time::{Duration, Instant};
 
-use tokio::io::AsyncWriteExt;
+use socket2::SockRef;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
 use super::{Rig, connect, drain, round_trip, within};
@@ -78,6 +79,21 @@ async fn a_client_whose_upstream_is_away_is_closed_in_order() {
     let mut stream = connect(&listen).await;
     assert_eq!(drain(&mut stream).await, (Vec::new(), false));
     assert_eq!(rig.metric("ticketctl_proxy_dial_failures_total", &["proxy=\"db\""]).await, 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_follows_urgent_data_is_not_left_lying() {
+    let rig = Rig::new().await;
+    let listen = rig.proxy("db").await;
+    for _ in 0..100 {
+        let mut stream = connect(&listen).await;
+        stream.write_all(b"ab").await.unwrap();
+        SockRef::from(&stream).send_out_of_band(b"c").unwrap();
+        stream.write_all(b"de").await.unwrap();
+        let mut back = [0; 4];
+        within(stream.read_exact(&mut back)).await.unwrap();
+        assert_eq!(&back, b"abde");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
