@@ -95,7 +95,7 @@ pub async fn list_of_user(
     params(("id" = Uuid, Path, description = "The reservation")),
     responses((status = 200, description = "The reservation with its later end", body = wire::Success<wire::Reservation>),
               (status = 404, description = "There is no such reservation"),
-              (status = 409, description = "It was extended before"),
+              (status = 409, description = "It was extended before, or its event's sale has ended"),
               (status = 410, description = "It ended")))]
 pub async fn extend(
     State(app): State<App>,
