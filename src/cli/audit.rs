@@ -16,8 +16,9 @@ Examples:
   ticketctl audit --json | jq '.findings[].detail'
 
 Looks for seats sold twice, seats blocked by a reservation that is not live, bookings without a
-captured payment, captured payments without a booking, users with more tickets than their event
-allows, and what is still held or sold of a cancelled event. Changes nothing.
+captured payment, captured payments without a booking, totals that are not the sum of the seats'
+prices, users with more tickets than their event allows, and what is still held or sold of a
+cancelled event. Changes nothing.
 Exit code 1 if there is one.";
 
 /// List double-sells, orphaned holds, sales and payments without each other, and events whose rules broke.

@@ -168,6 +168,7 @@ fn apply(history: &mut [Operation], members: &[usize], fate: &KeyFate) {
                 op.reservation = Some(effect.reservation);
                 op.booking = effect.booking;
                 op.seats.clone_from(&effect.seats);
+                op.told = Some(effect.told.clone());
                 Some(Outcome::Ok)
             }
             KeyFate::Granted(_) | KeyFate::None => Some(Outcome::Fail),
@@ -212,7 +213,7 @@ fn tally(history: &[Operation]) -> Settled {
 mod tests {
     use super::{Granted, KeyFate, apply, tally};
     use crate::harness::recorder::fixtures::{
-        book, booking, confirm, ended, hold, reservation, user,
+        book, booking, confirm, ended, hold, reservation, told, user,
     };
     use crate::harness::recorder::{Operation, Outcome};
 
@@ -231,6 +232,7 @@ mod tests {
             reservation: reservation(9),
             booking: None,
             seats: seats.to_vec(),
+            told: told(),
         })
     }
 
@@ -240,6 +242,7 @@ mod tests {
         let op = &settled[0];
         assert_eq!((op.outcome, op.settled), (Outcome::Info, Some(Outcome::Ok)));
         assert_eq!((op.reservation, op.seats.as_slice()), (Some(reservation(9)), &[1, 2][..]));
+        assert_eq!(op.told, Some(told()));
         assert_eq!(tally(&settled).ok, 1);
     }
 
@@ -261,6 +264,7 @@ mod tests {
             reservation: sale.reservation.unwrap(),
             booking: Some(booking(1)),
             seats: vec![1],
+            told: told(),
         };
         let fate = KeyFate::Granted(effect);
         let settled = settle(vec![unknown(other.clone()), refused, unknown(sale.clone())], &fate);
@@ -282,8 +286,12 @@ mod tests {
             request_sha256: body.to_owned(),
             ..unknown(book(user(1), &[], booking(1), 0..10))
         };
-        let effect =
-            Granted { reservation: reservation(9), booking: Some(booking(1)), seats: vec![7, 8] };
+        let effect = Granted {
+            reservation: reservation(9),
+            booking: Some(booking(1)),
+            seats: vec![7, 8],
+            told: told(),
+        };
         let settled = settle(vec![asked(3, "three"), asked(2, "two")], &KeyFate::Granted(effect));
         assert_eq!(settled[0].settled, Some(Outcome::Fail));
         let op = &settled[1];

@@ -73,6 +73,20 @@ async fn a_booking_without_its_payment_and_a_payment_without_its_booking_are_fou
 }
 
 #[tokio::test]
+async fn a_total_that_is_not_what_the_seats_cost_is_found() {
+    let app = with_one_sale().await;
+    app.held(Uuid::new_v4(), &[app.seats[1], app.seats[2]]).await;
+    // As where one seat of several is counted.
+    app.sql("update reservations set total_cents = 2500 where cardinality(seat_ids) = 2").await;
+    let audit = app.audit().await;
+    assert_eq!(found(&app).await, [FindingKind::WrongTotal]);
+    let detail = &audit.findings[0].detail;
+    assert!(detail.ends_with("is over 2500 cents, and its seats cost 5000"), "{detail}");
+    app.sql("update seats set price_cents = 1 where booking_id is not null").await;
+    assert_eq!(found(&app).await.len(), 3, "the sale's reservation and booking, too");
+}
+
+#[tokio::test]
 async fn a_user_with_more_tickets_than_the_event_allows_is_found() {
     let app = with_one_sale().await;
     let sale = app.audit().await.bookings.remove(0);

@@ -2,15 +2,17 @@
 //! clock, and judges nothing.
 //!
 //! Whoever was told that a seat is held or sold *certainly* has it from the moment of the answer until the earliest moment
-//! at which it may have been lost: a cancel was sent for the hold or its booking, a payment was sent that did not succeed,
-//! or its TTL, counted from the sending of the first request with its key, was over. A hold that was paid for in the end
-//! ends with its booking only.
+//! at which it may have been lost: a cancel was sent for the hold or its booking, a payment was sent that was declined or of
+//! which nobody knows why it did not succeed, or its TTL, counted from the sending of the first request with its key, was
+//! over. A hold that was paid for in the end ends with its booking only. That a payment was refused for any other reason is
+//! no excuse for letting the seats go.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use uuid::Uuid;
 
 use crate::harness::recorder::{OpKind, Operation, Outcome};
+use crate::wire::Reason;
 
 /// A time in which a buyer certainly had a seat.
 #[derive(Debug, Clone, Copy)]
@@ -54,7 +56,7 @@ pub struct Claims {
 struct Losses {
     /// A cancel, of the hold or of its booking, that may have taken effect was sent.
     cancelled: HashMap<Uuid, u64>,
-    /// A payment that did not succeed was sent: the server may have let the seats go.
+    /// A payment was sent after which the server may have let the seats go.
     unpaid: HashMap<Uuid, u64>,
     /// The reservation was paid for in the end.
     paid: BTreeSet<Uuid>,
@@ -74,7 +76,9 @@ impl Losses {
                     losses.paid.insert(reservation);
                     continue;
                 }
-                (OpKind::Confirm | OpKind::Book, Outcome::Fail | Outcome::Info) => {
+                (OpKind::Confirm | OpKind::Book, Outcome::Fail | Outcome::Info)
+                    if may_let_go(op) =>
+                {
                     &mut losses.unpaid
                 }
                 _ => continue,
@@ -94,6 +98,13 @@ impl Losses {
         }
         cancelled.min(self.unpaid.get(&reservation).copied().unwrap_or(never)).min(expires_us)
     }
+}
+
+/// Whether the seats may be let go after this payment, which did not succeed. What was never sent changes nothing, and of
+/// the refusals only a declined card does.
+fn may_let_go(payment: &Operation) -> bool {
+    let was_sent = payment.end() == Outcome::Info || payment.status.is_some();
+    was_sent && payment.known_reason().is_none_or(|reason| reason == Reason::PaymentDeclined)
 }
 
 impl Claims {

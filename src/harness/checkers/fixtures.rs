@@ -3,21 +3,19 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use time::OffsetDateTime;
 use uuid::Uuid;
 
 use super::Collected;
 use crate::domain::{BookingState, EventStatus, ReservationState};
 use crate::harness::plan::{GeneratorLimits, Inventory, Payments, Plan, Target};
 use crate::harness::recorder::Operation;
-use crate::harness::recorder::fixtures::{booking, confirm, event, hold, reservation, user};
+use crate::harness::recorder::fixtures::{
+    PRICE_CENTS, booking, confirm, ends_at, event, hold, reservation, user,
+};
 use crate::storage::audit::{
     Audit, BookingRow, EventRow, PaymentRow, PaymentState, PaymentStep, ReservationRow,
 };
 use crate::wire::{Admission, Charge, ChargeState};
-
-/// Price of every seat.
-pub const PRICE_CENTS: i64 = 5_000;
 
 /// A run made by hand.
 pub struct Case {
@@ -54,7 +52,7 @@ impl Case {
             sometimes: Vec::new(),
         };
         let audit = Audit {
-            taken_at: OffsetDateTime::UNIX_EPOCH + Duration::from_hours(1),
+            taken_at: ends_at(),
             seats_count: 2_000,
             seats_sold: 0,
             findings: Vec::new(),
@@ -98,7 +96,8 @@ impl Case {
             user_id: user,
             state: ReservationState::Confirmed,
             seat_ids: seats.to_vec(),
-            expires_at: self.audit.taken_at,
+            total_cents,
+            expires_at: ends_at(),
             idempotency_key: format!("hold-{user}"),
         });
         self.audit.bookings.push(BookingRow {
@@ -110,6 +109,7 @@ impl Case {
             state: BookingState::Confirmed,
             total_cents,
             seat_ids: seats.to_vec(),
+            tickets: seats.iter().map(i64::to_string).collect(),
             idempotency_key: format!("confirm-{user}"),
         });
         self.audit.payments.push(PaymentRow {

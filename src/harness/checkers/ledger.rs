@@ -224,7 +224,12 @@ fn of_payment(id: Uuid, kind: &str, text: String) -> Violation {
 
 fn findings(audit: &Audit) -> impl Iterator<Item = &str> {
     let about_money = |kind| {
-        matches!(kind, FindingKind::BookingWithoutPayment | FindingKind::PaymentWithoutBooking)
+        matches!(
+            kind,
+            FindingKind::BookingWithoutPayment
+                | FindingKind::PaymentWithoutBooking
+                | FindingKind::WrongTotal
+        )
     };
     audit
         .findings

@@ -10,10 +10,14 @@ pub mod database;
 mod claims;
 /// No seat was promised to two clients.
 pub mod clients;
+/// A hold is its buyer's until its end.
+pub mod live_holds;
 /// One key, one effect.
 pub mod idempotency;
 /// Money follows seats.
 pub mod ledger;
+/// What was told is what is stored.
+pub mod answers;
 /// What was promised exists.
 pub mod acknowledged;
 /// Nothing is held past its end.
@@ -50,9 +54,11 @@ pub trait Checker: Sync {
 pub const CHECKERS: &[&dyn Checker] = &[
     &database::NoDoubleSellDatabase,
     &clients::NoDoubleSellClients,
+    &live_holds::LiveHolds,
     &idempotency::Idempotency,
     &ledger::Ledger,
     &acknowledged::AcknowledgedBookings,
+    &answers::Answers,
     &expired_holds::ExpiredHolds,
     &event_rules::EventRules,
 ];

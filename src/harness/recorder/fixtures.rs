@@ -1,12 +1,16 @@
 //! Operations made by hand, for tests: each well-formed, all outcomes `ok` unless changed by struct update.
 
 use std::ops::Range;
+use std::time::Duration;
 
+use time::OffsetDateTime;
 use uuid::Uuid;
 
-use super::{OpKind, Operation, Outcome};
+use super::{OpKind, Operation, Outcome, Told};
 use crate::wire::server_timing::Timings;
 
+/// Price of every seat.
+pub const PRICE_CENTS: i64 = 5_000;
 /// TTL of every hold made here, microseconds.
 pub const TTL_US: u64 = 30_000_000;
 
@@ -30,6 +34,30 @@ pub fn event() -> Uuid {
     Uuid::from_u64_pair(4, 0)
 }
 
+/// The end of every hold made here, database time.
+pub fn ends_at() -> OffsetDateTime {
+    OffsetDateTime::UNIX_EPOCH + Duration::from_hours(1)
+}
+
+/// An answer about nothing in particular.
+pub fn told() -> Told {
+    Told {
+        reservation: reservation(0),
+        event: event(),
+        user: user(0),
+        state: String::new(),
+        total_cents: 0,
+        expires_at: None,
+        tickets: Vec::new(),
+    }
+}
+
+/// What the answer to the payment says, tickets numbered as their seats are.
+fn sold(held: &Told, seats: &[i64]) -> Told {
+    let tickets = seats.iter().map(i64::to_string).collect();
+    Told { state: "confirmed".to_owned(), expires_at: None, tickets, ..held.clone() }
+}
+
 /// A hold that was granted, its reservation numbered as the time of asking is; the key is the same for the same buyer.
 pub fn hold(user: Uuid, seats: &[i64], us: Range<u64>) -> Operation {
     Operation {
@@ -38,6 +66,14 @@ pub fn hold(user: Uuid, seats: &[i64], us: Range<u64>) -> Operation {
         request_sha256: format!("hold {seats:?}"),
         key: Some(format!("hold-{user}")),
         seats: seats.to_vec(),
+        told: Some(Told {
+            reservation: reservation(us.start),
+            user,
+            state: "held".to_owned(),
+            total_cents: PRICE_CENTS * i64::try_from(seats.len()).unwrap(),
+            expires_at: Some(ends_at()),
+            ..told()
+        }),
         ..operation(OpKind::Hold, user, us)
     }
 }
@@ -50,6 +86,7 @@ pub fn confirm(hold: &Operation, booking: Uuid, us: Range<u64>) -> Operation {
         request_sha256: format!("confirm {:?}", hold.reservation),
         key: Some(format!("confirm-{}", hold.user)),
         seats: hold.seats.clone(),
+        told: hold.told.as_ref().map(|held| sold(held, &hold.seats)),
         ..operation(OpKind::Confirm, hold.user, us)
     }
 }
@@ -62,6 +99,7 @@ pub fn book(user: Uuid, seats: &[i64], booking: Uuid, us: Range<u64>) -> Operati
         request_sha256: format!("book {seats:?}"),
         key: Some(format!("book-{user}")),
         seats: seats.to_vec(),
+        told: hold(user, seats, us.clone()).told.as_ref().map(|held| sold(held, seats)),
         ..operation(OpKind::Book, user, us)
     }
 }
@@ -97,7 +135,8 @@ pub fn ended(operation: Operation, outcome: Outcome) -> Operation {
     let booking = operation.booking.filter(|_| names_booking);
     let makes_reservation = matches!(operation.op, OpKind::Hold | OpKind::Book);
     let reservation = operation.reservation.filter(|_| granted || !makes_reservation);
-    Operation { reservation, booking, outcome, ..operation }
+    let told = operation.told.filter(|_| granted);
+    Operation { reservation, booking, told, outcome, ..operation }
 }
 
 fn operation(op: OpKind, user: Uuid, us: Range<u64>) -> Operation {
@@ -115,6 +154,7 @@ fn operation(op: OpKind, user: Uuid, us: Range<u64>) -> Operation {
         reservation: None,
         booking: None,
         ttl_ms: None,
+        told: None,
         intended_us: us.start,
         invoked_us: us.start,
         completed_us: us.end,

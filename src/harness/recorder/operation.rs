@@ -1,6 +1,7 @@
 //! One request as the client saw it, in Jepsen's terms. Knows nothing of what the server did with it.
 
 use serde::{Deserialize, Serialize};
+use time::OffsetDateTime;
 use uuid::Uuid;
 
 use crate::harness::summary::Outcomes;
@@ -37,6 +38,9 @@ pub struct Operation {
     pub booking: Option<Uuid>,
     /// TTL asked for, milliseconds (hold).
     pub ttl_ms: Option<u64>,
+    /// What the answer that granted it says of the reservation or booking, also where it was read back.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub told: Option<Told>,
     /// When the schedule wanted it to start; equals `invoked_us` for every request of an iteration but the first.
     pub intended_us: u64,
     /// When it was sent.
@@ -62,6 +66,31 @@ pub struct Operation {
     /// What settling found out about an `info` outcome: the operation's true end, read back by its key.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub settled: Option<Outcome>,
+}
+
+/// What an answer says of a reservation or a booking, beside its seats.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Told {
+    /// The reservation, or the one that the booking was made from.
+    pub reservation: Uuid,
+    /// Event.
+    pub event: Uuid,
+    /// Owner.
+    pub user: Uuid,
+    /// Where it stands, in the API's word.
+    pub state: String,
+    /// Total in cents.
+    pub total_cents: i64,
+    /// End of the hold (reservation).
+    #[serde(
+        with = "time::serde::rfc3339::option",
+        default,
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub expires_at: Option<OffsetDateTime>,
+    /// Ticket numbers, in the order of the seats (booking).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tickets: Vec<String>,
 }
 
 impl Operation {

@@ -75,7 +75,7 @@ pub fn as_wire(row: &ReservationRow) -> wire::Reservation {
         user_id: row.user_id,
         seat_ids: row.seat_ids.clone(),
         state: row.state.name().to_owned(),
-        total_cents: PRICE_CENTS * i64::try_from(row.seat_ids.len()).unwrap(),
+        total_cents: row.total_cents,
         expires_at: row.expires_at,
     }
 }
@@ -83,7 +83,7 @@ pub fn as_wire(row: &ReservationRow) -> wire::Reservation {
 /// Sells the seats of a reservation and charges for them.
 pub fn sell(books: &mut Books, reservation: &ReservationRow, key: &str) -> Answer {
     let (id, payment_id) = (Uuid::new_v4(), Uuid::new_v4());
-    let amount_cents = PRICE_CENTS * i64::try_from(reservation.seat_ids.len()).unwrap();
+    let amount_cents = reservation.total_cents;
     let booking = BookingRow {
         id,
         reference: id.to_string(),
@@ -93,6 +93,7 @@ pub fn sell(books: &mut Books, reservation: &ReservationRow, key: &str) -> Answe
         state: BookingState::Confirmed,
         total_cents: amount_cents,
         seat_ids: reservation.seat_ids.clone(),
+        tickets: reservation.seat_ids.iter().map(|_seat| Uuid::new_v4().to_string()).collect(),
         idempotency_key: key.to_owned(),
     };
     books.payments.push(PaymentRow {
@@ -111,7 +112,8 @@ pub fn sell(books: &mut Books, reservation: &ReservationRow, key: &str) -> Answe
 
 /// The body of a booking.
 pub fn booking_as_wire(row: &BookingRow) -> wire::Booking {
-    let ticket = |seat: &i64| wire::Ticket { seat_id: *seat, number: Uuid::new_v4().to_string() };
+    let ticket =
+        |(seat, number): (&i64, &String)| wire::Ticket { seat_id: *seat, number: number.clone() };
     wire::Booking {
         id: row.id,
         reference: row.reference.clone(),
@@ -122,7 +124,7 @@ pub fn booking_as_wire(row: &BookingRow) -> wire::Booking {
         total_cents: row.total_cents,
         created_at: time::OffsetDateTime::UNIX_EPOCH,
         cancelled_at: None,
-        tickets: row.seat_ids.iter().map(ticket).collect(),
+        tickets: row.seat_ids.iter().zip(&row.tickets).map(ticket).collect(),
     }
 }
 

@@ -15,7 +15,9 @@ use jsonwebtoken::{Algorithm, DecodingKey, Validation};
 use tokio::task::JoinSet;
 use uuid::Uuid;
 
-use super::books::{Answer, Books, as_wire, booking_as_wire, refund, refusal, sell, success};
+use super::books::{
+    Answer, Books, PRICE_CENTS, as_wire, booking_as_wire, refund, refusal, sell, success,
+};
 use crate::clock;
 use crate::domain::{BookingState, ReservationState};
 use crate::harness::targets::answer::sha256_hex;
@@ -166,6 +168,7 @@ fn reservation(
         event_id,
         user_id: caller(headers),
         state: ReservationState::Held,
+        total_cents: PRICE_CENTS * i64::try_from(seat_ids.len()).unwrap(),
         seat_ids,
         expires_at: clock::now_utc() + ttl,
         idempotency_key: key_of(headers),

@@ -5,7 +5,7 @@ use std::time::Duration;
 use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
 
-use crate::harness::recorder::Outcome;
+use crate::harness::recorder::{Outcome, Told};
 use crate::wire::server_timing::Timings;
 
 /// What the buyer knows after an order was sent.
@@ -44,6 +44,8 @@ pub struct Granted {
     pub booking: Option<Uuid>,
     /// The seats, sorted.
     pub seats: Vec<i64>,
+    /// What else the answer says.
+    pub told: Told,
 }
 
 /// A refusal, as far as buyers care.

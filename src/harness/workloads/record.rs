@@ -65,6 +65,7 @@ impl LoadContext {
             reservation: None,
             booking: None,
             ttl_ms: None,
+            told: None,
             intended_us: origin.intended_us.unwrap_or(invoked_us),
             invoked_us,
             completed_us: invoked_us,
@@ -117,7 +118,7 @@ fn take_in(operation: &mut Operation, answer: Answer) {
     operation.reason = answer.reason;
     operation.detail = answer.detail;
     operation.dependencies = answer.dependencies;
-    let Some(Granted { reservation, booking, seats }) = answer.granted else { return };
+    let Some(Granted { reservation, booking, seats, told }) = answer.granted else { return };
     if !operation.is_for(&seats) {
         operation.detail = match operation.quantity {
             Some(quantity) => format!("asked for {quantity} tickets and was given {seats:?}"),
@@ -127,4 +128,5 @@ fn take_in(operation: &mut Operation, answer: Answer) {
     operation.seats = seats;
     operation.reservation = Some(reservation);
     operation.booking = booking;
+    operation.told = Some(told);
 }

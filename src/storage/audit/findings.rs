@@ -29,6 +29,8 @@ pub enum FindingKind {
     BookingWithoutPayment,
     /// A captured payment without a confirmed booking.
     PaymentWithoutBooking,
+    /// A reservation or a booking whose total is not the sum of its seats' prices.
+    WrongTotal,
     /// A user with more tickets of an event than it allows.
     TicketLimit,
     /// A confirmed booking or a live hold of a cancelled event.
@@ -44,6 +46,7 @@ impl FindingKind {
             Self::OrphanedHold => "orphaned hold",
             Self::BookingWithoutPayment => "booking without payment",
             Self::PaymentWithoutBooking => "payment without booking",
+            Self::WrongTotal => "wrong total",
             Self::TicketLimit => "ticket limit",
             Self::SoldAfterCancel => "sold after cancel",
         }
@@ -56,12 +59,13 @@ const SWEEP_GRACE_SECONDS: f64 = 5.0;
 
 /// Everything that must not be, in the order of [`FindingKind`].
 pub async fn find(connection: &mut PgConnection) -> Result<Vec<Finding>, StorageError> {
-    let found: [(FindingKind, Vec<String>); 7] = [
+    let found: [(FindingKind, Vec<String>); 8] = [
         (FindingKind::Unguarded, unguarded(connection).await?),
         (FindingKind::DoubleSell, double_sells(connection).await?),
         (FindingKind::OrphanedHold, orphaned_holds(connection).await?),
         (FindingKind::BookingWithoutPayment, bookings_without_payment(connection).await?),
         (FindingKind::PaymentWithoutBooking, payments_without_booking(connection).await?),
+        (FindingKind::WrongTotal, wrong_totals(connection).await?),
         (FindingKind::TicketLimit, beyond_ticket_limit(connection).await?),
         (FindingKind::SoldAfterCancel, sold_after_cancel(connection).await?),
     ];
@@ -143,6 +147,26 @@ async fn payments_without_booking(
                select from bookings
                where bookings.reservation_id = payments.reservation_id and bookings.state = 'confirmed')
            order by payments.created_at"#
+    )
+    .fetch_all(connection)
+    .await?;
+    Ok(details)
+}
+
+async fn wrong_totals(connection: &mut PgConnection) -> Result<Vec<String>, StorageError> {
+    let details = sqlx::query_scalar!(
+        r#"select format('%s %s of user %s is over %s cents, and its seats cost %s', what, id, user_id, total_cents, cost)
+                  as "detail!"
+           from (select 'reservation' as what, id, user_id, total_cents, created_at,
+                        (select sum(price_cents) from seats where seats.id = any (seat_ids)) as cost
+                 from reservations
+                 union all
+                 select 'booking', id, user_id, total_cents, created_at,
+                        (select sum(seats.price_cents) from booking_seats join seats on seats.id = seat_id
+                         where booking_seats.booking_id = bookings.id)
+                 from bookings where state = 'confirmed') as priced
+           where total_cents is distinct from cost
+           order by created_at, what desc"#
     )
     .fetch_all(connection)
     .await?;

@@ -75,6 +75,8 @@ pub struct BookingRow {
     pub total_cents: i64,
     /// Its seats, sorted.
     pub seat_ids: Vec<i64>,
+    /// The numbers of their tickets, in the order of the seats.
+    pub tickets: Vec<String>,
     /// Key of the request that made it.
     pub idempotency_key: String,
 }
@@ -93,6 +95,8 @@ pub struct ReservationRow {
     pub state: ReservationState,
     /// Its seats, sorted.
     pub seat_ids: Vec<i64>,
+    /// Total in cents.
+    pub total_cents: i64,
     /// End of the hold, database time.
     #[serde(with = "time::serde::rfc3339")]
     pub expires_at: OffsetDateTime,
@@ -201,7 +205,8 @@ async fn events(connection: &mut PgConnection) -> Result<Vec<EventRow>, StorageE
 async fn bookings(connection: &mut PgConnection) -> Result<Vec<BookingRow>, StorageError> {
     let rows = sqlx::query!(
         r#"select id, reference, reservation_id, event_id, user_id, state::text as "state!", total_cents, idempotency_key,
-                  array(select seat_id from booking_seats where booking_id = bookings.id order by seat_id) as "seat_ids!"
+                  array(select seat_id from booking_seats where booking_id = bookings.id order by seat_id) as "seat_ids!",
+                  array(select ticket_number from booking_seats where booking_id = bookings.id order by seat_id) as "tickets!"
            from bookings order by id"#
     )
     .fetch_all(connection)
@@ -217,6 +222,7 @@ async fn bookings(connection: &mut PgConnection) -> Result<Vec<BookingRow>, Stor
                 state: states::read(&row.state)?,
                 total_cents: row.total_cents,
                 seat_ids: row.seat_ids,
+                tickets: row.tickets,
                 idempotency_key: row.idempotency_key,
             })
         })
@@ -225,7 +231,7 @@ async fn bookings(connection: &mut PgConnection) -> Result<Vec<BookingRow>, Stor
 
 async fn reservations(connection: &mut PgConnection) -> Result<Vec<ReservationRow>, StorageError> {
     let rows = sqlx::query!(
-        "select id, event_id, user_id, state::text as \"state!\", seat_ids, expires_at, idempotency_key
+        "select id, event_id, user_id, state::text as \"state!\", seat_ids, total_cents, expires_at, idempotency_key
          from reservations order by id"
     )
     .fetch_all(connection)
@@ -238,6 +244,7 @@ async fn reservations(connection: &mut PgConnection) -> Result<Vec<ReservationRo
                 user_id: row.user_id,
                 state: states::read(&row.state)?,
                 seat_ids: row.seat_ids,
+                total_cents: row.total_cents,
                 expires_at: row.expires_at,
                 idempotency_key: row.idempotency_key,
             })
@@ -275,7 +282,7 @@ mod tests {
         let (one, two) =
             ("00000000-0000-0001-0000-000000000001", "00000000-0000-0001-0000-000000000002");
         let text = format!(
-            r#"{{"taken_at":"2026-01-02T03:04:05Z","seats_count":2,"seats_sold":1,"findings":[{{"kind":"double_sell","detail":"x"}}],"bookings":[{{"id":"{one}","reference":"R","reservation_id":"{two}","event_id":"{one}","user_id":"{two}","state":"confirmed","total_cents":5,"seat_ids":[1],"idempotency_key":"k"}}],"reservations":[{{"id":"{two}","event_id":"{one}","user_id":"{two}","state":"expired","seat_ids":[1],"expires_at":"2026-01-02T03:04:05Z","idempotency_key":"k"}}],"payments":[{{"id":"{one}","reservation_id":"{two}","state":"captured","step":"done","amount_cents":5,"idempotency_key":"k"}}],"events":[{{"id":"{one}","status":"published","tickets_per_user_max":null}}]}}"#
+            r#"{{"taken_at":"2026-01-02T03:04:05Z","seats_count":2,"seats_sold":1,"findings":[{{"kind":"double_sell","detail":"x"}}],"bookings":[{{"id":"{one}","reference":"R","reservation_id":"{two}","event_id":"{one}","user_id":"{two}","state":"confirmed","total_cents":5,"seat_ids":[1],"tickets":["T"],"idempotency_key":"k"}}],"reservations":[{{"id":"{two}","event_id":"{one}","user_id":"{two}","state":"expired","seat_ids":[1],"total_cents":5,"expires_at":"2026-01-02T03:04:05Z","idempotency_key":"k"}}],"payments":[{{"id":"{one}","reservation_id":"{two}","state":"captured","step":"done","amount_cents":5,"idempotency_key":"k"}}],"events":[{{"id":"{one}","status":"published","tickets_per_user_max":null}}]}}"#
         );
         let audit: Audit = serde_json::from_str(&text).unwrap();
         assert_eq!(serde_json::to_string(&audit).unwrap(), text);

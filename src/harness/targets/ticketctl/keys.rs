@@ -21,7 +21,7 @@ pub fn fate(kind: OpKind, status: IdempotencyStatus) -> KeyFate {
 fn granted(kind: OpKind, answer: serde_json::Value) -> Option<Granted> {
     match kind {
         OpKind::Hold => data(answer).map(of_reservation),
-        OpKind::Confirm | OpKind::Book => data(answer).map(|booked| of_booking(&booked)),
+        OpKind::Confirm | OpKind::Book => data(answer).map(of_booking),
         OpKind::Cancel | OpKind::CancelBooking | OpKind::CancelEvent | OpKind::Read => None,
     }
 }

@@ -114,7 +114,7 @@ impl BookingApi for Ticketctl {
         let (answer, booked) = self.send(Request::new(call, Method::POST, url, body)).await;
         // The reservation is the one that was asked for, whatever the answer says.
         let reservation = confirm.held.reservation;
-        let granted = booked.map(|booked| Granted { reservation, ..of_booking(&booked) });
+        let granted = booked.map(|booked| Granted { reservation, ..of_booking(booked) });
         Answer { granted, ..answer }
     }
 
@@ -125,7 +125,7 @@ impl BookingApi for Ticketctl {
             json(&CreateBooking { event_id: call.event, seat_ids, quantity, payment_method });
         let url = self.url(call, "/api/v1/bookings");
         let (answer, booked) = self.send(Request::new(call, Method::POST, url, body)).await;
-        Answer { granted: booked.as_ref().map(of_booking), ..answer }
+        Answer { granted: booked.map(of_booking), ..answer }
     }
 
     async fn cancel(&self, call: &Call<'_>, held: &Held) -> Answer {
