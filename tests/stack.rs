@@ -94,6 +94,12 @@ fn pid(id: u32) -> Pid {
     Pid::from_raw(i32::try_from(id).unwrap()).unwrap()
 }
 
+/// Signals a process that was listed, unless it has ended since: workers of PostgreSQL come and go.
+fn signal_if_there(id: u32, signal: Signal) {
+    let sent = kill_process(pid(id), signal);
+    assert!(matches!(sent, Ok(()) | Err(rustix::io::Errno::SRCH)), "{id}: {sent:?}");
+}
+
 #[expect(
     clippy::disallowed_methods,
     reason = "polls other processes; there is no runtime to block"
@@ -196,7 +202,7 @@ fn status_names_the_stores_that_are_dead_and_offers_no_environment() {
         for id in processes_within(&sandbox.stack_folder().unwrap()) {
             let comm = fs::read_to_string(format!("/proc/{id}/comm")).unwrap_or_default();
             if comm.trim() == process {
-                kill_process(pid(id), signal).unwrap();
+                signal_if_there(id, signal);
             }
         }
         wait(&format!("{part} is named"), READY_WITHIN, || {
@@ -243,7 +249,7 @@ fn a_holder_killed_while_its_stores_are_stopped_leaves_nothing() {
     let sandbox = Sandbox::new();
     let (holder, _) = sandbox.hold_until_ready();
     for id in processes_within(&sandbox.stack_folder().unwrap()) {
-        kill_process(pid(id), Signal::STOP).unwrap();
+        signal_if_there(id, Signal::STOP);
     }
     holder.signal(Signal::KILL);
     sandbox.assert_gone();
@@ -255,7 +261,7 @@ fn backends_that_lost_their_postmaster_while_stopped_are_ended_too() {
     let (holder, _) = sandbox.hold_until_ready();
     let folder = sandbox.stack_folder().unwrap();
     for id in processes_within(&folder) {
-        kill_process(pid(id), Signal::STOP).unwrap();
+        signal_if_there(id, Signal::STOP);
     }
     let pid_file = fs::read_to_string(folder.join("postgres/data/postmaster.pid")).unwrap();
     let postmaster: u32 = pid_file.lines().next().unwrap().parse().unwrap();

@@ -100,7 +100,7 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
     if args.json {
         output::json(&bench.rows)?;
     } else {
-        output::data(table(&bench.rows));
+        output::data(table(&bench.rows).trim_fmt());
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use super::violations::Violations;
 use super::{Checker, Evidence, Undeclared};
-use crate::domain::counted;
+use crate::domain::{counted, grouped};
 use crate::harness::plan::EvidenceKind;
 use crate::harness::recorder::{Operation, Told};
 use crate::harness::summary::{CheckResult, Violation};
@@ -56,8 +56,9 @@ impl Checker for Answers {
                 );
             }
             let detail = format!(
-                "{} about holds and {bookings} about bookings, each as stored",
-                counted(holds, "answer")
+                "{} about holds and {} about bookings, each as stored",
+                counted(holds, "answer"),
+                grouped(bookings)
             );
             CheckResult::pass(self.name(), detail)
         }))

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use super::violations::Violations;
 use super::{Checker, Evidence, Undeclared};
-use crate::domain::{BookingState, counted};
+use crate::domain::{BookingState, counted, grouped};
 use crate::harness::plan::EvidenceKind;
 use crate::harness::summary::{CheckResult, DOUBLE_SELL, Violation};
 use crate::storage::audit::{Audit, BookingRow, FindingKind};
@@ -60,7 +60,7 @@ impl Checker for NoDoubleSellDatabase {
             let detail = format!(
                 "{} over {seats}, {} sold once each",
                 counted(bookings, "booking"),
-                sales.len()
+                grouped(sales.len())
             );
             CheckResult::pass(self.name(), detail)
         }))
