@@ -51,23 +51,19 @@ impl Checker for AcknowledgedBookings {
                 None => violations.add(1, without_id(op)),
             }
         }
-        let count = acknowledged.len();
+        let count = acknowledged.len() as u64;
         for lie in acknowledged.into_values().flatten() {
             violations.add(2, lie);
         }
         for contradiction in refused_yet_booked(sales(), audit) {
             violations.add(1, contradiction);
         }
-        Ok(violations.result(self.name(), || {
-            if count == 0 {
-                return CheckResult::unknown(self.name(), "no booking was acknowledged");
-            }
-            let detail = format!(
-                "{} of {}",
+        Ok(violations.result(self.name(), count, "no booking was acknowledged", || {
+            format!(
+                "{} of {} in the database",
                 counted(count, "acknowledged booking"),
                 counted(rows.len(), "booking")
-            );
-            CheckResult::pass(self.name(), format!("{detail} in the database"))
+            )
         }))
     }
 }

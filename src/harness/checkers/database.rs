@@ -51,18 +51,14 @@ impl Checker for NoDoubleSellDatabase {
             let text = format!("{sold} sold of {seats} for sale");
             violations.add(u64::MAX, Violation::new(DOUBLE_SELL, text));
         }
-        Ok(violations.result(self.name(), || {
-            let bookings = audit.bookings.iter().filter(|booking| is_sale(booking)).count();
-            if bookings == 0 {
-                return CheckResult::unknown(self.name(), "no booking was confirmed");
-            }
+        let bookings = audit.bookings.iter().filter(|booking| is_sale(booking)).count() as u64;
+        Ok(violations.result(self.name(), bookings, "no booking was confirmed", || {
             let seats = counted(audit.seats_count, "seat");
-            let detail = format!(
+            format!(
                 "{} over {seats}, {} sold once each",
                 counted(bookings, "booking"),
                 grouped(sales.len())
-            );
-            CheckResult::pass(self.name(), detail)
+            )
         }))
     }
 }

@@ -49,11 +49,10 @@ impl Checker for EventRules {
             violations.add(1, Violation::new("event_rule", text));
         }
         check_events(audit, &cancelled, &mut violations);
-        Ok(violations.result(self.name(), || {
-            if claims.is_empty() {
-                return CheckResult::unknown(self.name(), "nobody was told that a seat is theirs");
-            }
-            CheckResult::pass(self.name(), tally(limit, &claims, cancelled.len()))
+        let buyers = claims.iter().map(|claim| claim.user).collect::<HashSet<Uuid>>().len() as u64;
+        let nothing = "nobody was told that a seat is theirs";
+        Ok(violations.result(self.name(), buyers, nothing, || {
+            tally(limit, buyers, &claims, cancelled.len())
         }))
     }
 }
@@ -161,13 +160,12 @@ fn check_events(audit: &Audit, cancelled: &HashMap<Uuid, u64>, violations: &mut 
     }
 }
 
-fn tally(limit: Option<u32>, claims: &[Claim], cancelled: usize) -> String {
-    let buyers: HashSet<Uuid> = claims.iter().map(|claim| claim.user).collect();
+fn tally(limit: Option<u32>, buyers: u64, claims: &[Claim], cancelled: usize) -> String {
     let most = peaks(claims).into_values().map(|(tickets, _)| tickets).max().unwrap_or_default();
     let limit = limit.map_or("no limit".to_owned(), |limit| format!("a limit of {limit}"));
     format!(
         "{} with {} each at most, under {limit}; {} cancelled",
-        counted(buyers.len(), "buyer"),
+        counted(buyers, "buyer"),
         counted(most, "ticket"),
         counted(cancelled, "event")
     )

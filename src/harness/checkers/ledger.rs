@@ -45,22 +45,17 @@ impl Checker for Ledger {
                 violations.add(1, Violation::new("payment_or_booking_alone", text));
             }
         }
-        Ok(violations.result(self.name(), || {
-            if ledger.is_empty() && audit.bookings.is_empty() {
-                return CheckResult::unknown(
-                    self.name(),
-                    "nothing was charged and nothing was booked",
-                );
-            }
+        let judged = (ledger.len() + audit.bookings.len()) as u64;
+        let nothing = "nothing was charged and nothing was booked";
+        Ok(violations.result(self.name(), judged, nothing, || {
             let refunded =
                 ledger.iter().filter(|charge| charge.state == ChargeState::Refunded).count();
-            let detail = format!(
+            format!(
                 "{} kept for {}, {} refunded",
                 cents(story.kept_cents()),
                 counted(story.sales.len(), "booking"),
                 counted(refunded, "charge")
-            );
-            CheckResult::pass(self.name(), detail)
+            )
         }))
     }
 }

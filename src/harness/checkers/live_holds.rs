@@ -44,16 +44,13 @@ impl Checker for LiveHolds {
         for payment in judged.iter().filter(|payment| !excuses.cover(payment)) {
             violations.add(1, refused(payment));
         }
-        Ok(violations.result(self.name(), || {
-            if holds.0.is_empty() {
-                return CheckResult::unknown(self.name(), "nobody was told that a seat is theirs");
-            }
-            let detail = format!(
+        let (promises, nothing) = (holds.0.len() as u64, "nobody was told that a seat is theirs");
+        Ok(violations.result(self.name(), promises, nothing, || {
+            format!(
                 "{} of live holds, for {}",
                 counted(judged.len(), "answered payment"),
-                counted(holds.0.len(), "promise")
-            );
-            CheckResult::pass(self.name(), detail)
+                counted(promises, "promise")
+            )
         }))
     }
 }

@@ -116,6 +116,7 @@ mod tests {
             let result = judge(*checker, case.collected());
             assert_eq!(result.verdict, CheckVerdict::Unknown, "{result:?}");
             assert_eq!((result.name.as_str(), result.violations), (checker.name(), 0));
+            assert_eq!(result.judged, 0, "{result:?}");
             assert!(!checker.summary().is_empty());
         }
         let names: BTreeSet<&str> = CHECKERS.iter().map(|checker| checker.name()).collect();
@@ -135,6 +136,7 @@ mod tests {
             };
             let result = judge(*checker, needed);
             assert_eq!(result.verdict, CheckVerdict::Pass, "{result:?}");
+            assert!(result.judged > 0, "{result:?}");
         }
     }
 
@@ -206,17 +208,17 @@ mod tests {
         let case = Case::honest_sale();
         let reads_history = Odd(|evidence| {
             evidence.history()?;
-            Ok(CheckResult::pass("odd", ""))
+            Ok(CheckResult::pass("odd", 1, ""))
         });
         assert_eq!(judge(&reads_history, case.collected()).verdict, CheckVerdict::Pass);
         let reads_more: [Odd; 2] = [
             Odd(|evidence| {
                 evidence.audit()?;
-                Ok(CheckResult::pass("odd", ""))
+                Ok(CheckResult::pass("odd", 1, ""))
             }),
             Odd(|evidence| {
                 evidence.ledger()?;
-                Ok(CheckResult::pass("odd", ""))
+                Ok(CheckResult::pass("odd", 1, ""))
             }),
         ];
         for checker in reads_more {

@@ -38,10 +38,22 @@ impl Violations {
         self.kinds.values().sum()
     }
 
-    /// The result of a checker: fail when anything broke, else what `otherwise` says.
-    pub fn result(self, name: &str, otherwise: impl FnOnce() -> CheckResult) -> CheckResult {
+    /// The result of a checker that judged so many facts: fail when anything broke, unknown for the reason `nothing` when
+    /// there was nothing to judge, else pass with what `held` says.
+    pub fn result(
+        self,
+        name: &str,
+        judged: u64,
+        nothing: &str,
+        held: impl FnOnce() -> String,
+    ) -> CheckResult {
         let violations = self.count();
-        let Some(first) = self.first else { return otherwise() };
+        let Some(first) = self.first else {
+            return match judged {
+                0 => CheckResult::unknown(name, nothing),
+                _ => CheckResult::pass(name, judged, held()),
+            };
+        };
         let count = counted(violations, "violation");
         let (detail, examples) = match (self.worst, self.last) {
             (_, None) => (format!("{count}: {}", first.text), vec![first]),
@@ -61,6 +73,7 @@ impl Violations {
             name: name.to_owned(),
             verdict: CheckVerdict::Fail,
             detail,
+            judged,
             violations,
             violation_kinds: self.kinds,
             examples,
@@ -98,7 +111,7 @@ mod tests {
     use std::collections::BTreeMap;
 
     use super::{NAMED_MAX, Violations, at};
-    use crate::harness::summary::{CheckResult, Violation};
+    use crate::harness::summary::{CheckResult, CheckVerdict, Violation};
 
     #[test]
     fn all_are_counted_by_kind_and_three_are_kept() {
@@ -108,9 +121,9 @@ mod tests {
             let seats = (1..100).collect();
             violations.add(badness, Violation { seats, ..Violation::new(kind, text) });
         }
-        let result = violations.result("x", || CheckResult::pass("x", ""));
+        let result = violations.result("x", 9, "", String::new);
         assert_eq!(result.detail, "4 violations: a (first); b (worst); d (last)");
-        assert_eq!(result.violations, 4);
+        assert_eq!((result.violations, result.judged), (4, 9));
         let kinds = BTreeMap::from([("even".to_owned(), 3), ("odd".to_owned(), 1)]);
         assert_eq!(result.violation_kinds, kinds);
         let kept: Vec<&str> = result.examples.iter().map(|kept| kept.text.as_str()).collect();
@@ -119,8 +132,20 @@ mod tests {
 
         let mut one = Violations::default();
         one.add(1, Violation::new("odd", "a"));
-        let result = one.result("x", || CheckResult::pass("x", ""));
+        let result = one.result("x", 9, "", String::new);
         assert_eq!((result.detail.as_str(), result.examples.len()), ("1 violation: a", 1));
+    }
+
+    #[test]
+    fn what_broke_nothing_passes_with_what_was_judged_and_nothing_judged_is_unknown() {
+        let held = || "all of it".to_owned();
+        let passed = Violations::default().result("x", 3, "no sale", held);
+        assert_eq!(passed, CheckResult::pass("x", 3, "all of it"));
+        let unknown = Violations::default().result("x", 0, "no sale", held);
+        assert_eq!(unknown, CheckResult::unknown("x", "no sale"));
+        let mut broke = Violations::default();
+        broke.add(1, Violation::new("odd", "a"));
+        assert_eq!(broke.result("x", 0, "no sale", held).verdict, CheckVerdict::Fail);
     }
 
     #[test]

@@ -181,7 +181,7 @@ mod tests {
     #[test]
     fn what_was_not_judged_voids_nothing_unless_nothing_was_judged() {
         let not_judged = CheckResult::not_judged("x", "the target gives no audit");
-        let pass = CheckResult::pass("y", "");
+        let pass = CheckResult::pass("y", 1, "");
         let word = |results: &[CheckResult]| word_on(results, &reasons_of_checkers(results), &[]);
         assert_eq!(word(&[not_judged.clone(), pass]), (Verdict::Pass, 0));
         assert_eq!(word(std::slice::from_ref(&not_judged)), (Verdict::Void, 3));

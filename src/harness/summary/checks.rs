@@ -42,6 +42,9 @@ pub struct CheckResult {
     /// What was counted when it held; what broke, naming seats, buyers, keys, when it did not (first, worst and last of
     /// many); else why nothing is said.
     pub detail: String,
+    /// How many facts it judged, of the kind that `detail` counts when it held; nothing is said where there were none.
+    #[serde(default)]
+    pub judged: u64,
     /// How often it broke.
     pub violations: u64,
     /// The same by kind of violation; empty when it did not break.
@@ -93,9 +96,9 @@ impl Violation {
 }
 
 impl CheckResult {
-    /// The invariant held against what `detail` counts.
-    pub fn pass(name: &str, detail: impl Into<String>) -> Self {
-        Self::without_violations(name, CheckVerdict::Pass, detail.into())
+    /// The invariant held against so many facts, which `detail` counts.
+    pub fn pass(name: &str, judged: u64, detail: impl Into<String>) -> Self {
+        Self { judged, ..Self::without_violations(name, CheckVerdict::Pass, detail.into()) }
     }
 
     /// Nothing can be said, for this reason.
@@ -118,6 +121,7 @@ impl CheckResult {
             name: name.to_owned(),
             verdict,
             detail,
+            judged: 0,
             violations: 0,
             violation_kinds: BTreeMap::new(),
             examples: Vec::new(),

@@ -11,8 +11,8 @@ use super::violations::{Violations, at};
 use super::{Checker, Evidence, Undeclared};
 use crate::domain::counted;
 use crate::harness::plan::EvidenceKind;
-use crate::harness::recorder::{Operation, Outcome};
-use crate::harness::summary::{CheckResult, DOUBLE_SELL, Violation};
+use crate::harness::recorder::Outcome;
+use crate::harness::summary::{CheckResult, CheckVerdict, DOUBLE_SELL, Violation};
 
 /// The checker.
 #[derive(Debug)]
@@ -45,31 +45,17 @@ impl Checker for NoDoubleSellClients {
         for conflict in broken {
             violations.add(conflict.times, conflict.violation);
         }
-        Ok(violations.result(self.name(), || self.without_violations(history, &claims)))
-    }
-}
-
-impl NoDoubleSellClients {
-    fn without_violations(&self, history: &[Operation], claims: &Claims) -> CheckResult {
+        let judged = (claims.certain.len() + claims.sales.len()) as u64;
+        let nothing = "nobody was told that a seat is theirs";
+        let result = violations.result(self.name(), judged, nothing, || claims.tally());
         let unknown =
             history.iter().filter(|op| op.op.sells() && op.end() == Outcome::Info).count();
-        if claims.certain.is_empty() && claims.sales.is_empty() {
-            return CheckResult::unknown(self.name(), "nobody was told that a seat is theirs");
-        }
-        if unknown > 0 {
+        if result.verdict == CheckVerdict::Pass && unknown > 0 {
             let payments = counted(unknown, "payment");
-            return CheckResult::unknown(
-                self.name(),
-                format!("{payments} ended in no known way, they may be sales"),
-            );
+            let reason = format!("{payments} ended in no known way, they may be sales");
+            return Ok(CheckResult { judged, ..CheckResult::unknown(self.name(), reason) });
         }
-        let seats: BTreeSet<i64> = claims.certain.iter().map(|claim| claim.seat).collect();
-        let (promises, bookings) =
-            (counted(claims.certain.len(), "promise"), counted(claims.sales.len(), "sale"));
-        CheckResult::pass(
-            self.name(),
-            format!("{promises} and {bookings} of {}", counted(seats.len(), "seat")),
-        )
+        Ok(result)
     }
 }
 
@@ -82,6 +68,13 @@ struct Conflict {
 }
 
 impl Claims {
+    fn tally(&self) -> String {
+        let seats: BTreeSet<i64> = self.certain.iter().map(|claim| claim.seat).collect();
+        let (promises, bookings) =
+            (counted(self.certain.len(), "promise"), counted(self.sales.len(), "sale"));
+        format!("{promises} and {bookings} of {}", counted(seats.len(), "seat"))
+    }
+
     /// Rule (a), by seat.
     fn sold_twice(&self) -> BTreeMap<i64, Conflict> {
         let mut by_seat: BTreeMap<i64, Vec<&Sale>> = BTreeMap::new();
