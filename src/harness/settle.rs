@@ -14,8 +14,8 @@ use futures_util::stream;
 use uuid::Uuid;
 
 use super::recorder::epoch::micros;
-use super::recorder::{OpKind, Operation, Outcome};
-use super::targets::{Call, Granted, KeyFate, Role};
+use super::recorder::{OpKind, Operation, Outcome, Role, Told};
+use super::targets::{Call, KeyFate};
 use super::workloads::LoadContext;
 
 /// Keys read back at the same time.
@@ -165,10 +165,10 @@ fn apply(history: &mut [Operation], members: &[usize], fate: &KeyFate) {
         op.settled = match fate {
             KeyFate::Unknown => None,
             KeyFate::Granted(effect) if winner.as_ref() == Some(&op.request_sha256) => {
-                op.reservation = Some(effect.reservation);
+                op.reservation.get_or_insert(effect.reservation);
                 op.booking = effect.booking;
                 op.seats.clone_from(&effect.seats);
-                op.told = Some(effect.told.clone());
+                op.told = vec![(**effect).clone()];
                 Some(Outcome::Ok)
             }
             KeyFate::Granted(_) | KeyFate::None => Some(Outcome::Fail),
@@ -178,7 +178,7 @@ fn apply(history: &mut [Operation], members: &[usize], fate: &KeyFate) {
 
 /// The body that made the effect: one that was granted to somebody; else one that fits the stored answer and was not
 /// refused as another request's. Where more than one is left, the first one sent: they ask for the same thing.
-fn winning_body<'a>(ops: impl Iterator<Item = &'a Operation>, effect: &Granted) -> Option<String> {
+fn winning_body<'a>(ops: impl Iterator<Item = &'a Operation>, effect: &Told) -> Option<String> {
     let ops: Vec<&Operation> = ops.collect();
     if let Some(granted) = ops.iter().find(|op| op.outcome == Outcome::Ok) {
         return Some(granted.request_sha256.clone());
@@ -211,11 +211,11 @@ fn tally(history: &[Operation]) -> Settled {
 
 #[cfg(test)]
 mod tests {
-    use super::{Granted, KeyFate, apply, tally};
+    use super::{KeyFate, apply, tally};
     use crate::harness::recorder::fixtures::{
         book, booking, confirm, ended, hold, reservation, told, user,
     };
-    use crate::harness::recorder::{Operation, Outcome};
+    use crate::harness::recorder::{Operation, Outcome, Told};
 
     fn unknown(op: Operation) -> Operation {
         ended(op, Outcome::Info)
@@ -227,13 +227,12 @@ mod tests {
         history
     }
 
+    fn effect(seats: &[i64]) -> Told {
+        Told { reservation: reservation(9), seats: seats.to_vec(), ..told() }
+    }
+
     fn held(seats: &[i64]) -> KeyFate {
-        KeyFate::Granted(Granted {
-            reservation: reservation(9),
-            booking: None,
-            seats: seats.to_vec(),
-            told: told(),
-        })
+        KeyFate::Granted(effect(seats).into())
     }
 
     #[test]
@@ -242,7 +241,7 @@ mod tests {
         let op = &settled[0];
         assert_eq!((op.outcome, op.settled), (Outcome::Info, Some(Outcome::Ok)));
         assert_eq!((op.reservation, op.seats.as_slice()), (Some(reservation(9)), &[1, 2][..]));
-        assert_eq!(op.told, Some(told()));
+        assert_eq!(op.told, [effect(&[1, 2])]);
         assert_eq!(tally(&settled).ok, 1);
     }
 
@@ -260,13 +259,12 @@ mod tests {
         let other =
             Operation { request_sha256: "other card".to_owned(), invoked_us: 19, ..sale.clone() };
         let refused = Operation { status: Some(422), ..ended(other.clone(), Outcome::Fail) };
-        let effect = Granted {
+        let effect = Told {
             reservation: sale.reservation.unwrap(),
             booking: Some(booking(1)),
-            seats: vec![1],
-            told: told(),
+            ..effect(&[1])
         };
-        let fate = KeyFate::Granted(effect);
+        let fate = KeyFate::Granted(effect.into());
         let settled = settle(vec![unknown(other.clone()), refused, unknown(sale.clone())], &fate);
         assert_eq!(
             (settled[0].settled, settled[2].settled),
@@ -286,13 +284,9 @@ mod tests {
             request_sha256: body.to_owned(),
             ..unknown(book(user(1), &[], booking(1), 0..10))
         };
-        let effect = Granted {
-            reservation: reservation(9),
-            booking: Some(booking(1)),
-            seats: vec![7, 8],
-            told: told(),
-        };
-        let settled = settle(vec![asked(3, "three"), asked(2, "two")], &KeyFate::Granted(effect));
+        let effect = Told { booking: Some(booking(1)), ..effect(&[7, 8]) };
+        let fate = KeyFate::Granted(effect.into());
+        let settled = settle(vec![asked(3, "three"), asked(2, "two")], &fate);
         assert_eq!(settled[0].settled, Some(Outcome::Fail));
         let op = &settled[1];
         assert_eq!((op.settled, op.seats.as_slice()), (Some(Outcome::Ok), &[7, 8][..]));

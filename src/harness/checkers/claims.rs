@@ -124,7 +124,19 @@ impl Claims {
                 (OpKind::Hold, None) => 0,
                 (OpKind::Confirm | OpKind::Book, _) => u64::MAX,
                 (
-                    OpKind::Cancel | OpKind::CancelBooking | OpKind::CancelEvent | OpKind::Read,
+                    OpKind::Cancel
+                    | OpKind::Extend
+                    | OpKind::CancelBooking
+                    | OpKind::CheckIn
+                    | OpKind::CancelEvent
+                    | OpKind::ReadReservation
+                    | OpKind::ReadBooking
+                    | OpKind::ReadTicket
+                    | OpKind::ReadKey
+                    | OpKind::ListReservations
+                    | OpKind::ListBookings
+                    | OpKind::ReadAvailability
+                    | OpKind::ReadSeats,
                     _,
                 ) => continue,
             };

@@ -6,7 +6,7 @@ use std::time::Duration;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use super::{OpKind, Operation, Outcome, Told};
+use super::{OpKind, Operation, Outcome, Role, Told};
 use crate::wire::server_timing::Timings;
 
 /// Price of every seat.
@@ -46,6 +46,9 @@ pub fn told() -> Told {
         event: event(),
         user: user(0),
         state: String::new(),
+        booking: None,
+        reference: None,
+        seats: Vec::new(),
         total_cents: 0,
         expires_at: None,
         tickets: Vec::new(),
@@ -53,9 +56,10 @@ pub fn told() -> Told {
 }
 
 /// What the answer to the payment says, tickets numbered as their seats are.
-fn sold(held: &Told, seats: &[i64]) -> Told {
-    let tickets = seats.iter().map(i64::to_string).collect();
-    Told { state: "confirmed".to_owned(), expires_at: None, tickets, ..held.clone() }
+fn sold(held: &Told, booking: Uuid) -> Told {
+    let tickets = held.seats.iter().map(i64::to_string).collect();
+    let (state, booking) = ("confirmed".to_owned(), Some(booking));
+    Told { state, booking, expires_at: None, tickets, ..held.clone() }
 }
 
 /// A hold that was granted, its reservation numbered as the time of asking is; the key is the same for the same buyer.
@@ -66,14 +70,15 @@ pub fn hold(user: Uuid, seats: &[i64], us: Range<u64>) -> Operation {
         request_sha256: format!("hold {seats:?}"),
         key: Some(format!("hold-{user}")),
         seats: seats.to_vec(),
-        told: Some(Told {
+        told: vec![Told {
             reservation: reservation(us.start),
             user,
             state: "held".to_owned(),
+            seats: seats.to_vec(),
             total_cents: PRICE_CENTS * i64::try_from(seats.len()).unwrap(),
             expires_at: Some(ends_at()),
             ..told()
-        }),
+        }],
         ..operation(OpKind::Hold, user, us)
     }
 }
@@ -86,7 +91,7 @@ pub fn confirm(hold: &Operation, booking: Uuid, us: Range<u64>) -> Operation {
         request_sha256: format!("confirm {:?}", hold.reservation),
         key: Some(format!("confirm-{}", hold.user)),
         seats: hold.seats.clone(),
-        told: hold.told.as_ref().map(|held| sold(held, &hold.seats)),
+        told: hold.told.iter().map(|held| sold(held, booking)).collect(),
         ..operation(OpKind::Confirm, hold.user, us)
     }
 }
@@ -99,7 +104,7 @@ pub fn book(user: Uuid, seats: &[i64], booking: Uuid, us: Range<u64>) -> Operati
         request_sha256: format!("book {seats:?}"),
         key: Some(format!("book-{user}")),
         seats: seats.to_vec(),
-        told: hold(user, seats, us.clone()).told.as_ref().map(|held| sold(held, seats)),
+        told: hold(user, seats, us.clone()).told.iter().map(|held| sold(held, booking)).collect(),
         ..operation(OpKind::Book, user, us)
     }
 }
@@ -116,7 +121,7 @@ pub fn cancel_booking(sale: &Operation, us: Range<u64>) -> Operation {
 
 /// The event was cancelled, and this was the answer.
 pub fn cancel_event(us: Range<u64>) -> Operation {
-    operation(OpKind::CancelEvent, user(u64::MAX), us)
+    Operation { role: Role::Admin, ..operation(OpKind::CancelEvent, user(u64::MAX), us) }
 }
 
 /// A cancel of this hold that was granted.
@@ -135,7 +140,7 @@ pub fn ended(operation: Operation, outcome: Outcome) -> Operation {
     let booking = operation.booking.filter(|_| names_booking);
     let makes_reservation = matches!(operation.op, OpKind::Hold | OpKind::Book);
     let reservation = operation.reservation.filter(|_| granted || !makes_reservation);
-    let told = operation.told.filter(|_| granted);
+    let told = if granted { operation.told } else { Vec::new() };
     Operation { reservation, booking, told, outcome, ..operation }
 }
 
@@ -146,6 +151,7 @@ fn operation(op: OpKind, user: Uuid, us: Range<u64>) -> Operation {
         iteration: 0,
         server: "server-1".to_owned(),
         user,
+        role: Role::Customer,
         event: event(),
         key: None,
         request_sha256: String::new(),
@@ -153,8 +159,13 @@ fn operation(op: OpKind, user: Uuid, us: Range<u64>) -> Operation {
         quantity: None,
         reservation: None,
         booking: None,
+        ticket: None,
+        list_of: None,
         ttl_ms: None,
-        told: None,
+        told: Vec::new(),
+        checked_in_at: None,
+        availability: None,
+        seat_states: Vec::new(),
         intended_us: us.start,
         invoked_us: us.start,
         completed_us: us.end,

@@ -5,8 +5,8 @@ use time::OffsetDateTime;
 use uuid::Uuid;
 
 use crate::harness::summary::Outcomes;
-use crate::wire::Reason;
 use crate::wire::server_timing::Timings;
+use crate::wire::{Availability, Reason, SeatStatus};
 
 /// One request and its outcome. Times are microseconds since the start of the load, on the generator's monotonic clock.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -19,28 +19,52 @@ pub struct Operation {
     pub iteration: u64,
     /// The server asked: `server-1` ….
     pub server: String,
-    /// The buyer.
+    /// Who asked.
     pub user: Uuid,
+    /// As what.
+    #[serde(default, skip_serializing_if = "Role::is_customer")]
+    pub role: Role,
     /// The event.
     pub event: Uuid,
     /// Idempotency key sent (hold, confirm, book).
     pub key: Option<String>,
     /// SHA-256 (hex) of the request body; the same key with another body is another request.
     pub request_sha256: String,
-    /// Seats asked for (hold, book) or covered (confirm, both cancels); when ok, those the answer names, sorted.
+    /// Seats asked for (hold, book) or covered (confirm, extension, both cancels, check in); when a hold, a sale or a check
+    /// in is ok, those the answer names, sorted.
     pub seats: Vec<i64>,
     /// Tickets asked for where they have no place (hold, book); `seats` is empty then until the answer names them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub quantity: Option<u32>,
-    /// Reservation used (confirm, both cancels) or obtained (hold, book, when ok).
+    /// Reservation used (confirm, extension, both cancels, check in, read) or obtained (hold, book, when ok).
     pub reservation: Option<Uuid>,
-    /// Booking cancelled (cancel of a booking) or obtained (confirm, book, when ok).
+    /// Booking used (cancel of a booking, check in, read) or obtained (confirm, book, when ok).
     pub booking: Option<Uuid>,
+    /// Number of the ticket used (check in, read).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ticket: Option<String>,
+    /// Whose rows were asked for (lists).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub list_of: Option<Uuid>,
     /// TTL asked for, milliseconds (hold).
     pub ttl_ms: Option<u64>,
-    /// What the answer that granted it says of the reservation or booking, also where it was read back.
+    /// What the answer says of reservations and bookings when ok, also where it was read back: of one, or, where it is a
+    /// list, of each row of the first page, at most [`LIST_ROWS_MAX`].
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub told: Vec<Told>,
+    /// When the ticket was used, as the answer says it, database time (check in).
+    #[serde(
+        with = "time::serde::rfc3339::option",
+        default,
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub checked_in_at: Option<OffsetDateTime>,
+    /// What is left of an event, as the answer says it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub told: Option<Told>,
+    pub availability: Option<Availability>,
+    /// Seats, as one page of the seat map shows them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub seat_states: Vec<SeatState>,
     /// When the schedule wanted it to start; equals `invoked_us` for every request of an iteration but the first.
     pub intended_us: u64,
     /// When it was sent.
@@ -79,6 +103,15 @@ pub struct Told {
     pub user: Uuid,
     /// Where it stands, in the API's word.
     pub state: String,
+    /// The booking, where it is told of one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub booking: Option<Uuid>,
+    /// Reference of the booking.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reference: Option<String>,
+    /// Seats, sorted.
+    #[serde(default)]
+    pub seats: Vec<i64>,
     /// Total in cents.
     pub total_cents: i64,
     /// End of the hold (reservation).
@@ -93,7 +126,44 @@ pub struct Told {
     pub tickets: Vec<String>,
 }
 
+/// Rows in one page of a list at most; a page with fewer is the whole list.
+pub const LIST_ROWS_MAX: usize = 100;
+
+/// A seat, as the seat map shows it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SeatState {
+    /// The seat.
+    pub seat: i64,
+    /// What can be done with it.
+    pub status: SeatStatus,
+    /// Price in cents.
+    pub price_cents: i64,
+}
+
+/// What a user may do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Role {
+    /// Buy.
+    #[default]
+    Customer,
+    /// Change events and let visitors in, too.
+    Admin,
+}
+
+impl Role {
+    /// Whether it may do no more than buy.
+    pub fn is_customer(&self) -> bool {
+        *self == Self::Customer
+    }
+}
+
 impl Operation {
+    /// What the answer says of the one reservation or booking that it is about.
+    pub fn told_of_it(&self) -> Option<&Told> {
+        (!self.op.lists()).then(|| self.told.first()).flatten()
+    }
+
     /// The operation's true end as far as it is known: what settling found, else what the client saw.
     pub fn end(&self) -> Outcome {
         self.settled.unwrap_or(self.outcome)
@@ -144,29 +214,88 @@ pub enum OpKind {
     Book,
     /// `DELETE /api/v1/reservations/{id}`.
     Cancel,
+    /// `POST /api/v1/reservations/{id}/extend`.
+    Extend,
     /// `PATCH /api/v1/bookings/{id}/cancel`.
     CancelBooking,
+    /// `POST /api/v1/tickets/{number}/check-in`.
+    CheckIn,
     /// `PATCH /api/v1/events/{id}`, by an admin: the event is cancelled.
     CancelEvent,
-    /// Any read.
-    Read,
+    /// `GET /api/v1/reservations/{id}`.
+    ReadReservation,
+    /// `GET /api/v1/bookings/{id}` or `/reference/{reference}`.
+    ReadBooking,
+    /// `GET /api/v1/tickets/{number}/qr`.
+    ReadTicket,
+    /// `GET /api/v1/idempotency/{key}`: what it tells of is what the stored answer tells of.
+    ReadKey,
+    /// `GET /api/v1/reservations/user/{id}`, the first page.
+    ListReservations,
+    /// `GET /api/v1/bookings/user/{id}`, the first page.
+    ListBookings,
+    /// `GET /api/v1/events/{id}/availability`.
+    ReadAvailability,
+    /// `GET /api/v1/events/{id}/seats`, one page.
+    ReadSeats,
 }
 
 impl OpKind {
     /// Every kind, in report order.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 16] = [
         Self::Hold,
         Self::Confirm,
         Self::Book,
         Self::Cancel,
+        Self::Extend,
         Self::CancelBooking,
+        Self::CheckIn,
         Self::CancelEvent,
-        Self::Read,
+        Self::ReadReservation,
+        Self::ReadBooking,
+        Self::ReadTicket,
+        Self::ReadKey,
+        Self::ListReservations,
+        Self::ListBookings,
+        Self::ReadAvailability,
+        Self::ReadSeats,
     ];
 
     /// Whether it asks for a sale.
     pub fn sells(self) -> bool {
         matches!(self, Self::Confirm | Self::Book)
+    }
+
+    /// Whether it asks for seats, held or sold.
+    pub fn grants(self) -> bool {
+        self.sells() || self == Self::Hold
+    }
+
+    /// Whether it asks for a list of reservations or bookings.
+    pub fn lists(self) -> bool {
+        matches!(self, Self::ListReservations | Self::ListBookings)
+    }
+
+    /// Whether it asks for nothing to be changed.
+    pub fn reads(self) -> bool {
+        match self {
+            Self::Hold
+            | Self::Confirm
+            | Self::Book
+            | Self::Cancel
+            | Self::Extend
+            | Self::CancelBooking
+            | Self::CheckIn
+            | Self::CancelEvent => false,
+            Self::ReadReservation
+            | Self::ReadBooking
+            | Self::ReadTicket
+            | Self::ReadKey
+            | Self::ListReservations
+            | Self::ListBookings
+            | Self::ReadAvailability
+            | Self::ReadSeats => true,
+        }
     }
 
     /// The name used in history, metrics and reports.
@@ -176,9 +305,18 @@ impl OpKind {
             Self::Confirm => "confirm",
             Self::Book => "book",
             Self::Cancel => "cancel",
+            Self::Extend => "extend",
             Self::CancelBooking => "cancel_booking",
+            Self::CheckIn => "check_in",
             Self::CancelEvent => "cancel_event",
-            Self::Read => "read",
+            Self::ReadReservation => "read_reservation",
+            Self::ReadBooking => "read_booking",
+            Self::ReadTicket => "read_ticket",
+            Self::ReadKey => "read_key",
+            Self::ListReservations => "list_reservations",
+            Self::ListBookings => "list_bookings",
+            Self::ReadAvailability => "read_availability",
+            Self::ReadSeats => "read_seats",
         }
     }
 }

@@ -127,7 +127,7 @@ mod tests {
         assert_eq!((damaged.verdict, damaged.exit_code), (Verdict::Fail, 1));
         assert_eq!(worst_exit_code([0, damaged.exit_code]), 1);
         for op in &mut data.history {
-            (op.outcome, op.told) = (Outcome::Info, None);
+            (op.outcome, op.told) = (Outcome::Info, Vec::new());
         }
         history::replace(&run_dir.history(), &data.history).unwrap();
         assert_eq!(analyze(run_dir.clone()).unwrap().summary.exit_code, 3);

@@ -3,9 +3,10 @@
 use std::time::Duration;
 
 use sha2::{Digest as _, Sha256};
-use uuid::Uuid;
+use time::OffsetDateTime;
 
-use crate::harness::recorder::{Outcome, Told};
+use crate::harness::recorder::{Outcome, SeatState, Told};
+use crate::wire::Availability;
 use crate::wire::server_timing::Timings;
 
 /// What the buyer knows after an order was sent.
@@ -13,8 +14,8 @@ use crate::wire::server_timing::Timings;
 pub struct Answer {
     /// The outcome.
     pub outcome: Outcome,
-    /// What was granted, when ok and the order asks for seats.
-    pub granted: Option<Granted>,
+    /// What it says, when ok.
+    pub said: Said,
     /// Why it was refused, when it was.
     pub refused: Refused,
     /// Set where asking again with the same key makes sense: how long the server asks to wait, 0 when it doesn't say.
@@ -35,17 +36,26 @@ pub struct Answer {
     pub dependencies: Timings,
 }
 
-/// What was granted.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Granted {
-    /// The reservation.
-    pub reservation: Uuid,
-    /// The booking, where there is one.
-    pub booking: Option<Uuid>,
-    /// The seats, sorted.
-    pub seats: Vec<i64>,
-    /// What else the answer says.
-    pub told: Told,
+/// What an answer says.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Said {
+    /// Of reservations and bookings.
+    pub told: Vec<Told>,
+    /// Whom a ticket let in.
+    pub checked_in: Option<CheckedIn>,
+    /// Of what is left.
+    pub availability: Option<Availability>,
+    /// Of seats.
+    pub seats: Vec<SeatState>,
+}
+
+/// A ticket was used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CheckedIn {
+    /// Its seat.
+    pub seat: i64,
+    /// When, database time.
+    pub at: OffsetDateTime,
 }
 
 /// A refusal, as far as buyers care.
@@ -65,7 +75,7 @@ pub enum Refused {
 #[derive(Debug, Clone)]
 pub enum KeyFate {
     /// It had this effect.
-    Granted(Granted),
+    Granted(Box<Told>),
     /// It had no effect and will have none.
     None,
     /// It may have had one, or have it yet.

@@ -15,10 +15,10 @@ use async_trait::async_trait;
 use uuid::Uuid;
 
 use super::plan::EvidenceKind;
-use super::recorder::OpKind;
+use super::recorder::{OpKind, Role};
 
-pub use answer::{Answer, Granted, KeyFate, Refused};
-pub use order::{Booked, Buyer, Call, Held, Order, Role, Wanted};
+pub use answer::{Answer, KeyFate, Refused, Said};
+pub use order::{Booked, Buyer, Call, Held, Order, Read, Ticket, Wanted};
 
 /// Name of our own servers in the table.
 pub const OURS: &str = "ticketctl";
@@ -83,10 +83,19 @@ pub trait BookingApi: std::fmt::Debug + Send + Sync {
     /// Cancels a hold. Carries no key: repeating it changes nothing.
     async fn cancel(&self, call: &Call<'_>, held: &Held) -> Answer;
 
+    /// Keeps a hold for longer. Carries no key.
+    async fn extend(&self, call: &Call<'_>, held: &Held) -> Answer;
+
     /// Cancels a booking. Carries no key: repeating it changes nothing.
     async fn cancel_booking(&self, call: &Call<'_>, booked: &Booked) -> Answer;
 
-    /// The event's version, which its cancellation has to name. The buyer has to be an admin.
+    /// Lets the ticket's bearer in. The buyer has to be an admin.
+    async fn check_in(&self, call: &Call<'_>, ticket: &Ticket) -> Answer;
+
+    /// Reads what there is to see, and changes nothing.
+    async fn read(&self, call: &Call<'_>, read: &Read) -> Answer;
+
+    /// The event's version, which its cancellation has to name.
     async fn event_version(&self, call: &Call<'_>) -> anyhow::Result<String>;
 
     /// Cancels an event that still has this version. The buyer has to be an admin.

@@ -5,24 +5,17 @@ use std::time::Duration;
 use reqwest::header::HeaderValue;
 use uuid::Uuid;
 
-use crate::harness::recorder::OpKind;
+use crate::harness::recorder::{OpKind, Role};
 
 /// A buyer, signed in.
 #[derive(Debug, Clone)]
 pub struct Buyer {
     /// User id.
     pub id: Uuid,
+    /// What the user may do.
+    pub role: Role,
     /// Value of the `Authorization` header.
     pub authorization: HeaderValue,
-}
-
-/// What a user may do.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Role {
-    /// Buy.
-    Customer,
-    /// Change events, too.
-    Admin,
 }
 
 /// Who asks which server about which event, and for how long.
@@ -75,8 +68,64 @@ pub struct Booked {
     pub booking: Uuid,
     /// The reservation it was made from.
     pub reservation: Uuid,
-    /// Its seats.
+    /// Its seats, sorted.
     pub seats: Vec<i64>,
+    /// Its reference.
+    pub reference: String,
+    /// Its tickets, in the order of the seats.
+    pub tickets: Vec<String>,
+}
+
+/// A ticket to be let in with.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ticket {
+    /// Its number.
+    pub number: String,
+    /// Its seat.
+    pub seat: i64,
+    /// The booking it belongs to.
+    pub booking: Uuid,
+    /// The reservation that was made from.
+    pub reservation: Uuid,
+}
+
+/// What a reader wants to see.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Read {
+    /// A reservation.
+    Reservation(Uuid),
+    /// A booking.
+    Booking(Uuid),
+    /// A booking, by its reference.
+    Reference(String),
+    /// A ticket as it is printed, by its number.
+    Ticket(String),
+    /// What became of a key.
+    Key(String),
+    /// This user's reservations, the newest.
+    ReservationsOf(Uuid),
+    /// This user's bookings, the newest.
+    BookingsOf(Uuid),
+    /// What is left of the event.
+    Availability,
+    /// A page of the event's seat map, after this seat.
+    Seats(i64),
+}
+
+impl Read {
+    /// What it asks for.
+    pub fn kind(&self) -> OpKind {
+        match self {
+            Self::Reservation(_) => OpKind::ReadReservation,
+            Self::Booking(_) | Self::Reference(_) => OpKind::ReadBooking,
+            Self::Ticket(_) => OpKind::ReadTicket,
+            Self::Key(_) => OpKind::ReadKey,
+            Self::ReservationsOf(_) => OpKind::ListReservations,
+            Self::BookingsOf(_) => OpKind::ListBookings,
+            Self::Availability => OpKind::ReadAvailability,
+            Self::Seats(_) => OpKind::ReadSeats,
+        }
+    }
 }
 
 /// An order to hold.
@@ -117,10 +166,16 @@ pub enum Order {
     Book(Book),
     /// Cancel a hold.
     Cancel(Held),
+    /// Keep a hold for longer.
+    Extend(Held),
     /// Cancel a booking.
     CancelBooking(Booked),
+    /// Let somebody in.
+    CheckIn(Ticket),
     /// Cancel the event of this version.
     CancelEvent(String),
+    /// Change nothing, and see.
+    Read(Read),
 }
 
 impl Order {
@@ -131,8 +186,11 @@ impl Order {
             Self::Confirm(_) => OpKind::Confirm,
             Self::Book(_) => OpKind::Book,
             Self::Cancel(_) => OpKind::Cancel,
+            Self::Extend(_) => OpKind::Extend,
             Self::CancelBooking(_) => OpKind::CancelBooking,
+            Self::CheckIn(_) => OpKind::CheckIn,
             Self::CancelEvent(_) => OpKind::CancelEvent,
+            Self::Read(read) => read.kind(),
         }
     }
 }

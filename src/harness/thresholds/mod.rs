@@ -198,7 +198,7 @@ mod tests {
         check("sold_out_seconds", "value<100", false, None);
         check("http_req_duration{op:cancel}", "p(99)<500", false, None);
         check("ops{op:cancel,outcome:info}", "count==0", false, None);
-        check("http_req_failed{op:read}", "rate<1", false, None);
+        check("http_req_failed{op:read_seats}", "rate<1", false, None);
     }
 
     #[test]

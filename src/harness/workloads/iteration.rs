@@ -15,9 +15,10 @@ use super::order::{Answered, Ended, Request, Retries, booked, held};
 use super::record::Origin;
 use crate::harness::plan::Load;
 use crate::harness::random;
+use crate::harness::recorder::Role;
 use crate::harness::recorder::epoch::micros;
 use crate::harness::targets::order::{Book, Confirm, Hold};
-use crate::harness::targets::{Booked, Buyer, Call, Held, Order, Refused, Role, Wanted};
+use crate::harness::targets::{Booked, Buyer, Call, Held, Order, Refused, Wanted};
 use crate::wire::Admission;
 
 /// First wait before asking again; doubles with every try, give or take half.

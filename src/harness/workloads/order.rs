@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use uuid::Uuid;
 
-use crate::harness::recorder::Outcome;
+use crate::harness::recorder::{Outcome, Told};
 use crate::harness::targets::{Booked, Held, Order, Refused};
 
 /// How often a buyer asks before giving up.
@@ -82,8 +82,8 @@ pub struct Answered {
     pub seats: Vec<i64>,
     /// The reservation used or obtained.
     pub reservation: Option<Uuid>,
-    /// The booking obtained.
-    pub booking: Option<Uuid>,
+    /// What it says of reservations and bookings.
+    pub told: Vec<Told>,
 }
 
 /// The end of a hold.
@@ -100,17 +100,21 @@ pub fn held(answered: Option<&Answered>) -> Ended<Held> {
 /// The end of a payment.
 pub fn booked(answered: Option<&Answered>) -> Ended<Booked> {
     match answered {
-        Some(Answered {
-            outcome: Outcome::Ok,
-            booking: Some(booking),
-            reservation: Some(reservation),
-            seats,
-            ..
-        }) => {
-            let (booking, reservation, seats) = (*booking, *reservation, seats.clone());
-            Ended::Ok(Booked { booking, reservation, seats })
+        Some(Answered { outcome: Outcome::Ok, told, .. }) => {
+            told.first().and_then(as_booked).map_or(Ended::Unknown, Ended::Ok)
         }
         Some(Answered { outcome: Outcome::Fail, refused, .. }) => Ended::Refused(*refused),
         _ => Ended::Unknown,
     }
+}
+
+/// The booking that an answer tells of.
+fn as_booked(told: &Told) -> Option<Booked> {
+    Some(Booked {
+        booking: told.booking?,
+        reservation: told.reservation,
+        seats: told.seats.clone(),
+        reference: told.reference.clone()?,
+        tickets: told.tickets.clone(),
+    })
 }

@@ -2,8 +2,9 @@
 
 use super::context::LoadContext;
 use super::order::Answered;
-use crate::harness::recorder::{Operation, Outcome};
-use crate::harness::targets::{Answer, Call, Granted, Order};
+use crate::harness::recorder::{Operation, Outcome, Told};
+use crate::harness::targets::answer::CheckedIn;
+use crate::harness::targets::{Answer, Call, Order, Read, Said};
 use crate::wire::server_timing::Timings;
 
 /// Which part of the load an order comes from.
@@ -26,8 +27,11 @@ impl LoadContext {
             Order::Confirm(confirm) => self.target.confirm(call, confirm).await,
             Order::Book(book) => self.target.book(call, book).await,
             Order::Cancel(held) => self.target.cancel(call, held).await,
+            Order::Extend(held) => self.target.extend(call, held).await,
             Order::CancelBooking(booked) => self.target.cancel_booking(call, booked).await,
+            Order::CheckIn(ticket) => self.target.check_in(call, ticket).await,
             Order::CancelEvent(version) => self.target.cancel_event(call, version).await,
+            Order::Read(read) => self.target.read(call, read).await,
         };
         operation.completed_us = self.epoch.now_us();
         let (refused, retry_after) = (answer.refused, answer.retry_after);
@@ -40,7 +44,7 @@ impl LoadContext {
             refused,
             seats: operation.seats.clone(),
             reservation: operation.reservation,
-            booking: operation.booking,
+            told: operation.told.clone(),
         };
         if !self.recorder.record(operation).await {
             tracing::error!("an operation ended after the recording had, and is not in it");
@@ -57,6 +61,7 @@ impl LoadContext {
             iteration: origin.iteration,
             server: self.target.servers()[call.server].name.clone(),
             user: call.buyer.id,
+            role: call.buyer.role,
             event: call.event,
             key: call.key.map(str::to_owned),
             request_sha256: String::new(),
@@ -64,8 +69,13 @@ impl LoadContext {
             quantity: None,
             reservation: None,
             booking: None,
+            ticket: None,
+            list_of: None,
             ttl_ms: None,
-            told: None,
+            told: Vec::new(),
+            checked_in_at: None,
+            availability: None,
+            seat_states: Vec::new(),
             intended_us: origin.intended_us.unwrap_or(invoked_us),
             invoked_us,
             completed_us: invoked_us,
@@ -95,7 +105,7 @@ fn ask_for(operation: &mut Operation, order: &Order) {
             operation.seats.clone_from(&confirm.held.seats);
             operation.reservation = Some(confirm.held.reservation);
         }
-        Order::Cancel(held) => {
+        Order::Cancel(held) | Order::Extend(held) => {
             operation.seats.clone_from(&held.seats);
             operation.reservation = Some(held.reservation);
         }
@@ -104,7 +114,25 @@ fn ask_for(operation: &mut Operation, order: &Order) {
             operation.reservation = Some(booked.reservation);
             operation.booking = Some(booked.booking);
         }
+        Order::CheckIn(ticket) => {
+            operation.seats = vec![ticket.seat];
+            operation.ticket = Some(ticket.number.clone());
+            operation.reservation = Some(ticket.reservation);
+            operation.booking = Some(ticket.booking);
+        }
         Order::CancelEvent(_) => {}
+        Order::Read(read) => look_for(operation, read),
+    }
+}
+
+/// Notes what there is to see.
+fn look_for(operation: &mut Operation, read: &Read) {
+    match read {
+        Read::Reservation(id) => operation.reservation = Some(*id),
+        Read::Booking(id) => operation.booking = Some(*id),
+        Read::Ticket(number) => operation.ticket = Some(number.clone()),
+        Read::ReservationsOf(user) | Read::BookingsOf(user) => operation.list_of = Some(*user),
+        Read::Reference(_) | Read::Key(_) | Read::Availability | Read::Seats(_) => {}
     }
 }
 
@@ -118,15 +146,28 @@ fn take_in(operation: &mut Operation, answer: Answer) {
     operation.reason = answer.reason;
     operation.detail = answer.detail;
     operation.dependencies = answer.dependencies;
-    let Some(Granted { reservation, booking, seats, told }) = answer.granted else { return };
-    if !operation.is_for(&seats) {
+    let Said { told, checked_in, availability, seats } = answer.said;
+    if let (true, Some(granted)) = (operation.op.grants(), told.first()) {
+        obtain(operation, granted);
+    }
+    if let Some(CheckedIn { seat, at }) = checked_in {
+        (operation.seats, operation.checked_in_at) = (vec![seat], Some(at));
+    }
+    operation.told = told;
+    operation.availability = availability;
+    operation.seat_states = seats;
+}
+
+/// Notes what was granted. A payment's reservation is the one that was asked for, whatever the answer says.
+fn obtain(operation: &mut Operation, granted: &Told) {
+    if !operation.is_for(&granted.seats) {
+        let given = &granted.seats;
         operation.detail = match operation.quantity {
-            Some(quantity) => format!("asked for {quantity} tickets and was given {seats:?}"),
-            None => format!("asked for seats {:?} and was given {seats:?}", operation.seats),
+            Some(quantity) => format!("asked for {quantity} tickets and was given {given:?}"),
+            None => format!("asked for seats {:?} and was given {given:?}", operation.seats),
         };
     }
-    operation.seats = seats;
-    operation.reservation = Some(reservation);
-    operation.booking = booking;
-    operation.told = Some(told);
+    operation.seats.clone_from(&granted.seats);
+    operation.reservation.get_or_insert(granted.reservation);
+    operation.booking = granted.booking;
 }

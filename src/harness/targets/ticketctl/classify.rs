@@ -74,8 +74,18 @@ pub struct Judged<T> {
 
 /// Judges an exchange whose good answer carries a `T`.
 pub fn judge<T: DeserializeOwned>(exchange: Exchange) -> Judged<T> {
+    judge_by(exchange, envelope)
+}
+
+/// Judges an exchange whose good answer is something to look at.
+pub fn seen(exchange: Exchange) -> Judged<()> {
+    judge_by(exchange, |_body| Ok(()))
+}
+
+/// Judges an exchange whose good answer is read so, or why it is none.
+fn judge_by<T>(exchange: Exchange, read: fn(&[u8]) -> Result<T, String>) -> Judged<T> {
     match exchange {
-        Exchange::Answered(answer) => judge_answer(answer),
+        Exchange::Answered(answer) => judge_answer(answer, read),
         Exchange::NeverSent(cause) => Judged {
             retry_after: Some(Duration::ZERO),
             ..unanswered(Outcome::Fail, format!("not connected: {cause}"))
@@ -102,7 +112,16 @@ fn unanswered<T>(outcome: Outcome, detail: String) -> Judged<T> {
     }
 }
 
-fn judge_answer<T: DeserializeOwned>(answer: RawAnswer) -> Judged<T> {
+/// The data in an envelope that says it succeeded.
+fn envelope<T: DeserializeOwned>(body: &[u8]) -> Result<T, String> {
+    match serde_json::from_slice::<Success<T>>(body) {
+        Ok(Success { success: true, data, .. }) => Ok(data),
+        Ok(_) => Err("2xx that says it did not succeed".to_owned()),
+        Err(error) => Err(format!("unreadable 2xx: {error}")),
+    }
+}
+
+fn judge_answer<T>(answer: RawAnswer, read: fn(&[u8]) -> Result<T, String>) -> Judged<T> {
     let RawAnswer { status, replayed, retry_after, dependencies, body } = answer;
     let known = |outcome, detail| Judged {
         status: Some(status),
@@ -117,18 +136,11 @@ fn judge_answer<T: DeserializeOwned>(answer: RawAnswer) -> Judged<T> {
         }
     };
     if (200..300).contains(&status) {
-        return match serde_json::from_slice::<Success<T>>(&body) {
-            Ok(Success { success: true, data, .. }) => {
+        return match read(&body) {
+            Ok(data) => {
                 Judged { data: Some(data), body: Some(body), ..known(Outcome::Ok, String::new()) }
             }
-            Ok(_) => Judged {
-                body: Some(body),
-                ..known(Outcome::Info, "2xx that says it did not succeed".to_owned())
-            },
-            Err(error) => Judged {
-                body: Some(body),
-                ..known(Outcome::Info, format!("unreadable 2xx: {error}"))
-            },
+            Err(wrong) => Judged { body: Some(body), ..known(Outcome::Info, wrong) },
         };
     }
     let failure = serde_json::from_slice::<Failure>(&body).ok();

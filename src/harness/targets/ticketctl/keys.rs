@@ -2,27 +2,46 @@
 
 use serde::de::DeserializeOwned;
 
-use super::granted::{of_booking, of_reservation};
-use crate::harness::recorder::OpKind;
-use crate::harness::targets::answer::{Granted, KeyFate};
+use super::told::{of_booking, of_reservation};
+use crate::harness::recorder::{OpKind, Told};
+use crate::harness::targets::answer::KeyFate;
 use crate::wire::{IdempotencyStatus, Success};
 
 /// Reads a key's record. An unfinished operation or an answer that can't be read tells nothing; a failed one has no effect.
 pub fn fate(kind: OpKind, status: IdempotencyStatus) -> KeyFate {
     match (status.state.as_str(), status.status_code, status.response) {
         ("SUCCESS", Some(200..300), Some(answer)) => {
-            granted(kind, answer).map_or(KeyFate::Unknown, KeyFate::Granted)
+            granted(kind, answer).map_or(KeyFate::Unknown, |told| KeyFate::Granted(told.into()))
         }
         ("FAILED", _, _) | ("SUCCESS", Some(400..500), _) => KeyFate::None,
         _ => KeyFate::Unknown,
     }
 }
 
-fn granted(kind: OpKind, answer: serde_json::Value) -> Option<Granted> {
+/// What the stored answer tells of, whatever it is an answer to.
+pub fn stored(status: IdempotencyStatus) -> Option<Told> {
+    let answer = status.response?;
+    let sale = data(answer.clone()).map(of_booking);
+    sale.or_else(|| data(answer).map(of_reservation))
+}
+
+fn granted(kind: OpKind, answer: serde_json::Value) -> Option<Told> {
     match kind {
         OpKind::Hold => data(answer).map(of_reservation),
         OpKind::Confirm | OpKind::Book => data(answer).map(of_booking),
-        OpKind::Cancel | OpKind::CancelBooking | OpKind::CancelEvent | OpKind::Read => None,
+        OpKind::Cancel
+        | OpKind::Extend
+        | OpKind::CancelBooking
+        | OpKind::CheckIn
+        | OpKind::CancelEvent
+        | OpKind::ReadReservation
+        | OpKind::ReadBooking
+        | OpKind::ReadTicket
+        | OpKind::ReadKey
+        | OpKind::ListReservations
+        | OpKind::ListBookings
+        | OpKind::ReadAvailability
+        | OpKind::ReadSeats => None,
     }
 }
 

@@ -8,7 +8,8 @@ use reqwest::header::HeaderValue;
 use uuid::Uuid;
 
 use crate::clock;
-use crate::harness::targets::order::{Buyer, Role};
+use crate::harness::recorder::Role;
+use crate::harness::targets::order::Buyer;
 use crate::wire::{Claims, TOKEN_ISSUER};
 
 /// Tokens outlive every run and the settling after it.
@@ -36,13 +37,13 @@ impl TokenSigner {
 
     /// The user with this id, signed in.
     pub fn sign(&self, id: Uuid, role: Role) -> anyhow::Result<Buyer> {
-        let role = match role {
+        let word = match role {
             Role::Customer => "customer",
             Role::Admin => "admin",
         };
         let claims = Claims {
             sub: id,
-            role: role.to_owned(),
+            role: word.to_owned(),
             iss: TOKEN_ISSUER.to_owned(),
             exp: self.expires_at_seconds,
         };
@@ -51,7 +52,7 @@ impl TokenSigner {
         let mut authorization = HeaderValue::try_from(format!("Bearer {token}"))
             .context("a token is a header value")?;
         authorization.set_sensitive(true);
-        Ok(Buyer { id, authorization })
+        Ok(Buyer { id, role, authorization })
     }
 }
 
