@@ -14,7 +14,7 @@
 use super::answer::KeyedRequest;
 use super::{BookingError, Context};
 use crate::domain::{
-    Booking, BookingId, BookingState, PaymentId, Reference, Refusal, ReservationId,
+    Booking, BookingId, BookingState, PaymentId, Reference, RefundId, Refusal, ReservationId,
     ReservationState, StoredResponse, Ticket, TicketNumber,
 };
 use crate::payments::{ChargeOutcome, LookUpOutcome, RefundOutcome};
@@ -170,7 +170,7 @@ fn booking_of(context: &Context, payment: &Payment) -> Booking {
 /// # Errors
 /// [`BookingError::PaymentUnknown`] when the provider gave no answer: recovery asks again.
 pub async fn refund(context: &Context, payment: PaymentId) -> Result<(), BookingError> {
-    match context.provider.refund(payment).await {
+    match context.provider.refund(payment, RefundId::of(payment)).await {
         RefundOutcome::Refunded => {}
         RefundOutcome::Unknown(reason) => return Err(BookingError::PaymentUnknown(reason)),
     }

@@ -22,6 +22,17 @@ pub struct BookingId(pub Uuid);
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct PaymentId(pub Uuid);
 
+/// A refund; the provider knows it by the same id, which makes a repeated refund harmless.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct RefundId(pub Uuid);
+
+impl RefundId {
+    /// The one refund that a payment may come to: whoever asks for it asks for the same.
+    pub fn of(payment: PaymentId) -> Self {
+        Self(payment.0)
+    }
+}
+
 /// A seat; unique over all events.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct SeatId(pub i64);

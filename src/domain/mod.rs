@@ -32,7 +32,7 @@ pub use booking::{Booking, BookingState, Reference, Ticket, TicketNumber};
 pub use count::{counted, grouped};
 pub use event::{Admission, EventStatus, TicketLimit};
 pub use idempotency::{IdempotencyKey, RecordState, RequestHash, StoredResponse};
-pub use ids::{BookingId, EventId, PaymentId, ReservationId, SeatId, UserId};
+pub use ids::{BookingId, EventId, PaymentId, RefundId, ReservationId, SeatId, UserId};
 pub use moment::moment;
 pub use money::Cents;
 pub use refusal::Refusal;

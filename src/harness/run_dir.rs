@@ -13,7 +13,7 @@ use time::macros::format_description;
 use super::plan::Plan;
 use super::summary::RunFacts;
 use crate::storage::audit::Audit;
-use crate::wire::Charge;
+use crate::wire::PaymentCall;
 
 /// Runs of one scenario and seed that may begin within the same second.
 const COLLISIONS_MAX: u32 = 1000;
@@ -123,7 +123,7 @@ impl RunDir {
     }
 
     /// Reads the payment provider's ledger back.
-    pub fn read_ledger(&self) -> anyhow::Result<Vec<Charge>> {
+    pub fn read_ledger(&self) -> anyhow::Result<Vec<PaymentCall>> {
         read_json(&self.ledger())
     }
 
@@ -133,7 +133,7 @@ impl RunDir {
     }
 
     /// Writes the payment provider's ledger.
-    pub fn write_ledger(&self, ledger: &[Charge]) -> anyhow::Result<()> {
+    pub fn write_ledger(&self, ledger: &[PaymentCall]) -> anyhow::Result<()> {
         write_json(&self.ledger(), &ledger)
     }
 

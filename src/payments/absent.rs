@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 
 use super::{ChargeOutcome, LookUpOutcome, PaymentProvider, RefundOutcome};
-use crate::domain::{Cents, PaymentId};
+use crate::domain::{Cents, PaymentId, RefundId};
 
 /// Nobody.
 #[derive(Debug)]
@@ -19,7 +19,7 @@ impl PaymentProvider for Absent {
         ChargeOutcome::Unknown(nobody())
     }
 
-    async fn refund(&self, _payment: PaymentId) -> RefundOutcome {
+    async fn refund(&self, _payment: PaymentId, _refund: RefundId) -> RefundOutcome {
         RefundOutcome::Unknown(nobody())
     }
 

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use async_trait::async_trait;
 
 use super::{ChargeOutcome, Ledger, LookUpOutcome, PaymentProvider, ProviderEntry, RefundOutcome};
-use crate::domain::{Cents, PaymentId};
+use crate::domain::{Cents, PaymentId, RefundId};
 
 /// The table's line.
 pub const ENTRY: ProviderEntry = ProviderEntry {
@@ -41,7 +41,7 @@ impl PaymentProvider for Mock {
         }
     }
 
-    async fn refund(&self, payment: PaymentId) -> RefundOutcome {
+    async fn refund(&self, payment: PaymentId, _refund: RefundId) -> RefundOutcome {
         let mut charges = self.charges.lock().unwrap_or_else(PoisonError::into_inner);
         match charges.get_mut(&payment) {
             Some(charge @ (Charge::Captured | Charge::Refunded)) => {

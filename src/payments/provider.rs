@@ -5,15 +5,16 @@ use std::time::Duration;
 use async_trait::async_trait;
 use uuid::Uuid;
 
-use crate::domain::{Cents, PaymentId};
+use crate::domain::{Cents, PaymentId, RefundId};
 
-/// Somebody who takes money. Every call may be repeated: the payment's id is the provider's idempotency key.
+/// Somebody who takes money. Every call may be repeated: the payment's id is the idempotency key of its charge, and the
+/// refund's that of its refund.
 #[async_trait]
 pub trait PaymentProvider: Send + Sync {
     /// Takes the money, once however often it is asked.
     async fn charge(&self, payment: PaymentId, amount: Cents, method: &str) -> ChargeOutcome;
-    /// Gives the whole of it back, once however often it is asked.
-    async fn refund(&self, payment: PaymentId) -> RefundOutcome;
+    /// Gives the whole of it back, once however often it is asked for the same refund.
+    async fn refund(&self, payment: PaymentId, refund: RefundId) -> RefundOutcome;
     /// Says what became of a charge.
     async fn look_up(&self, payment: PaymentId) -> LookUpOutcome;
 

@@ -11,7 +11,7 @@ use super::{
     ChargeOutcome, Ledger, LookUpOutcome, PaymentProvider, ProviderEntry, ProviderError,
     ProviderSettings, RefundOutcome,
 };
-use crate::domain::{Cents, PaymentId};
+use crate::domain::{Cents, PaymentId, RefundId};
 use crate::wire;
 
 const NAME: &str = "simulator";
@@ -83,8 +83,10 @@ impl PaymentProvider for Simulator {
         }
     }
 
-    async fn refund(&self, payment: PaymentId) -> RefundOutcome {
-        match self.client.post(format!("{}/charges/{}/refund", self.url, payment.0)).send().await {
+    async fn refund(&self, payment: PaymentId, refund: RefundId) -> RefundOutcome {
+        let url = format!("{}/charges/{}/refund", self.url, payment.0);
+        let body = wire::RefundRequest { refund_id: refund.0 };
+        match self.client.post(url).json(&body).send().await {
             Ok(response) if response.status() == StatusCode::OK => RefundOutcome::Refunded,
             Ok(response) => {
                 RefundOutcome::Unknown(format!("the provider answered {}", response.status()))

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 
 use super::{ChargeOutcome, LookUpOutcome, PaymentProvider, RefundOutcome};
-use crate::domain::{Cents, PaymentId};
+use crate::domain::{Cents, PaymentId, RefundId};
 use crate::metrics::{Outcome, time_dependency};
 
 /// What the provider is called in metrics.
@@ -23,8 +23,8 @@ impl PaymentProvider for Timed {
         .await
     }
 
-    async fn refund(&self, payment: PaymentId) -> RefundOutcome {
-        time_dependency(DEPENDENCY, self.0.refund(payment), |end| {
+    async fn refund(&self, payment: PaymentId, refund: RefundId) -> RefundOutcome {
+        time_dependency(DEPENDENCY, self.0.refund(payment, refund), |end| {
             Outcome::failed_if(matches!(end, RefundOutcome::Unknown(_)))
         })
         .await

@@ -96,7 +96,7 @@ pub async fn sell(connection: &mut PgConnection, sale: &Sale<'_>) -> Result<bool
            captured as (
                update payments set state = 'captured', step = 'done' from allowed where id = $1),
            confirmed as (
-               update reservations set state = 'confirmed' from allowed where id = $4),
+               update reservations set state = 'confirmed', ended_at = now() from allowed where id = $4),
            sold as (
                update seats set booking_id = $2, version = version + 1
                from theirs, allowed where seats.id = theirs.id),

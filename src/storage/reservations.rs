@@ -133,7 +133,7 @@ pub async fn expire_of_user(
 ) -> Result<(), StorageError> {
     sqlx::query!(
         "with gone as (
-             update reservations set state = 'expired'
+             update reservations set state = 'expired', ended_at = now()
              where user_id = $1 and event_id = $2 and state = 'held' and expires_at <= now()
              returning id, seat_ids),
          pairs as (select gone.id as reservation_id, unnest(seat_ids) as seat_id from gone),
@@ -254,7 +254,7 @@ pub async fn cancel_of_cancelled_events(
                where state = 'held' and status = 'cancelled'
                order by expires_at limit $1 for update of reservations skip locked),
            gone as (
-               update reservations set state = 'cancelled' from off where reservations.id = off.id
+               update reservations set state = 'cancelled', ended_at = now() from off where reservations.id = off.id
                returning reservations.id, event_id, seat_ids),
            pairs as (select gone.id as reservation_id, unnest(seat_ids) as seat_id from gone),
            theirs as (
@@ -314,7 +314,7 @@ pub async fn cancel(
 ) -> Result<bool, StorageError> {
     let cancelled = sqlx::query_scalar!(
         r#"with gone as (
-               update reservations set state = 'cancelled'
+               update reservations set state = 'cancelled', ended_at = now()
                where id = $1 and state = 'held' and expires_at > now() returning id, seat_ids),
            mine as (
                select seats.id from seats, gone
@@ -341,7 +341,7 @@ pub async fn expire_due(
                select id from reservations where state = 'held' and expires_at <= now()
                order by expires_at limit $1 for update skip locked),
            gone as (
-               update reservations set state = 'expired' from due where reservations.id = due.id
+               update reservations set state = 'expired', ended_at = now() from due where reservations.id = due.id
                returning reservations.id, event_id, seat_ids),
            pairs as (select gone.id as reservation_id, unnest(seat_ids) as seat_id from gone),
            theirs as (

@@ -31,7 +31,10 @@ pub use events::{
     Admission, Availability, ChangeEvent, CreateEvent, Event, EventStatus, GeneralAdmission, Seat,
     SeatMap, SeatStatus,
 };
-pub use payments::{Charge, ChargeRequest, ChargeState};
+pub use payments::{
+    Charge, ChargeRequest, ChargeState, PaymentCall, PaymentCallKind, PaymentCallOutcome,
+    RefundRequest,
+};
 pub use reason::Reason;
 pub use reservations::{CreateReservation, Reservation};
 

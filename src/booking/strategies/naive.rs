@@ -88,7 +88,7 @@ async fn sell_unguarded(
     let (seats, tickets) = bookings::tickets(booking);
     sqlx::query!(
         "with captured as (update payments set state = 'captured', step = 'done' where id = $1),
-         confirmed as (update reservations set state = 'confirmed' where id = $4),
+         confirmed as (update reservations set state = 'confirmed', ended_at = now() where id = $4),
          sold as (update seats set booking_id = $2 where id = any($8)),
          ended as (
              update idempotency_records

@@ -3,7 +3,7 @@
 use crate::harness::plan::{EvidenceKind, Plan};
 use crate::harness::recorder::Operation;
 use crate::storage::audit::Audit;
-use crate::wire::Charge;
+use crate::wire::PaymentCall;
 
 /// Everything that a run can be judged from. Judging needs no stack and can be repeated on an old run.
 #[derive(Debug, Clone, Copy)]
@@ -15,7 +15,7 @@ pub struct Collected<'a> {
     /// The database, read after settling, where the target lets it be read.
     pub audit: Option<&'a Audit>,
     /// The payment provider's own ledger, read after settling, where the target has one.
-    pub ledger: Option<&'a [Charge]>,
+    pub ledger: Option<&'a [PaymentCall]>,
 }
 
 impl<'a> Collected<'a> {
@@ -65,7 +65,7 @@ impl<'a> Evidence<'a> {
     }
 
     /// The payment provider's own ledger, read after settling.
-    pub fn ledger(&self) -> Result<&'a [Charge], Undeclared> {
+    pub fn ledger(&self) -> Result<&'a [PaymentCall], Undeclared> {
         self.declared(EvidenceKind::Ledger, self.collected.ledger)
     }
 

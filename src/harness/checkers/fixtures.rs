@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use time::OffsetDateTime;
 use uuid::Uuid;
 
 use super::Collected;
@@ -10,19 +11,19 @@ use crate::domain::{BookingState, EventStatus, ReservationState};
 use crate::harness::plan::{GeneratorLimits, Inventory, Payments, Plan, Target};
 use crate::harness::recorder::Operation;
 use crate::harness::recorder::fixtures::{
-    PRICE_CENTS, booking, confirm, ends_at, event, hold, reservation, user,
+    PRICE_CENTS, TTL_US, booking, confirm, ends_at, event, hold, reservation, user,
 };
 use crate::storage::audit::{
-    Audit, BookingRow, EventRow, PaymentRow, PaymentState, PaymentStep, ReservationRow,
+    Audit, BookingRow, EventRow, PaymentRow, PaymentState, PaymentStep, ReservationRow, SeatRow,
 };
-use crate::wire::{Admission, Charge, ChargeState};
+use crate::wire::{Admission, PaymentCall, PaymentCallKind, PaymentCallOutcome};
 
 /// A run made by hand.
 pub struct Case {
     pub plan: Plan,
     pub history: Vec<Operation>,
     pub audit: Audit,
-    pub ledger: Vec<Charge>,
+    pub ledger: Vec<PaymentCall>,
 }
 
 impl Case {
@@ -63,7 +64,9 @@ impl Case {
                 id: event(),
                 status: EventStatus::Published,
                 tickets_per_user_max: None,
+                cancelled_at: None,
             }],
+            seats: (1..=2_000).map(free_seat).collect(),
         };
         Self { plan, history: Vec::new(), audit, ledger: Vec::new() }
     }
@@ -80,6 +83,9 @@ impl Case {
             sale.reservation_id = held.reservation.unwrap();
             case.audit.reservations.last_mut().unwrap().id = sale.reservation_id;
             case.audit.payments.last_mut().unwrap().reservation_id = sale.reservation_id;
+            for row in case.audit.seats.iter_mut().filter(|row| sale.seat_ids.contains(&row.id)) {
+                row.reservation_id = Some(sale.reservation_id);
+            }
             case.history.push(held.clone());
             case.history.push(confirm(&held, booking(number), began + 5_000..began + 9_000));
         }
@@ -98,6 +104,10 @@ impl Case {
             seat_ids: seats.to_vec(),
             total_cents,
             expires_at: ends_at(),
+            created_at: began_at(),
+            claimed_at: Some(began_at() + BRIEFLY),
+            extended_at: None,
+            ended_at: Some(began_at() + BRIEFLY * 3),
             idempotency_key: format!("hold-{user}"),
         });
         self.audit.bookings.push(BookingRow {
@@ -110,21 +120,27 @@ impl Case {
             total_cents,
             seat_ids: seats.to_vec(),
             tickets: seats.iter().map(i64::to_string).collect(),
+            used: Vec::new(),
+            created_at: began_at() + BRIEFLY * 2,
+            cancelled_at: None,
             idempotency_key: format!("confirm-{user}"),
         });
         self.audit.payments.push(PaymentRow {
             id: payment(number),
             reservation_id: reservation(number),
+            user_id: user,
+            created_at: began_at() + BRIEFLY * 2,
             state: PaymentState::Captured,
             step: PaymentStep::Done,
             amount_cents: total_cents,
             idempotency_key: format!("confirm-{user}"),
         });
-        self.ledger.push(Charge {
-            payment_id: payment(number),
-            amount_cents: total_cents,
-            state: ChargeState::Captured,
-        });
+        self.ledger.push(charge(payment(number), total_cents));
+        for row in self.audit.seats.iter_mut().filter(|row| seats.contains(&row.id)) {
+            row.reservation_id = Some(reservation(number));
+            row.held_until = Some(ends_at());
+            row.booking_id = Some(booking(number));
+        }
         self.audit.seats_sold += i64::try_from(seats.len()).unwrap();
     }
 
@@ -137,6 +153,43 @@ impl Case {
             ledger: Some(&self.ledger),
         }
     }
+}
+
+/// Some time, short enough for a hold.
+const BRIEFLY: Duration = Duration::from_millis(1);
+
+/// When every hold made here was asked for, database time.
+pub fn began_at() -> OffsetDateTime {
+    ends_at() - Duration::from_micros(TTL_US)
+}
+
+fn free_seat(id: i64) -> SeatRow {
+    SeatRow {
+        id,
+        event_id: event(),
+        price_cents: PRICE_CENTS,
+        reservation_id: None,
+        held_until: None,
+        booking_id: None,
+    }
+}
+
+/// A charge that took the money.
+pub fn charge(payment_id: Uuid, amount_cents: i64) -> PaymentCall {
+    PaymentCall {
+        at: began_at() + BRIEFLY * 2,
+        server: "server-1".to_owned(),
+        kind: PaymentCallKind::Charge,
+        payment_id,
+        key: payment_id,
+        amount_cents,
+        outcome: PaymentCallOutcome::Executed,
+    }
+}
+
+/// A refund of all that this charge took.
+pub fn refund(charge: &PaymentCall) -> PaymentCall {
+    PaymentCall { kind: PaymentCallKind::Refund, ..charge.clone() }
 }
 
 /// The payment of this number.

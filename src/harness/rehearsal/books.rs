@@ -1,4 +1,4 @@
-//! What the booking API in memory holds: reservations, bookings, payments, charges and keys, and how a sale is made and
+//! What the booking API in memory holds: reservations, bookings, payments, calls to the provider and keys, and how a sale is made and
 //! taken back. Knows nothing of HTTP, nor of how well or badly it is asked.
 
 use std::collections::HashMap;
@@ -9,7 +9,7 @@ use uuid::Uuid;
 use crate::clock;
 use crate::domain::{BookingState, ReservationState};
 use crate::storage::audit::{BookingRow, PaymentRow, PaymentState, PaymentStep, ReservationRow};
-use crate::wire::{self, Charge, ChargeState, Reason};
+use crate::wire::{self, PaymentCall, PaymentCallKind, PaymentCallOutcome, Reason};
 
 /// Price of every seat.
 pub const PRICE_CENTS: i64 = 5_000;
@@ -20,7 +20,7 @@ pub struct Books {
     pub reservations: Vec<ReservationRow>,
     pub bookings: Vec<BookingRow>,
     pub payments: Vec<PaymentRow>,
-    pub charges: Vec<Charge>,
+    pub calls: Vec<PaymentCall>,
     pub keys: HashMap<(Uuid, String), (String, u16, String)>,
 }
 
@@ -94,17 +94,30 @@ pub fn sell(books: &mut Books, reservation: &ReservationRow, key: &str) -> Answe
         total_cents: amount_cents,
         seat_ids: reservation.seat_ids.clone(),
         tickets: reservation.seat_ids.iter().map(|_seat| Uuid::new_v4().to_string()).collect(),
+        used: Vec::new(),
+        created_at: reservation.created_at,
+        cancelled_at: None,
         idempotency_key: key.to_owned(),
     };
     books.payments.push(PaymentRow {
         id: payment_id,
         reservation_id: reservation.id,
+        user_id: reservation.user_id,
+        created_at: reservation.created_at,
         state: PaymentState::Captured,
         step: PaymentStep::Done,
         amount_cents,
         idempotency_key: key.to_owned(),
     });
-    books.charges.push(Charge { payment_id, amount_cents, state: ChargeState::Captured });
+    books.calls.push(PaymentCall {
+        at: reservation.created_at,
+        server: "server-1".to_owned(),
+        kind: PaymentCallKind::Charge,
+        payment_id,
+        key: payment_id,
+        amount_cents,
+        outcome: PaymentCallOutcome::Executed,
+    });
     let answer = success(booking_as_wire(&booking));
     books.bookings.push(booking);
     answer
@@ -133,11 +146,12 @@ pub fn refund(books: &mut Books, reservation: Uuid) {
     for row in books.reservations.iter_mut().filter(|row| row.id == reservation) {
         row.state = ReservationState::Cancelled;
     }
-    let Books { payments, charges, .. } = books;
+    let Books { payments, calls, .. } = books;
     for payment in payments.iter_mut().filter(|payment| payment.reservation_id == reservation) {
-        payment.state = PaymentState::Refunded;
-        for charge in charges.iter_mut().filter(|charge| charge.payment_id == payment.id) {
-            charge.state = ChargeState::Refunded;
+        let charge = calls.iter().find(|call| call.payment_id == payment.id).unwrap();
+        if payment.state != PaymentState::Refunded {
+            calls.push(PaymentCall { kind: PaymentCallKind::Refund, ..charge.clone() });
         }
+        payment.state = PaymentState::Refunded;
     }
 }

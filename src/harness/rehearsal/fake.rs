@@ -23,7 +23,8 @@ use crate::domain::{BookingState, ReservationState};
 use crate::harness::targets::answer::sha256_hex;
 use crate::storage::audit::{Audit, ReservationRow};
 use crate::wire::{
-    self, Charge, Claims, ConfirmBooking, CreateBooking, CreateReservation, IDEMPOTENCY_KEY, Reason,
+    self, Claims, ConfirmBooking, CreateBooking, CreateReservation, IDEMPOTENCY_KEY, PaymentCall,
+    Reason,
 };
 
 pub const SECRET: &[u8] = b"a secret for tests";
@@ -92,12 +93,13 @@ impl Fake {
             reservations: books.reservations.clone(),
             payments: books.payments.clone(),
             events: Vec::new(),
+            seats: Vec::new(),
         }
     }
 
     /// The provider's ledger.
-    pub fn ledger(&self) -> Vec<Charge> {
-        self.books().charges.clone()
+    pub fn ledger(&self) -> Vec<PaymentCall> {
+        self.books().calls.clone()
     }
 
     async fn dawdle(&self) {
@@ -163,6 +165,7 @@ fn reservation(
 ) -> ReservationRow {
     let mut seat_ids = seat_ids;
     seat_ids.sort_unstable();
+    let created_at = clock::now_utc();
     ReservationRow {
         id: Uuid::new_v4(),
         event_id,
@@ -170,7 +173,11 @@ fn reservation(
         state: ReservationState::Held,
         total_cents: PRICE_CENTS * i64::try_from(seat_ids.len()).unwrap(),
         seat_ids,
-        expires_at: clock::now_utc() + ttl,
+        expires_at: created_at + ttl,
+        created_at,
+        claimed_at: None,
+        extended_at: None,
+        ended_at: None,
         idempotency_key: key_of(headers),
     }
 }

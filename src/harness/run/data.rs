@@ -6,7 +6,7 @@ use crate::harness::recorder::{Latencies, Operation, history};
 use crate::harness::run_dir::RunDir;
 use crate::harness::summary::RunFacts;
 use crate::storage::audit::Audit;
-use crate::wire::Charge;
+use crate::wire::PaymentCall;
 
 /// What a run left behind.
 #[derive(Debug)]
@@ -20,7 +20,7 @@ pub struct RunData {
     /// The database after settling, where the target gave it.
     pub audit: Option<Audit>,
     /// The payment provider's ledger after settling, where the target gave it.
-    pub ledger: Option<Vec<Charge>>,
+    pub ledger: Option<Vec<PaymentCall>>,
     /// What else happened.
     pub facts: RunFacts,
 }

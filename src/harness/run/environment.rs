@@ -106,6 +106,7 @@ impl Environment {
         audit.bookings.retain(|booking| events.contains(&booking.event_id));
         audit.reservations.retain(|reservation| events.contains(&reservation.event_id));
         audit.events.retain(|event| events.contains(&event.id));
+        audit.seats.retain(|seat| events.contains(&seat.event_id));
         let ours: HashSet<Uuid> =
             audit.reservations.iter().map(|reservation| reservation.id).collect();
         audit.payments.retain(|payment| ours.contains(&payment.reservation_id));

@@ -92,7 +92,7 @@ async fn make(
         audit = Some(read);
     }
     if evidence.contains(&EvidenceKind::Ledger) {
-        let read = environment.stack.payments().ledger();
+        let read = environment.stack.payments().calls();
         run_dir.write_ledger(&read)?;
         ledger = Some(read);
     }

@@ -21,9 +21,10 @@ use tokio::time::sleep;
 use tower::ServiceExt;
 use uuid::Uuid;
 
-use super::ledger::{Charged, Refunded};
+use super::ledger::{Caller, Charged, Refunded};
 use super::state::{CapturedCharge, State, lock};
-use crate::wire::{Charge, ChargeRequest, ChargeState};
+use crate::clock;
+use crate::wire::{Charge, ChargeRequest, ChargeState, RefundRequest};
 
 type SharedState = Arc<Mutex<State>>;
 
@@ -119,7 +120,8 @@ fn decide(state: &Mutex<State>, server: &str, request: &ChargeRequest) -> Decisi
     let State { ledger, behaviour, random, traps } = &mut *state;
     let (is_declined, is_reply_lost) = behaviour.draw(random);
     let is_declined = is_declined || request.payment_method == DECLINED_METHOD;
-    let charge = match ledger.charge(request, is_declined) {
+    let caller = Caller { server, at: clock::now_utc() };
+    let charge = match ledger.charge(caller, request, is_declined) {
         Charged::Conflict => return Decision::Conflict,
         Charged::Again(charge) => return Decision::Answer(charge),
         Charged::New(charge) if charge.state != ChargeState::Captured => {
@@ -154,11 +156,13 @@ async fn list(Shared(state): Shared<SharedState>) -> Json<Vec<Charge>> {
 
 async fn refund(
     Shared(state): Shared<SharedState>,
-    Path((_, payment_id)): Path<(String, Uuid)>,
+    Path((server, payment_id)): Path<(String, Uuid)>,
+    Json(RefundRequest { refund_id }): Json<RefundRequest>,
 ) -> Response {
     let latency = lock(&state).behaviour.latency();
     sleep(latency).await;
-    let refunded = lock(&state).ledger.refund(payment_id);
+    let caller = Caller { server: &server, at: clock::now_utc() };
+    let refunded = lock(&state).ledger.refund(caller, payment_id, refund_id);
     match refunded {
         Refunded::Back(charge) => Json(charge).into_response(),
         Refunded::Declined => {

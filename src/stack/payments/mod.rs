@@ -21,7 +21,9 @@ use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 use tokio::task::JoinSet;
 
+#[cfg(test)]
 use crate::wire::Charge;
+use crate::wire::PaymentCall;
 
 pub use behaviour::PaymentBehaviour;
 #[cfg(test)]
@@ -76,6 +78,12 @@ impl PaymentSimulator {
         Ok(())
     }
 
+    /// Every call, in order.
+    pub fn calls(&self) -> Vec<PaymentCall> {
+        lock(&self.state).ledger.calls().to_vec()
+    }
+
+    #[cfg(test)]
     /// Every charge ever asked for, sorted by payment id.
     pub fn ledger(&self) -> Vec<Charge> {
         lock(&self.state).ledger.charges()

@@ -8,7 +8,7 @@ use tokio::time::timeout;
 use uuid::Uuid;
 
 use super::{CapturedCharge, PaymentBehaviour, PaymentSimulator};
-use crate::wire::{Charge, ChargeRequest, ChargeState};
+use crate::wire::{Charge, ChargeRequest, ChargeState, RefundRequest};
 
 const PAYMENT: Uuid = Uuid::from_u128(7);
 
@@ -40,7 +40,7 @@ async fn get(simulator: &PaymentSimulator, path: &str) -> (StatusCode, String) {
 
 async fn refund(simulator: &PaymentSimulator) -> StatusCode {
     let url = format!("{}/server-1/charges/{PAYMENT}/refund", simulator.url());
-    client().post(url).send().await.unwrap().status()
+    client().post(url).json(&RefundRequest { refund_id: PAYMENT }).send().await.unwrap().status()
 }
 
 #[tokio::test]

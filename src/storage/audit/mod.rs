@@ -39,6 +39,8 @@ pub struct Audit {
     pub payments: Vec<PaymentRow>,
     /// Every event, by id.
     pub events: Vec<EventRow>,
+    /// Every seat, by id.
+    pub seats: Vec<SeatRow>,
 }
 
 /// What an operator is told of a database.
@@ -77,8 +79,26 @@ pub struct BookingRow {
     pub seat_ids: Vec<i64>,
     /// The numbers of their tickets, in the order of the seats.
     pub tickets: Vec<String>,
+    /// Those of them that let somebody in, and when.
+    pub used: Vec<UsedTicket>,
+    /// When its payment was started.
+    #[serde(with = "time::serde::rfc3339")]
+    pub created_at: OffsetDateTime,
+    /// When it was cancelled.
+    #[serde(with = "time::serde::rfc3339::option")]
+    pub cancelled_at: Option<OffsetDateTime>,
     /// Key of the request that made it.
     pub idempotency_key: String,
+}
+
+/// A ticket that let somebody in.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UsedTicket {
+    /// Its number.
+    pub number: String,
+    /// When.
+    #[serde(with = "time::serde::rfc3339")]
+    pub at: OffsetDateTime,
 }
 
 /// A reservation.
@@ -100,6 +120,18 @@ pub struct ReservationRow {
     /// End of the hold, database time.
     #[serde(with = "time::serde::rfc3339")]
     pub expires_at: OffsetDateTime,
+    /// When it was asked for: `expires_at` is so much later as it was to last.
+    #[serde(with = "time::serde::rfc3339")]
+    pub created_at: OffsetDateTime,
+    /// When it had its seats at the latest.
+    #[serde(with = "time::serde::rfc3339::option")]
+    pub claimed_at: Option<OffsetDateTime>,
+    /// When it was made to last longer.
+    #[serde(with = "time::serde::rfc3339::option")]
+    pub extended_at: Option<OffsetDateTime>,
+    /// When it was paid for, given up or expired.
+    #[serde(with = "time::serde::rfc3339::option")]
+    pub ended_at: Option<OffsetDateTime>,
     /// Key of the request that made it.
     pub idempotency_key: String,
 }
@@ -111,6 +143,11 @@ pub struct PaymentRow {
     pub id: Uuid,
     /// The reservation paid for.
     pub reservation_id: Uuid,
+    /// Who pays.
+    pub user_id: Uuid,
+    /// When it was started.
+    #[serde(with = "time::serde::rfc3339")]
+    pub created_at: OffsetDateTime,
     /// Where it stands.
     #[serde(with = "states")]
     pub state: PaymentState,
@@ -133,6 +170,27 @@ pub struct EventRow {
     pub status: EventStatus,
     /// Tickets one user may have, where limited.
     pub tickets_per_user_max: Option<i32>,
+    /// When it was cancelled.
+    #[serde(with = "time::serde::rfc3339::option")]
+    pub cancelled_at: Option<OffsetDateTime>,
+}
+
+/// A seat, and who has it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SeatRow {
+    /// Seat id.
+    pub id: i64,
+    /// Event.
+    pub event_id: Uuid,
+    /// Its price in cents.
+    pub price_cents: i64,
+    /// The reservation that holds it or held it until it was sold.
+    pub reservation_id: Option<Uuid>,
+    /// Until when that holds it.
+    #[serde(with = "time::serde::rfc3339::option")]
+    pub held_until: Option<OffsetDateTime>,
+    /// The booking that bought it.
+    pub booking_id: Option<Uuid>,
 }
 
 /// Examines the database of `storage` in one transaction.
@@ -161,6 +219,7 @@ pub async fn read(database_url: &str) -> Result<Audit, StorageError> {
                 reservations: reservations(&mut tx).await?,
                 payments: payments(&mut tx).await?,
                 events: events(&mut tx).await?,
+                seats: seats(&mut tx).await?,
             };
             Ok::<_, StorageError>((tx, audit))
         })
@@ -187,7 +246,7 @@ async fn examine_within(connection: &mut PgConnection) -> Result<Examination, St
 
 async fn events(connection: &mut PgConnection) -> Result<Vec<EventRow>, StorageError> {
     let rows = sqlx::query!(
-        "select id, status::text as \"status!\", tickets_per_user_max from events order by id"
+        "select id, status::text as \"status!\", tickets_per_user_max, cancelled_at from events order by id"
     )
     .fetch_all(connection)
     .await?;
@@ -197,6 +256,7 @@ async fn events(connection: &mut PgConnection) -> Result<Vec<EventRow>, StorageE
                 id: row.id,
                 status: states::read(&row.status)?,
                 tickets_per_user_max: row.tickets_per_user_max,
+                cancelled_at: row.cancelled_at,
             })
         })
         .collect()
@@ -205,8 +265,13 @@ async fn events(connection: &mut PgConnection) -> Result<Vec<EventRow>, StorageE
 async fn bookings(connection: &mut PgConnection) -> Result<Vec<BookingRow>, StorageError> {
     let rows = sqlx::query!(
         r#"select id, reference, reservation_id, event_id, user_id, state::text as "state!", total_cents, idempotency_key,
+                  created_at, cancelled_at,
                   array(select seat_id from booking_seats where booking_id = bookings.id order by seat_id) as "seat_ids!",
-                  array(select ticket_number from booking_seats where booking_id = bookings.id order by seat_id) as "tickets!"
+                  array(select ticket_number from booking_seats where booking_id = bookings.id order by seat_id) as "tickets!",
+                  array(select ticket_number from booking_seats
+                        where booking_id = bookings.id and checked_in_at is not null order by seat_id) as "used!",
+                  array(select checked_in_at from booking_seats
+                        where booking_id = bookings.id and checked_in_at is not null order by seat_id) as "used_at!"
            from bookings order by id"#
     )
     .fetch_all(connection)
@@ -223,6 +288,11 @@ async fn bookings(connection: &mut PgConnection) -> Result<Vec<BookingRow>, Stor
                 total_cents: row.total_cents,
                 seat_ids: row.seat_ids,
                 tickets: row.tickets,
+                used: std::iter::zip(row.used, row.used_at)
+                    .map(|(number, at)| UsedTicket { number, at })
+                    .collect(),
+                created_at: row.created_at,
+                cancelled_at: row.cancelled_at,
                 idempotency_key: row.idempotency_key,
             })
         })
@@ -231,7 +301,8 @@ async fn bookings(connection: &mut PgConnection) -> Result<Vec<BookingRow>, Stor
 
 async fn reservations(connection: &mut PgConnection) -> Result<Vec<ReservationRow>, StorageError> {
     let rows = sqlx::query!(
-        "select id, event_id, user_id, state::text as \"state!\", seat_ids, total_cents, expires_at, idempotency_key
+        "select id, event_id, user_id, state::text as \"state!\", seat_ids, total_cents, expires_at, idempotency_key,
+                created_at, claimed_at, extended_at, ended_at
          from reservations order by id"
     )
     .fetch_all(connection)
@@ -246,6 +317,10 @@ async fn reservations(connection: &mut PgConnection) -> Result<Vec<ReservationRo
                 seat_ids: row.seat_ids,
                 total_cents: row.total_cents,
                 expires_at: row.expires_at,
+                created_at: row.created_at,
+                claimed_at: row.claimed_at,
+                extended_at: row.extended_at,
+                ended_at: row.ended_at,
                 idempotency_key: row.idempotency_key,
             })
         })
@@ -254,7 +329,8 @@ async fn reservations(connection: &mut PgConnection) -> Result<Vec<ReservationRo
 
 async fn payments(connection: &mut PgConnection) -> Result<Vec<PaymentRow>, StorageError> {
     let rows = sqlx::query!(
-        "select id, reservation_id, state::text as \"state!\", step::text as \"step!\", amount_cents, idempotency_key
+        "select id, reservation_id, user_id, created_at, state::text as \"state!\", step::text as \"step!\", amount_cents,
+                idempotency_key
          from payments order by id"
     )
     .fetch_all(connection)
@@ -264,6 +340,8 @@ async fn payments(connection: &mut PgConnection) -> Result<Vec<PaymentRow>, Stor
             Ok(PaymentRow {
                 id: row.id,
                 reservation_id: row.reservation_id,
+                user_id: row.user_id,
+                created_at: row.created_at,
                 state: states::read(&row.state)?,
                 step: states::read(&row.step)?,
                 amount_cents: row.amount_cents,
@@ -271,6 +349,16 @@ async fn payments(connection: &mut PgConnection) -> Result<Vec<PaymentRow>, Stor
             })
         })
         .collect()
+}
+
+async fn seats(connection: &mut PgConnection) -> Result<Vec<SeatRow>, StorageError> {
+    let rows = sqlx::query_as!(
+        SeatRow,
+        "select id, event_id, price_cents, reservation_id, held_until, booking_id from seats order by id"
+    )
+    .fetch_all(connection)
+    .await?;
+    Ok(rows)
 }
 
 #[cfg(test)]
@@ -281,8 +369,9 @@ mod tests {
     fn an_audit_on_disk_reads_back_and_is_written_with_the_same_bytes() {
         let (one, two) =
             ("00000000-0000-0001-0000-000000000001", "00000000-0000-0001-0000-000000000002");
+        let when = "2026-01-02T03:04:05Z";
         let text = format!(
-            r#"{{"taken_at":"2026-01-02T03:04:05Z","seats_count":2,"seats_sold":1,"findings":[{{"kind":"double_sell","detail":"x"}}],"bookings":[{{"id":"{one}","reference":"R","reservation_id":"{two}","event_id":"{one}","user_id":"{two}","state":"confirmed","total_cents":5,"seat_ids":[1],"tickets":["T"],"idempotency_key":"k"}}],"reservations":[{{"id":"{two}","event_id":"{one}","user_id":"{two}","state":"expired","seat_ids":[1],"total_cents":5,"expires_at":"2026-01-02T03:04:05Z","idempotency_key":"k"}}],"payments":[{{"id":"{one}","reservation_id":"{two}","state":"captured","step":"done","amount_cents":5,"idempotency_key":"k"}}],"events":[{{"id":"{one}","status":"published","tickets_per_user_max":null}}]}}"#
+            r#"{{"taken_at":"2026-01-02T03:04:05Z","seats_count":2,"seats_sold":1,"findings":[{{"kind":"double_sell","detail":"x"}}],"bookings":[{{"id":"{one}","reference":"R","reservation_id":"{two}","event_id":"{one}","user_id":"{two}","state":"confirmed","total_cents":5,"seat_ids":[1],"tickets":["T"],"used":[{{"number":"T","at":"{when}"}}],"created_at":"{when}","cancelled_at":null,"idempotency_key":"k"}}],"reservations":[{{"id":"{two}","event_id":"{one}","user_id":"{two}","state":"expired","seat_ids":[1],"total_cents":5,"expires_at":"{when}","created_at":"{when}","claimed_at":"{when}","extended_at":null,"ended_at":null,"idempotency_key":"k"}}],"payments":[{{"id":"{one}","reservation_id":"{two}","user_id":"{two}","created_at":"{when}","state":"captured","step":"done","amount_cents":5,"idempotency_key":"k"}}],"events":[{{"id":"{one}","status":"published","tickets_per_user_max":null,"cancelled_at":null}}],"seats":[{{"id":1,"event_id":"{one}","price_cents":5,"reservation_id":null,"held_until":null,"booking_id":null}}]}}"#
         );
         let audit: Audit = serde_json::from_str(&text).unwrap();
         assert_eq!(serde_json::to_string(&audit).unwrap(), text);
