@@ -1,18 +1,18 @@
 //! What clients may claim: which seats they were told are theirs, and for how long that is certain. Believes neither the database nor the server's
 //! clock, and judges nothing.
 //!
-//! Whoever was told that a seat is held or sold *certainly* has it from the moment of the answer until the earliest moment
-//! at which it may have been lost: a cancel was sent for the hold or its booking, a payment was sent that was declined or of
-//! which nobody knows why it did not succeed, or its TTL, counted from the sending of the first request with its key, was
-//! over. A hold that was paid for in the end ends with its booking only. That a payment was refused for any other reason is
-//! no excuse for letting the seats go.
+//! Whoever was told that a seat is held or sold, by the answer to the request or by reading it later, *certainly* has it from
+//! the moment of that answer until the earliest moment at which it may have been lost: a cancel was sent for the hold or its
+//! booking, or its TTL, counted from the sending of the first request with its key, was over; twice the TTL where it was
+//! extended. A hold that was paid for in the end ends with its booking only. That a payment was refused is no excuse for letting
+//! the seats go, nor that the card was declined; unless the reason is none that we know.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use uuid::Uuid;
 
+use crate::domain::{BookingState, ReservationState};
 use crate::harness::recorder::{OpKind, Operation, Outcome};
-use crate::wire::Reason;
 
 /// A time in which a buyer certainly had a seat.
 #[derive(Debug, Clone, Copy)]
@@ -56,7 +56,7 @@ pub struct Claims {
 struct Losses {
     /// A cancel, of the hold or of its booking, that may have taken effect was sent.
     cancelled: HashMap<Uuid, u64>,
-    /// A payment was sent after which the server may have let the seats go.
+    /// A payment was refused for a reason that nobody knows.
     unpaid: HashMap<Uuid, u64>,
     /// The reservation was paid for in the end.
     paid: BTreeSet<Uuid>,
@@ -76,8 +76,8 @@ impl Losses {
                     losses.paid.insert(reservation);
                     continue;
                 }
-                (OpKind::Confirm | OpKind::Book, Outcome::Fail | Outcome::Info)
-                    if may_let_go(op) =>
+                (OpKind::Confirm | OpKind::Book, Outcome::Fail)
+                    if op.status.is_some() && op.known_reason().is_none() =>
                 {
                     &mut losses.unpaid
                 }
@@ -100,64 +100,94 @@ impl Losses {
     }
 }
 
-/// Whether the seats may be let go after this payment, which did not succeed. What was never sent changes nothing, and of
-/// the refusals only a declined card does.
-fn may_let_go(payment: &Operation) -> bool {
-    let was_sent = payment.end() == Outcome::Info || payment.status.is_some();
-    was_sent && payment.known_reason().is_none_or(|reason| reason == Reason::PaymentDeclined)
-}
-
 impl Claims {
     /// Reads it from the history.
     pub fn read(history: &[Operation]) -> Self {
-        let losses = Losses::read(history);
-        let first_asked = first_asked(history);
+        let (losses, lasting) = (Losses::read(history), Lasting::read(history));
         // One claim for each buyer and reservation, however many copies of the request were answered.
-        let mut owned: BTreeMap<(Uuid, Uuid), (u64, u64, &Operation)> = BTreeMap::new();
-        for op in history.iter().filter(|op| op.outcome == Outcome::Ok) {
+        let mut owned: BTreeMap<(Uuid, Uuid), Owned<'_>> = BTreeMap::new();
+        for op in history.iter().filter(|op| op.op.grants() && op.end() == Outcome::Ok) {
             let Some(reservation) = op.reservation else { continue };
-            let expires_us = match (op.op, op.ttl_ms) {
-                (OpKind::Hold, Some(ttl_ms)) => {
-                    asked_us(&first_asked, op).saturating_add(ttl_ms * 1_000)
-                }
-                // Without a TTL of the client's own only a payment makes a hold certain.
-                (OpKind::Hold, None) => 0,
-                (OpKind::Confirm | OpKind::Book, _) => u64::MAX,
-                (
-                    OpKind::Cancel
-                    | OpKind::Extend
-                    | OpKind::CancelBooking
-                    | OpKind::CheckIn
-                    | OpKind::CancelEvent
-                    | OpKind::ReadReservation
-                    | OpKind::ReadBooking
-                    | OpKind::ReadTicket
-                    | OpKind::ReadKey
-                    | OpKind::ListReservations
-                    | OpKind::ListBookings
-                    | OpKind::ReadAvailability
-                    | OpKind::ReadSeats,
-                    _,
-                ) => continue,
-            };
-            let until_us = losses.none_before(reservation, expires_us);
-            let claim =
-                owned.entry((op.user, reservation)).or_insert((op.completed_us, until_us, op));
-            claim.0 = claim.0.min(op.completed_us);
+            let until_us = losses.none_before(reservation, lasting.until_us(op));
+            let mine = owned.entry((op.user, reservation));
+            let mine = mine.or_insert(Owned { from_us: u64::MAX, until_us, op });
+            if op.outcome == Outcome::Ok {
+                mine.from_us = op.completed_us.min(mine.from_us);
+            }
         }
-        let claims =
-            owned.into_iter().flat_map(|((user, reservation), (from_us, until_us, op))| {
-                op.seats.iter().map(move |seat| Claim {
-                    seat: *seat,
-                    event: op.event,
-                    user,
-                    reservation,
-                    from_us,
-                    until_us,
-                })
-            });
+        for op in history.iter().filter(|op| op.outcome == Outcome::Ok) {
+            for told in op.told.iter().filter(|told| is_theirs(&told.state)) {
+                if let Some(mine) = owned.get_mut(&(told.user, told.reservation)) {
+                    mine.from_us = op.completed_us.min(mine.from_us);
+                }
+            }
+        }
+        let claims = owned.into_iter().flat_map(|((user, reservation), owned)| {
+            let Owned { from_us, until_us, op } = owned;
+            op.seats.iter().map(move |seat| Claim {
+                seat: *seat,
+                event: op.event,
+                user,
+                reservation,
+                from_us,
+                until_us,
+            })
+        });
         let certain = claims.filter(|claim| claim.from_us < claim.until_us).collect();
         Self { certain, sales: sales(history, &losses) }
+    }
+}
+
+/// What a buyer has by a reservation.
+struct Owned<'a> {
+    /// When an answer first said so, microseconds.
+    from_us: u64,
+    /// Until it may have been lost, microseconds.
+    until_us: u64,
+    /// By which request.
+    op: &'a Operation,
+}
+
+/// Whether who is told of this state has the seats.
+fn is_theirs(state: &str) -> bool {
+    [ReservationState::Held.name(), BookingState::Confirmed.name()].contains(&state)
+}
+
+/// How long holds last at least.
+struct Lasting<'a> {
+    /// When the first request of each hold's key was sent: no copy of it can have taken effect before.
+    first_asked: HashMap<(Uuid, &'a str), u64>,
+    /// Reservations that were extended for certain.
+    extended: BTreeSet<Uuid>,
+}
+
+impl<'a> Lasting<'a> {
+    fn read(history: &'a [Operation]) -> Self {
+        let (mut first_asked, mut extended) = (HashMap::new(), BTreeSet::new());
+        for op in history {
+            match (op.op, &op.key) {
+                (OpKind::Hold, Some(key)) => {
+                    let first = first_asked.entry((op.user, key.as_str())).or_insert(op.invoked_us);
+                    *first = op.invoked_us.min(*first);
+                }
+                (OpKind::Extend, _) if op.outcome == Outcome::Ok => extended.extend(op.reservation),
+                _ => {}
+            }
+        }
+        Self { first_asked, extended }
+    }
+
+    /// The earliest end of what this request made, microseconds; of what is sold there is none.
+    fn until_us(&self, op: &Operation) -> u64 {
+        if op.op.sells() {
+            return u64::MAX;
+        }
+        // Without a TTL of the client's own only a payment makes a hold certain.
+        let Some(ttl_ms) = op.ttl_ms else { return 0 };
+        let is_extended = op.reservation.is_some_and(|id| self.extended.contains(&id));
+        let lasts_us = ttl_ms * 1_000 * if is_extended { 2 } else { 1 };
+        let key = op.key.as_deref().and_then(|key| self.first_asked.get(&(op.user, key)));
+        key.copied().unwrap_or(op.invoked_us).saturating_add(lasts_us)
     }
 }
 
@@ -186,21 +216,4 @@ fn sales(history: &[Operation], losses: &Losses) -> Vec<Sale> {
     let mut sales: Vec<Sale> = seats.collect();
     sales.sort_by_key(|sale| sale.at_us);
     sales
-}
-
-/// When the first request of each hold's key was sent: no copy of it can have taken effect before.
-fn first_asked(history: &[Operation]) -> HashMap<(Uuid, &str), u64> {
-    let mut first = HashMap::new();
-    for op in history.iter().filter(|op| op.op == OpKind::Hold) {
-        if let Some(key) = &op.key {
-            let moment = first.entry((op.user, key.as_str())).or_insert(op.invoked_us);
-            *moment = op.invoked_us.min(*moment);
-        }
-    }
-    first
-}
-
-fn asked_us(first_asked: &HashMap<(Uuid, &str), u64>, hold: &Operation) -> u64 {
-    let key = hold.key.as_deref().and_then(|key| first_asked.get(&(hold.user, key)));
-    key.copied().unwrap_or(hold.invoked_us)
 }

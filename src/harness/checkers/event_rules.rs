@@ -2,7 +2,9 @@
 //! granted, held or sold of an event after it was cancelled. Judges from what the clients were told and from the database.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
+use std::time::Duration;
 
+use time::OffsetDateTime;
 use uuid::Uuid;
 
 use super::claims::{Claim, Claims};
@@ -13,6 +15,9 @@ use crate::harness::plan::EvidenceKind;
 use crate::harness::recorder::{OpKind, Operation, Outcome};
 use crate::harness::summary::{CheckResult, Violation};
 use crate::storage::audit::{Audit, FindingKind};
+
+/// How long cancelling an event may take until nothing more of it is begun: the time of a transaction.
+const CANCEL_MAX: Duration = Duration::from_secs(5);
 
 /// The checker.
 #[derive(Debug)]
@@ -49,6 +54,7 @@ impl Checker for EventRules {
             violations.add(1, Violation::new("event_rule", text));
         }
         check_events(audit, &cancelled, &mut violations);
+        check_made_late(audit, &mut violations);
         let buyers = claims.iter().map(|claim| claim.user).collect::<HashSet<Uuid>>().len() as u64;
         let nothing = "nobody was told that a seat is theirs";
         Ok(violations.result(self.name(), buyers, nothing, || {
@@ -160,6 +166,33 @@ fn check_events(audit: &Audit, cancelled: &HashMap<Uuid, u64>, violations: &mut 
     }
 }
 
+/// Nothing was held or paid for of an event long after it was cancelled, whatever clients were told of it.
+fn check_made_late(audit: &Audit, violations: &mut Violations) {
+    let cancelled: HashMap<Uuid, OffsetDateTime> =
+        audit.events.iter().filter_map(|row| Some((row.id, row.cancelled_at?))).collect();
+    let holds = audit
+        .reservations
+        .iter()
+        .map(|row| ("reservation", (row.id, row.event_id, row.user_id), row.created_at));
+    let sales = audit
+        .bookings
+        .iter()
+        .map(|row| ("the payment of booking", (row.id, row.event_id, row.user_id), row.created_at));
+    for (what, (id, event, user), began_at) in holds.chain(sales) {
+        let Some(at) = cancelled.get(&event).filter(|at| began_at > **at + CANCEL_MAX) else {
+            continue;
+        };
+        let text =
+            format!("{what} {id} began at {began_at}, and event {event} was cancelled at {at}");
+        let violation = Violation {
+            events: vec![event],
+            users: vec![user],
+            ..Violation::new("made_after_cancel", text)
+        };
+        violations.add(1, violation);
+    }
+}
+
 fn tally(limit: Option<u32>, buyers: u64, claims: &[Claim], cancelled: usize) -> String {
     let most = peaks(claims).into_values().map(|(tickets, _)| tickets).max().unwrap_or_default();
     let limit = limit.map_or("no limit".to_owned(), |limit| format!("a limit of {limit}"));
@@ -173,6 +206,8 @@ fn tally(limit: Option<u32>, buyers: u64, claims: &[Claim], cancelled: usize) ->
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::EventRules;
     use crate::domain::EventStatus;
     use crate::harness::checkers::fixtures::Case;
@@ -249,6 +284,20 @@ mod tests {
         let mut case = Case::honest_sale();
         case.history.push(cancel_event(900_000..900_010));
         assert!(check(&case).detail.contains("is published in the database"));
+    }
+
+    #[test]
+    fn what_was_begun_in_the_database_after_the_cancel_fails_whoever_was_told() {
+        let mut case = Case::honest_sale();
+        let began = case.audit.reservations[0].created_at;
+        case.audit.events[0].status = EventStatus::Cancelled;
+        case.audit.events[0].cancelled_at = Some(began - Duration::from_secs(4));
+        assert_eq!(check(&case).verdict, CheckVerdict::Pass);
+        case.audit.reservations[0].created_at += Duration::from_millis(1_001);
+        let result = check(&case);
+        assert_eq!(result.violation_kinds["made_after_cancel"], 1, "{result:?}");
+        case.audit.bookings[0].created_at += Duration::from_secs(2);
+        assert_eq!(check(&case).violations, 2);
     }
 
     #[test]

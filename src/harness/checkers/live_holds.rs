@@ -1,8 +1,10 @@
-//! `live-holds`: a hold is its buyer's until its end, whatever is sent meanwhile: nobody is refused the payment of a hold that
-//! certainly is live. Believes neither the database nor the server's clock.
+//! `live-holds`: a hold is its buyer's until its end, whatever is sent meanwhile: nobody is refused the payment, the extension or
+//! the cancel of a hold that certainly is live. Believes neither the database nor the server's clock.
 //!
 //! A payment may be declined by the provider, be told that another payment of the same hold came first, carry a key that is
-//! in use, or come too often. Every other definite refusal before the hold may have been lost (see `claims`) breaks a promise.
+//! in use, or come too often. A hold that may have been paid for by then is no longer one to extend or to give up, and one that
+//! may have been extended is not extended again. Every other definite refusal before the hold may have been lost (see
+//! `claims`) breaks a promise.
 
 use std::collections::{HashMap, HashSet};
 
@@ -27,28 +29,30 @@ impl Checker for LiveHolds {
     }
 
     fn summary(&self) -> &'static str {
-        "no payment of a hold that was live was refused without a cause"
+        "no payment, extension or cancel of a hold that was live was refused without a cause"
     }
 
     fn needs(&self) -> &'static [EvidenceKind] {
         &[EvidenceKind::History]
     }
 
-    /// A violation is a payment.
+    /// A violation is a payment, an extension or a cancel.
     fn check(&self, evidence: &Evidence<'_>) -> Result<CheckResult, Undeclared> {
         let history = evidence.history()?;
         let (holds, excuses) = (Holds::read(history), Excuses::read(history));
-        let payments = history.iter().filter(|op| op.op == OpKind::Confirm);
-        let judged: Vec<&Operation> = payments.filter(|op| holds.were_live_for(op)).collect();
+        let asks =
+            |op: &&Operation| matches!(op.op, OpKind::Confirm | OpKind::Extend | OpKind::Cancel);
+        let judged: Vec<&Operation> =
+            history.iter().filter(asks).filter(|op| holds.were_live_for(op)).collect();
         let mut violations = Violations::default();
-        for payment in judged.iter().filter(|payment| !excuses.cover(payment)) {
-            violations.add(1, refused(payment));
+        for op in judged.iter().filter(|op| !excuses.cover(op)) {
+            violations.add(1, refused(op));
         }
         let (promises, nothing) = (holds.0.len() as u64, "nobody was told that a seat is theirs");
         Ok(violations.result(self.name(), promises, nothing, || {
             format!(
-                "{} of live holds, for {}",
-                counted(judged.len(), "answered payment"),
+                "{} about live holds, for {}",
+                counted(judged.len(), "answered request"),
                 counted(promises, "promise")
             )
         }))
@@ -68,13 +72,12 @@ impl Holds {
         )
     }
 
-    /// Whether the payment was sent and answered, one way or the other, while its buyer certainly had the seats.
-    fn were_live_for(&self, payment: &Operation) -> bool {
-        let hold = payment.reservation.and_then(|id| self.0.get(&(payment.user, id)));
-        payment.outcome != Outcome::Info
+    /// Whether it was sent and answered, one way or the other, while its sender certainly had the seats.
+    fn were_live_for(&self, op: &Operation) -> bool {
+        let hold = op.reservation.and_then(|id| self.0.get(&(op.user, id)));
+        op.outcome != Outcome::Info
             && hold.is_some_and(|(from_us, until_us)| {
-                (*from_us..*until_us).contains(&payment.invoked_us)
-                    && payment.completed_us < *until_us
+                (*from_us..*until_us).contains(&op.invoked_us) && op.completed_us < *until_us
             })
     }
 }
@@ -85,61 +88,90 @@ struct Excuses {
     cancelled: HashMap<Uuid, u64>,
     /// The keys, more than one, under which a reservation was paid for.
     paid_under: HashMap<Uuid, HashSet<String>>,
+    /// When a payment of it that may have come through was first sent, microseconds.
+    paid: HashMap<Uuid, u64>,
+    /// When extensions of it that may have come through were sent, microseconds.
+    extended: HashMap<Uuid, Vec<u64>>,
 }
 
 impl Excuses {
     fn read(history: &[Operation]) -> Self {
-        let (mut cancelled, mut paid_under) =
-            (HashMap::new(), HashMap::<_, HashSet<String>>::new());
+        let mut found = Self {
+            cancelled: HashMap::new(),
+            paid_under: HashMap::new(),
+            paid: HashMap::new(),
+            extended: HashMap::new(),
+        };
         for op in history {
+            let may_have_come_through = op.end() != Outcome::Fail;
             match (op.op, op.reservation) {
-                (OpKind::CancelEvent, _) if op.end() != Outcome::Fail => {
-                    let first = cancelled.entry(op.event).or_insert(op.invoked_us);
-                    *first = op.invoked_us.min(*first);
+                (OpKind::CancelEvent, _) if may_have_come_through => {
+                    first(&mut found.cancelled, op.event, op.invoked_us);
                 }
                 (OpKind::Confirm, Some(reservation)) => {
-                    paid_under.entry(reservation).or_default().extend(op.key.clone());
+                    found.paid_under.entry(reservation).or_default().extend(op.key.clone());
+                    if may_have_come_through {
+                        first(&mut found.paid, reservation, op.invoked_us);
+                    }
+                }
+                (OpKind::Extend, Some(reservation)) if may_have_come_through => {
+                    found.extended.entry(reservation).or_default().push(op.invoked_us);
                 }
                 _ => {}
             }
         }
-        paid_under.retain(|_, keys| keys.len() > 1);
-        Self { cancelled, paid_under }
+        found.paid_under.retain(|_, keys| keys.len() > 1);
+        found
     }
 
-    fn cover(&self, payment: &Operation) -> bool {
-        if payment.outcome == Outcome::Ok || payment.status.is_none() {
+    fn cover(&self, op: &Operation) -> bool {
+        let Some(reservation) = op.reservation else { return true };
+        if op.outcome == Outcome::Ok || op.status.is_none() {
             return true;
         }
-        let event_cancelled = self
-            .cancelled
-            .get(&payment.event)
-            .is_some_and(|sent_us| *sent_us < payment.completed_us);
-        event_cancelled
-            || match payment.known_reason() {
-                Some(Reason::AlreadyPaying) => {
-                    payment.reservation.is_some_and(|id| self.paid_under.contains_key(&id))
+        let sent_before = |sent_us: &u64| *sent_us < op.completed_us;
+        self.cancelled.get(&op.event).is_some_and(sent_before)
+            || match (op.op, op.known_reason()) {
+                (_, None | Some(Reason::RateLimit)) => true,
+                (OpKind::Confirm, Some(Reason::AlreadyPaying)) => {
+                    self.paid_under.contains_key(&reservation)
                 }
-                Some(Reason::PaymentDeclined | Reason::IdempotencyKey | Reason::RateLimit)
-                | None => true,
-                Some(_) => false,
+                (OpKind::Confirm, Some(Reason::PaymentDeclined | Reason::IdempotencyKey)) => true,
+                (OpKind::Extend, Some(Reason::AlreadyExtended)) => {
+                    self.extended.get(&reservation).is_some_and(|sent| sent.iter().any(sent_before))
+                }
+                (OpKind::Extend | OpKind::Cancel, Some(Reason::ReservationEnded)) => {
+                    self.paid.get(&reservation).is_some_and(sent_before)
+                }
+                (_, Some(_)) => false,
             }
     }
 }
 
-fn refused(payment: &Operation) -> Violation {
+/// Keeps the earliest moment.
+fn first(moments: &mut HashMap<Uuid, u64>, of: Uuid, us: u64) {
+    let moment = moments.entry(of).or_insert(us);
+    *moment = us.min(*moment);
+}
+
+fn refused(op: &Operation) -> Violation {
+    let what = match op.op {
+        OpKind::Extend => "extension",
+        OpKind::Cancel => "cancel",
+        _ => "payment",
+    };
     let text = format!(
-        "buyer {} was refused the payment of a hold of seats {:?} that was live, at {}: {}",
-        payment.user,
-        payment.seats,
-        at(payment.completed_us),
-        payment.detail
+        "buyer {} was refused the {what} of a hold of seats {:?} that was live, at {}: {}",
+        op.user,
+        op.seats,
+        at(op.completed_us),
+        op.detail
     );
     Violation {
-        seats: payment.seats.clone(),
-        reservations: payment.reservation.into_iter().collect(),
-        users: vec![payment.user],
-        keys: payment.key.clone().into_iter().collect(),
+        seats: op.seats.clone(),
+        reservations: op.reservation.into_iter().collect(),
+        users: vec![op.user],
+        keys: op.key.clone().into_iter().collect(),
         ..Violation::new("refused_while_live", text)
     }
 }
@@ -152,7 +184,7 @@ mod tests {
     use crate::harness::recorder::fixtures::{
         TTL_US, cancel, cancel_event, confirm, ended, hold, user,
     };
-    use crate::harness::recorder::{Operation, Outcome};
+    use crate::harness::recorder::{OpKind, Operation, Outcome};
     use crate::harness::summary::{CheckResult, CheckVerdict};
 
     /// A hold at 0, and its payment, refused for this reason, in this time.
@@ -211,10 +243,8 @@ mod tests {
             called_off.history.push(ended(cancel_event(150..160), outcome));
             assert_eq!(verdict(&called_off), verdict_then, "event cancelled: {outcome:?}");
         }
-        // A payment that was declined lets the seats go, one that was refused for no cause does not.
-        for (reason, verdict_then) in
-            [("payment_declined", CheckVerdict::Pass), ("seat_unavailable", CheckVerdict::Fail)]
-        {
+        // Neither a declined payment lets the seats go, nor one that was refused for no cause.
+        for reason in ["payment_declined", "seat_unavailable"] {
             let mut again = refused();
             let earlier = Operation {
                 key: Some("earlier".to_owned()),
@@ -224,8 +254,70 @@ mod tests {
                 ..again.history[1].clone()
             };
             again.history.push(earlier);
-            assert_eq!(verdict(&again), verdict_then, "{reason}");
+            assert_eq!(verdict(&again), CheckVerdict::Fail, "{reason}");
         }
+    }
+
+    #[test]
+    fn an_extension_or_a_cancel_refused_while_the_hold_is_live_breaks_a_promise() {
+        let asked = |op, reason: &str| {
+            let mut case = case("payment_declined", 100..200);
+            let refused =
+                Operation { op, reason: Some(reason.to_owned()), ..case.history[1].clone() };
+            case.history.push(Operation { invoked_us: 300, completed_us: 400, ..refused });
+            case
+        };
+        let extended = |outcome, at_us| Operation {
+            op: OpKind::Extend,
+            invoked_us: at_us,
+            completed_us: at_us + 10,
+            ..ended(cancel(&hold(user(1), &[1, 2], 0..10), 0..10), outcome)
+        };
+        let paid = |outcome| {
+            ended(confirm(&hold(user(1), &[1, 2], 0..10), super::Uuid::nil(), 250..260), outcome)
+        };
+        for (op, reason) in [
+            (OpKind::Extend, "already_extended"),
+            (OpKind::Extend, "reservation_ended"),
+            (OpKind::Cancel, "reservation_ended"),
+        ] {
+            assert_eq!(verdict(&asked(op, reason)), CheckVerdict::Fail, "{reason}");
+            let excused = |excuse: Operation| {
+                let mut case = asked(op, reason);
+                case.history.push(excuse);
+                verdict(&case) == CheckVerdict::Pass
+            };
+            let by_extension = reason == "already_extended";
+            assert_eq!(excused(extended(Outcome::Info, 280)), by_extension, "{reason}");
+            assert!(!excused(extended(Outcome::Info, 400)), "sent later: {reason}");
+            assert_eq!(excused(paid(Outcome::Info)), !by_extension, "{reason}");
+        }
+    }
+
+    #[test]
+    fn an_extended_hold_is_live_for_twice_as_long() {
+        let mut case = case("reservation_ended", TTL_US + 10..TTL_US + 20);
+        assert_eq!(verdict(&case), CheckVerdict::Pass);
+        let longer = Operation { op: OpKind::Extend, ..cancel(&case.history[0], 50..60) };
+        case.history.push(ended(longer.clone(), Outcome::Info));
+        assert_eq!(verdict(&case), CheckVerdict::Pass, "it may not have been");
+        *case.history.last_mut().unwrap() = longer;
+        assert_eq!(verdict(&case), CheckVerdict::Fail);
+    }
+
+    #[test]
+    fn a_hold_known_from_reading_it_is_a_promise_from_then_on() {
+        let mut case = case("reservation_ended", 300..400);
+        let lost = case.history[0].clone();
+        let told = lost.told.clone();
+        let settled = Operation { outcome: Outcome::Info, settled: Some(Outcome::Ok), ..lost };
+        case.history[0] = settled.clone();
+        assert_eq!(verdict(&case), CheckVerdict::Unknown, "nobody knew when it took effect");
+        let read = Operation { op: OpKind::ReadReservation, told, ..cancel(&settled, 200..250) };
+        case.history.push(read.clone());
+        assert_eq!(verdict(&case), CheckVerdict::Fail);
+        *case.history.last_mut().unwrap() = Operation { completed_us: 301, ..read };
+        assert_eq!(verdict(&case), CheckVerdict::Pass, "the payment was sent before");
     }
 
     #[test]
@@ -233,6 +325,6 @@ mod tests {
         let mut two = case("already_paying", 100..200);
         let other = Operation { key: Some("other".to_owned()), ..two.history[1].clone() };
         two.history.push(Operation { outcome: Outcome::Ok, reason: None, ..other });
-        assert_eq!(check(&two).detail, "2 answered payments of live holds, for 1 promise");
+        assert_eq!(check(&two).detail, "2 answered requests about live holds, for 1 promise");
     }
 }

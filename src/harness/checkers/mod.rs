@@ -6,6 +6,8 @@ pub mod evidence;
 mod violations;
 /// No seat has two sales in the database.
 pub mod database;
+/// No seat had two claims at one moment.
+pub mod over_time;
 /// What clients may call theirs.
 mod claims;
 /// No seat was promised to two clients.
@@ -54,6 +56,7 @@ pub trait Checker: Sync {
 pub const CHECKERS: &[&dyn Checker] = &[
     &database::NoDoubleSellDatabase,
     &clients::NoDoubleSellClients,
+    &over_time::NoDoubleSellOverTime,
     &live_holds::LiveHolds,
     &idempotency::Idempotency,
     &ledger::Ledger,

@@ -28,6 +28,8 @@ use crate::wire::{
 };
 
 pub const SECRET: &[u8] = b"a secret for tests";
+/// How long a sale in one step would hold its seats.
+const BOOK_TTL: Duration = Duration::from_secs(30);
 /// Between a naive look and a naive write: long enough for a second request on a machine that is busy with other tests.
 const NAIVE_DELAY: Duration = Duration::from_millis(15);
 
@@ -145,7 +147,7 @@ async fn hold(State(fake): State<Fake>, headers: HeaderMap, body: Bytes) -> Resp
 
 async fn book(State(fake): State<Fake>, headers: HeaderMap, body: Bytes) -> Response {
     let order: CreateBooking = serde_json::from_slice(&body).unwrap();
-    let reservation = reservation(&headers, order.event_id, order.seat_ids, Duration::ZERO);
+    let reservation = reservation(&headers, order.event_id, order.seat_ids, BOOK_TTL);
     let grant = |books: &mut Books, mut reservation: ReservationRow| {
         reservation.state = ReservationState::Confirmed;
         let answer = sell(books, &reservation, &reservation.idempotency_key);
@@ -204,7 +206,8 @@ async fn claim(
                 refusal(409, Reason::SeatUnavailable)
             }
             None => {
-                let answer = grant(&mut books, reservation);
+                let claimed_at = Some(clock::now_utc());
+                let answer = grant(&mut books, ReservationRow { claimed_at, ..reservation });
                 if honest {
                     books.keys.insert((user, key), (sha256, answer.0, answer.1.clone()));
                 }
@@ -255,6 +258,7 @@ async fn cancel_booking(
         match found {
             Some(row) => {
                 row.state = BookingState::Cancelled;
+                row.cancelled_at = Some(clock::now_utc());
                 let row = row.clone();
                 refund(&mut books, row.reservation_id);
                 success(booking_as_wire(&row))
@@ -273,6 +277,7 @@ async fn cancel(State(fake): State<Fake>, headers: HeaderMap, Path(id): Path<Uui
         match found.filter(|row| row.state == ReservationState::Held) {
             Some(row) => {
                 row.state = ReservationState::Cancelled;
+                row.ended_at = Some(clock::now_utc());
                 success(as_wire(row))
             }
             None => refusal(410, Reason::ReservationEnded),

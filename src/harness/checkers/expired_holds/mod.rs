@@ -1,5 +1,8 @@
-//! `expired-holds`: nothing is held past its end, and no seat stands blocked by a hold that is not live. Knows nothing of
-//! sales.
+//! `expired-holds`: a hold lasts as long as was asked for, twice as long where it was extended; nothing is held, extended or sold
+//! past its end, and no seat stands blocked by a hold that is not live.
+
+/// When holds ended, and when they should have.
+mod ends;
 
 use std::time::Duration;
 
@@ -23,11 +26,11 @@ impl Checker for ExpiredHolds {
     }
 
     fn summary(&self) -> &'static str {
-        "no hold outlives its end, no seat is blocked by a hold that is not live"
+        "no hold ends before or outlives its end, is sold after it, or blocks a seat when it is not live"
     }
 
     fn needs(&self) -> &'static [EvidenceKind] {
-        &[EvidenceKind::Audit]
+        &[EvidenceKind::History, EvidenceKind::Audit]
     }
 
     /// A violation is a seat or a reservation.
@@ -51,6 +54,7 @@ impl Checker for ExpiredHolds {
                 violations.add(seconds.unsigned_abs(), violation);
             }
         }
+        ends::check(evidence.history()?, audit, &mut violations);
         for finding in
             audit.findings.iter().filter(|finding| finding.kind == FindingKind::OrphanedHold)
         {
@@ -72,55 +76,4 @@ impl Checker for ExpiredHolds {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::time::Duration;
-
-    use super::ExpiredHolds;
-    use crate::domain::ReservationState;
-    use crate::harness::checkers::fixtures::Case;
-    use crate::harness::checkers::judge;
-    use crate::harness::summary::{CheckResult, CheckVerdict};
-    use crate::storage::audit::{Finding, FindingKind};
-
-    fn check(case: &Case) -> CheckResult {
-        judge(&ExpiredHolds, case.collected())
-    }
-
-    fn with_a_hold_that_ended(ago: Duration) -> Case {
-        let mut case = Case::honest_sale();
-        case.audit.reservations[2].state = ReservationState::Held;
-        case.audit.reservations[2].expires_at = case.audit.taken_at - ago;
-        case
-    }
-
-    #[test]
-    fn a_hold_long_past_its_end_fails_and_one_just_past_it_does_not() {
-        let result = check(&with_a_hold_that_ended(Duration::from_secs(61)));
-        assert_eq!((result.verdict, result.violations), (CheckVerdict::Fail, 1));
-        assert!(result.detail.contains("of seats [5, 6] ended 61 s ago"), "{}", result.detail);
-        assert_eq!(
-            check(&with_a_hold_that_ended(Duration::from_secs(5))).verdict,
-            CheckVerdict::Pass
-        );
-    }
-
-    #[test]
-    fn a_live_hold_is_fine() {
-        let mut case = with_a_hold_that_ended(Duration::ZERO);
-        case.audit.reservations[2].expires_at += Duration::from_secs(30);
-        assert_eq!(check(&case).detail, "20 reservations: 0 expired, 1 still live");
-    }
-
-    #[test]
-    fn a_blocked_seat_found_by_the_audit_fails() {
-        let mut case = Case::honest_sale();
-        let finding = |kind| Finding {
-            kind,
-            detail: "seat 9 is claimed by reservation 1, which is expired".to_owned(),
-        };
-        case.audit.findings.push(finding(FindingKind::BookingWithoutPayment));
-        assert_eq!(check(&case).verdict, CheckVerdict::Pass, "that is another checker's business");
-        case.audit.findings.push(finding(FindingKind::OrphanedHold));
-        assert_eq!(check(&case).verdict, CheckVerdict::Fail);
-    }
-}
+mod tests;
