@@ -115,11 +115,11 @@ impl Claims {
                 mine.from_us = op.completed_us.min(mine.from_us);
             }
         }
-        for op in history.iter().filter(|op| op.outcome == Outcome::Ok) {
-            for told in op.told.iter().filter(|told| is_theirs(&told.state)) {
-                if let Some(mine) = owned.get_mut(&(told.user, told.reservation)) {
-                    mine.from_us = op.completed_us.min(mine.from_us);
-                }
+        let answers = history.iter().filter(|op| op.outcome == Outcome::Ok);
+        let told = answers.flat_map(|op| op.told.iter().map(move |told| (op.completed_us, told)));
+        for (at_us, told) in told.filter(|(_, told)| is_theirs(&told.state)) {
+            if let Some(mine) = owned.get_mut(&(told.user, told.reservation)) {
+                mine.from_us = at_us.min(mine.from_us);
             }
         }
         let claims = owned.into_iter().flat_map(|((user, reservation), owned)| {

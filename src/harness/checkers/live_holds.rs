@@ -104,15 +104,15 @@ impl Excuses {
         };
         for op in history {
             let may_have_come_through = op.end() != Outcome::Fail;
+            if let (OpKind::Confirm, Some(reservation)) = (op.op, op.reservation) {
+                found.paid_under.entry(reservation).or_default().extend(op.key.clone());
+            }
             match (op.op, op.reservation) {
                 (OpKind::CancelEvent, _) if may_have_come_through => {
                     first(&mut found.cancelled, op.event, op.invoked_us);
                 }
-                (OpKind::Confirm, Some(reservation)) => {
-                    found.paid_under.entry(reservation).or_default().extend(op.key.clone());
-                    if may_have_come_through {
-                        first(&mut found.paid, reservation, op.invoked_us);
-                    }
+                (OpKind::Confirm, Some(reservation)) if may_have_come_through => {
+                    first(&mut found.paid, reservation, op.invoked_us);
                 }
                 (OpKind::Extend, Some(reservation)) if may_have_come_through => {
                     found.extended.entry(reservation).or_default().push(op.invoked_us);
@@ -132,11 +132,11 @@ impl Excuses {
         let sent_before = |sent_us: &u64| *sent_us < op.completed_us;
         self.cancelled.get(&op.event).is_some_and(sent_before)
             || match (op.op, op.known_reason()) {
-                (_, None | Some(Reason::RateLimit)) => true,
+                (_, None | Some(Reason::RateLimit))
+                | (OpKind::Confirm, Some(Reason::PaymentDeclined | Reason::IdempotencyKey)) => true,
                 (OpKind::Confirm, Some(Reason::AlreadyPaying)) => {
                     self.paid_under.contains_key(&reservation)
                 }
-                (OpKind::Confirm, Some(Reason::PaymentDeclined | Reason::IdempotencyKey)) => true,
                 (OpKind::Extend, Some(Reason::AlreadyExtended)) => {
                     self.extended.get(&reservation).is_some_and(|sent| sent.iter().any(sent_before))
                 }

@@ -22,6 +22,8 @@ pub mod ledger;
 pub mod answers;
 /// What was promised exists.
 pub mod acknowledged;
+/// Everybody has what is theirs.
+pub mod access;
 /// Nothing is held past its end.
 pub mod expired_holds;
 /// An event's own rules: how many tickets a user may have, and that it is on at all.
@@ -62,6 +64,7 @@ pub const CHECKERS: &[&dyn Checker] = &[
     &ledger::Ledger,
     &acknowledged::AcknowledgedBookings,
     &answers::Answers,
+    &access::Access,
     &expired_holds::ExpiredHolds,
     &event_rules::EventRules,
 ];

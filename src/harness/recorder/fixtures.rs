@@ -136,7 +136,7 @@ pub fn cancel(hold: &Operation, us: Range<u64>) -> Operation {
 /// The same, ended otherwise; what only an `ok` answer tells is taken away.
 pub fn ended(operation: Operation, outcome: Outcome) -> Operation {
     let granted = outcome == Outcome::Ok;
-    let names_booking = granted || operation.op == OpKind::CancelBooking;
+    let names_booking = granted || !operation.op.grants();
     let booking = operation.booking.filter(|_| names_booking);
     let makes_reservation = matches!(operation.op, OpKind::Hold | OpKind::Book);
     let reservation = operation.reservation.filter(|_| granted || !makes_reservation);
