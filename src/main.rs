@@ -11,6 +11,8 @@ mod payments;
 mod accounts;
 mod booking;
 mod api;
+mod pgwire;
+mod sabotage;
 mod toxiproxy;
 mod stack;
 mod harness;

@@ -17,8 +17,12 @@ pub mod serve;
 pub mod served_database;
 /// What a client of the server may take.
 pub mod limits;
+/// Leases.
+pub mod locks;
 /// What browsers are told by the server.
 pub mod security_headers;
+/// A bug on purpose.
+pub mod sabotage;
 /// What the server says about itself.
 pub mod telemetry;
 /// Proof that no seat is sold twice.

@@ -16,8 +16,10 @@ use tokio_util::task::TaskTracker;
 use super::bad_input::BadInput;
 use super::jobs::PeriodArgs;
 use super::limits::LimitArgs;
+use super::locks::LockArgs;
 use super::payments::{self, PaymentArgs};
 use super::process::stop_signal;
+use super::sabotage::SabotageArgs;
 use super::security_headers::SecurityHeaderArgs;
 use super::served_database;
 use super::shared::{masked, positive_duration};
@@ -27,14 +29,13 @@ use crate::api::{self, App, Shared, listen, render};
 use crate::booking::Context;
 use crate::booking::guard::Guard;
 use crate::booking::jobs;
-use crate::booking::strategies::{
-    self, Need, Resources, STRATEGIES, StrategyEntry, WhenLocksUnreachable,
-};
+use crate::booking::strategies::{self, Need, Resources, STRATEGIES, StrategyEntry};
 use crate::domain::HoldTtl;
 use crate::entropy::Entropy;
 
-use crate::locks::{AnswerCache, AvailabilityCache, Node, Redlock, RedlockSettings};
+use crate::locks::{AnswerCache, AvailabilityCache, Node, Redlock};
 use crate::metrics;
+use crate::sabotage::{Planted, ServerParts};
 use crate::storage::{Storage, StorageSettings};
 
 /// How long shutdown waits for work under way.
@@ -101,6 +102,8 @@ pub struct Args {
     locks: LockArgs,
     #[command(flatten)]
     jobs: PeriodArgs,
+    #[command(flatten)]
+    sabotage: SabotageArgs,
 }
 
 #[derive(Debug, clap::Args)]
@@ -115,45 +118,6 @@ struct AccountArgs {
     /// Passwords hashed at once; each takes a core and 19 MiB.
     #[arg(long, env = "PASSWORDS_AT_ONCE", default_value_t = password::AT_ONCE, value_parser = passwords_at_once)]
     passwords_at_once: usize,
-}
-
-#[derive(Debug, clap::Args)]
-#[command(next_help_heading = "Locks (strategy redlock)")]
-struct LockArgs {
-    /// How long a lease lasts unless extended, in milliseconds.
-    #[arg(long, env = "LOCK_TTL_MS", default_value_t = 5000, value_parser = clap::value_parser!(u64).range(10..=600_000))]
-    lock_ttl_ms: u64,
-    /// Share of a lease's TTL given up for clock drift, 0 to 0.5.
-    #[arg(long, env = "REDLOCK_DRIFT_FACTOR", default_value_t = 0.01, value_parser = drift_factor)]
-    redlock_drift_factor: f64,
-    /// Tries to get a lease after the first.
-    #[arg(long, env = "REDLOCK_RETRY_COUNT", default_value_t = 3, value_parser = clap::value_parser!(u32).range(0..=100))]
-    redlock_retry_count: u32,
-    /// Wait between tries, in milliseconds, with jitter.
-    #[arg(long, env = "REDLOCK_RETRY_DELAY_MS", default_value_t = 200,
-          value_parser = clap::value_parser!(u64).range(1..=10_000))]
-    redlock_retry_delay_ms: u64,
-    /// What to do when no majority of Redis nodes answers.
-    #[arg(long, env = "WHEN_LOCKS_UNREACHABLE", value_enum, default_value = "degrade")]
-    when_locks_unreachable: WhenUnreachable,
-}
-
-/// The words of the flag.
-#[derive(Debug, Clone, Copy, clap::ValueEnum)]
-enum WhenUnreachable {
-    /// Go on without: the database still lets only one of them win.
-    Degrade,
-    /// Refuse with 503.
-    Refuse,
-}
-
-impl From<WhenUnreachable> for WhenLocksUnreachable {
-    fn from(given: WhenUnreachable) -> Self {
-        match given {
-            WhenUnreachable::Degrade => Self::Degrade,
-            WhenUnreachable::Refuse => Self::Refuse,
-        }
-    }
 }
 
 fn strategy_values() -> Vec<PossibleValue> {
@@ -174,24 +138,19 @@ fn passwords_at_once(text: &str) -> Result<usize, String> {
     }
 }
 
-fn drift_factor(text: &str) -> Result<f64, String> {
-    match text.parse::<f64>() {
-        Ok(factor) if (0.0..=0.5).contains(&factor) => Ok(factor),
-        _ => Err("must be a number from 0 to 0.5".to_owned()),
-    }
-}
-
 /// Serves until SIGINT or SIGTERM, then finishes what is under way.
 pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
     let telemetry = args.telemetry.start(&args.name).await?;
     let strategy =
         strategies::find(&args.strategy).context("clap lets only known strategies through")?;
     check(&args, strategy)?;
-    let storage =
-        Storage::open(&storage_settings(&args)).context("DATABASE_URL is not a PostgreSQL URL")?;
+    let (planted, database_url) = args.sabotage.begin(strategy, &args.database_url).await?;
+    let storage = Storage::open(&storage_settings(&args, database_url))
+        .context("DATABASE_URL is not a PostgreSQL URL")?;
+    args.sabotage.check(&storage).await?;
     served_database::check(&args.database_url, strategy, &storage).await?;
-    let nodes = open_nodes(&args.redis_urls)?;
-    let context = Arc::new(open_context(&args, strategy, storage.clone(), &nodes)?);
+    let nodes = open_nodes(&planted.redis_urls(&args.name, &args.redis_urls))?;
+    let context = Arc::new(open_context(&args, strategy, &planted, storage.clone(), &nodes)?);
     let work = TaskTracker::new();
     let app = App::new(Shared {
         context: Arc::clone(&context),
@@ -221,7 +180,9 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
     let background = jobs::start(&context, |job| args.jobs.of(job), &stop);
     let closing = CancellationToken::new();
     let mut server = JoinSet::new();
-    server.spawn(listen::serve(listener, api::router(app), args.limits.bounds(), closing.clone()));
+    let parts = ServerParts { storage: &storage, jwt_secret: &args.jwt_secret };
+    let router = planted.router(api::router(app), &parts);
+    server.spawn(listen::serve(listener, router, args.limits.bounds(), closing.clone()));
     tokio::select! {
         () = stop_signal() => {}
         _ = server.join_next() => anyhow::bail!("the server ended by itself, its log says why"),
@@ -269,9 +230,9 @@ fn check(args: &Args, strategy: &StrategyEntry) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn storage_settings(args: &Args) -> StorageSettings {
+fn storage_settings(args: &Args, database_url: String) -> StorageSettings {
     StorageSettings {
-        database_url: args.database_url.clone(),
+        database_url,
         application_name: args.name.clone(),
         connections_max: args.pool_size,
         acquire_timeout: Duration::from_secs(3).min(args.request_timeout),
@@ -292,29 +253,24 @@ fn open_nodes(urls: &[String]) -> anyhow::Result<Arc<[Node]>> {
 fn open_context(
     args: &Args,
     strategy: &StrategyEntry,
+    planted: &Planted,
     storage: Storage,
     nodes: &Arc<[Node]>,
 ) -> anyhow::Result<Context> {
-    let locks = RedlockSettings {
-        ttl: Duration::from_millis(args.locks.lock_ttl_ms),
-        drift_factor: args.locks.redlock_drift_factor,
-        retry_count: args.locks.redlock_retry_count,
-        retry_delay: Duration::from_millis(args.locks.redlock_retry_delay_ms),
-    };
     let resources = Resources {
         storage: storage.clone(),
-        locks: Redlock::new(Arc::clone(nodes), locks),
-        when_locks_unreachable: args.locks.when_locks_unreachable.into(),
+        locks: Redlock::new(Arc::clone(nodes), args.locks.settings()),
+        when_locks_unreachable: args.locks.when_locks_unreachable(),
         render: render::RENDER,
         entropy: Arc::new(Entropy::from_os()),
     };
     Ok(Context {
         storage,
-        answers: AnswerCache::new(Arc::clone(nodes)),
+        answers: AnswerCache::new(planted.answer_nodes(nodes)),
         availability: AvailabilityCache::new(Arc::clone(nodes)),
-        provider: args.payments.open()?,
+        provider: planted.provider(args.payments.open()?),
         guard: Guard::new(!strategy.is_unsafe),
-        strategy: strategy.open(&resources),
+        strategy: planted.strategy(strategy.open(&resources), nodes),
         render: resources.render,
         entropy: resources.entropy,
         settings: payments::settings(args.payments.recovery_idle, args.limits.holds()),

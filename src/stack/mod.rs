@@ -12,6 +12,7 @@ pub mod server;
 pub mod state;
 pub mod user;
 mod control;
+mod databases;
 
 mod ports;
 mod postgres;

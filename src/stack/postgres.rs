@@ -75,9 +75,10 @@ pub async fn start(
         ready_within: READY_WITHIN,
     };
     let (process, port) = Process::start_on_free_port(group.id, recipe).await?;
-    create_database(&url(port, "postgres"), &url(port, DATABASE))
+    create_database(&url(port, "postgres"), DATABASE, None)
         .await
         .context("cannot create the stack's database")?;
+    mark(&url(port, DATABASE)).await.context("cannot mark the stack's database")?;
     Ok((process, url(port, DATABASE)))
 }
 
@@ -179,13 +180,31 @@ fn arguments(data: &Path, port: u16) -> Vec<OsString> {
     args
 }
 
-async fn create_database(maintenance_url: &str, url: &str) -> anyhow::Result<()> {
-    let mut connection = maintenance_url.parse::<PgConnectOptions>()?.connect().await?;
-    sqlx::query("create database ticketctl").execute(&mut connection).await?;
-    connection.close().await?;
+/// Creates a database, as a copy of another one where a template is given, which nobody may use meanwhile.
+pub async fn create_database(
+    maintenance_url: &str,
+    name: &str,
+    template: Option<&str>,
+) -> anyhow::Result<()> {
+    let copied = template.map_or_else(String::new, |template| format!(" template \"{template}\""));
+    run(maintenance_url, &[&format!("create database \"{name}\"{copied}")]).await
+}
+
+/// Drops a database, whoever uses it.
+pub async fn drop_database(maintenance_url: &str, name: &str) -> anyhow::Result<()> {
+    run(maintenance_url, &[&format!("drop database if exists \"{name}\" with (force)")]).await
+}
+
+/// Marks a database as a throwaway.
+async fn mark(url: &str) -> anyhow::Result<()> {
+    run(url, &[MARKER, "insert into throwaway_stack default values"]).await
+}
+
+async fn run(url: &str, statements: &[&str]) -> anyhow::Result<()> {
     let mut connection = url.parse::<PgConnectOptions>()?.connect().await?;
-    sqlx::query(MARKER).execute(&mut connection).await?;
-    sqlx::query("insert into throwaway_stack default values").execute(&mut connection).await?;
+    for statement in statements {
+        sqlx::query(sqlx::AssertSqlSafe((*statement).to_owned())).execute(&mut connection).await?;
+    }
     connection.close().await?;
     Ok(())
 }

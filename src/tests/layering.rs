@@ -20,6 +20,8 @@ pub const MAY_NAME: &[(&str, &[&str])] = &[
     ("accounts", &["domain", "storage", "wire"]),
     ("booking", &["domain", "storage", "locks", "payments"]),
     ("api", &["domain", "accounts", "booking", "storage", "locks", "wire"]),
+    ("pgwire", &[]),
+    ("sabotage", &["domain", "wire", "storage", "locks", "payments", "booking", "pgwire"]),
     ("toxiproxy", &[]),
     ("stack", &["toxiproxy", "storage::migrations", "wire"]),
     ("harness", &["domain", "wire", "stack", "toxiproxy", "storage::audit"]),

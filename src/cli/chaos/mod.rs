@@ -4,6 +4,7 @@ pub mod analyze;
 pub mod list;
 mod out;
 pub mod run;
+mod self_test;
 pub mod validate;
 mod exit_codes;
 
@@ -18,7 +19,8 @@ Examples:
   ticketctl chaos list
   ticketctl chaos validate scenarios/*.toml
   ticketctl chaos run scenarios/flash-sale.toml
-  ticketctl chaos analyze runs/flash-sale-42-20261121T102353Z";
+  ticketctl chaos analyze runs/flash-sale-42-20261121T102353Z
+  ticketctl chaos self-test --quick";
 
 /// Run scenarios of load and faults against booking servers, and judge what happened.
 #[derive(Debug, clap::Args)]
@@ -34,6 +36,7 @@ enum Command {
     Analyze(analyze::Args),
     Validate(validate::Args),
     List(list::Args),
+    SelfTest(self_test::Args),
 }
 
 /// Runs the command.
@@ -43,5 +46,6 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
         Command::Analyze(args) => analyze::run(&args),
         Command::Validate(args) => Ok(validate::run(&args)),
         Command::List(args) => Ok(list::run(&args)),
+        Command::SelfTest(args) => self_test::run(args).await,
     }
 }

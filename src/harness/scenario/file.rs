@@ -33,7 +33,13 @@ fn read(path: &Path) -> std::io::Result<String> {
     Ok(text)
 }
 
-fn parse(path: &Path, name: &str, text: &str, reader: &Reader<'_>) -> Result<Plan, ScenarioError> {
+/// Reads and checks a scenario's text, which `path` is said to hold.
+pub fn parse(
+    path: &Path,
+    name: &str,
+    text: &str,
+    reader: &Reader<'_>,
+) -> Result<Plan, ScenarioError> {
     let problems = Problems::default();
     let mut full = match DeTable::parse(text) {
         Ok(document) => document.into_inner(),

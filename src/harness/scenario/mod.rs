@@ -7,7 +7,9 @@ mod load;
 mod fault;
 mod limits;
 mod quick;
+mod shipped;
 
 pub use crate::harness::parsing::problem::ScenarioError;
 pub use file::load;
 pub use reader::{Form, Known, Overrides};
+pub use shipped::{SHIPPED, shipped};
