@@ -10,10 +10,14 @@ pub mod database;
 pub mod over_time;
 /// What clients may call theirs.
 mod claims;
+/// What may be whose, at the widest.
+mod possible;
 /// No seat was promised to two clients.
 pub mod clients;
 /// A hold is its buyer's until its end.
 pub mod live_holds;
+/// A no has a cause.
+pub mod refusals;
 /// One key, one effect.
 pub mod idempotency;
 /// Money follows seats.
@@ -60,6 +64,7 @@ pub const CHECKERS: &[&dyn Checker] = &[
     &clients::NoDoubleSellClients,
     &over_time::NoDoubleSellOverTime,
     &live_holds::LiveHolds,
+    &refusals::Refusals,
     &idempotency::Idempotency,
     &ledger::Ledger,
     &acknowledged::AcknowledgedBookings,

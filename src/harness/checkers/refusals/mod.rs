@@ -1,0 +1,200 @@
+//! `refusals`: a no is a promise, too. Nobody is told that seats are taken that nobody can have had, that tickets are sold out
+//! while enough were left throughout, that a limit is reached that certainly was not, or that nothing is on sale when it was.
+//!
+//! What may have been is taken as wide as it can be (see `possible`), from the sending of the first request of a key to the
+//! answer: so an answer that is repeated is judged by all of that time.
+
+/// How many tickets may be whose.
+mod tickets;
+
+use std::collections::{BTreeMap, HashMap};
+
+use uuid::Uuid;
+
+use super::violations::{Violations, at};
+use super::{Checker, Evidence, Undeclared, possible};
+use crate::domain::{Holds, counted, grouped};
+use crate::harness::plan::{EvidenceKind, Plan};
+use crate::harness::recorder::{OpKind, Operation, Outcome};
+use crate::harness::summary::{CheckResult, Violation};
+use crate::storage::audit::Audit;
+use crate::wire::Reason;
+
+use tickets::Tickets;
+
+/// Settings of a server that change what one user may hold.
+const LIMITS_ENV: [&str; 2] = ["HOLDS_PER_USER", "HELD_SEATS_PER_USER"];
+
+/// The checker.
+#[derive(Debug)]
+pub struct Refusals;
+
+impl Checker for Refusals {
+    fn name(&self) -> &'static str {
+        "refusals"
+    }
+
+    fn summary(&self) -> &'static str {
+        "nobody was refused seats that nobody could have had, or by a limit that was not reached"
+    }
+
+    fn needs(&self) -> &'static [EvidenceKind] {
+        &[EvidenceKind::History, EvidenceKind::Audit]
+    }
+
+    /// A violation is a request.
+    fn check(&self, evidence: &Evidence<'_>) -> Result<CheckResult, Undeclared> {
+        let (history, audit) = (evidence.history()?, evidence.audit()?);
+        let possible = possible::read(history);
+        let causes = Causes::read(evidence.plan(), history, audit, Tickets::read(&possible));
+        let mut violations = Violations::default();
+        let (mut answered, mut refused) = (0_u64, 0_u64);
+        let asks = |op: &&Operation| matches!(op.op, OpKind::Hold | OpKind::Book);
+        for op in history.iter().filter(asks) {
+            answered += u64::from(op.outcome != Outcome::Info && op.status.is_some());
+            let Some(judged) = causes.judge(op) else { continue };
+            refused += 1;
+            if let Judged::WithoutCause(why) = judged {
+                violations.add(1, violation(op, &why));
+            }
+        }
+        let nothing = "no request for tickets was answered";
+        Ok(violations.result(self.name(), answered, nothing, || {
+            format!(
+                "{} for tickets, {} refused for a cause that there may have been",
+                counted(answered, "answered request"),
+                grouped(refused)
+            )
+        }))
+    }
+}
+
+/// Whether a refusal had a cause.
+enum Judged {
+    /// It may have had.
+    MayHaveCause,
+    /// It certainly had none: this.
+    WithoutCause(String),
+}
+
+/// What may have been the cause of a refusal.
+struct Causes<'a> {
+    tickets: Tickets<'a>,
+    /// When the first request of each key was sent, microseconds.
+    first_asked: HashMap<(Uuid, &'a str), u64>,
+    /// When a cancellation of an event that may have taken effect was first sent, microseconds.
+    cancelled: HashMap<Uuid, u64>,
+    /// Seats of each event, sorted.
+    seats: BTreeMap<Uuid, Vec<i64>>,
+    /// Tickets one user may have.
+    limit: Option<u64>,
+    /// What one user may hold, where the servers have the usual bounds.
+    bounds: Option<Holds>,
+}
+
+impl<'a> Causes<'a> {
+    fn read(plan: &Plan, history: &'a [Operation], audit: &Audit, tickets: Tickets<'a>) -> Self {
+        let (mut first_asked, mut cancelled) = (HashMap::new(), HashMap::new());
+        for op in history {
+            if let Some(key) = &op.key {
+                let first = first_asked.entry((op.user, key.as_str())).or_insert(op.invoked_us);
+                *first = op.invoked_us.min(*first);
+            }
+            if op.op == OpKind::CancelEvent && op.end() != Outcome::Fail {
+                let first = cancelled.entry(op.event).or_insert(op.invoked_us);
+                *first = op.invoked_us.min(*first);
+            }
+        }
+        let mut seats: BTreeMap<Uuid, Vec<i64>> = BTreeMap::new();
+        for seat in &audit.seats {
+            seats.entry(seat.event_id).or_default().push(seat.id);
+        }
+        for seats in seats.values_mut() {
+            seats.sort_unstable();
+        }
+        let usual = !LIMITS_ENV.iter().any(|name| plan.target.env.contains_key(*name));
+        Self {
+            tickets,
+            first_asked,
+            cancelled,
+            seats,
+            limit: plan.inventory.tickets_per_user.map(u64::from),
+            bounds: usual.then_some(Holds::USUAL),
+        }
+    }
+
+    /// None for what is no refusal, or for a reason that is not judged here.
+    fn judge(&self, op: &Operation) -> Option<Judged> {
+        if op.outcome != Outcome::Fail {
+            return None;
+        }
+        let first_us = op.key.as_deref().and_then(|key| self.first_asked.get(&(op.user, key)));
+        let time = (first_us.copied().unwrap_or(op.invoked_us), op.completed_us);
+        let asked = op.quantity.map_or(op.seats.len() as u64, u64::from);
+        let seats = self.seats.get(&op.event).map_or(&[][..], Vec::as_slice);
+        let without_cause = match op.known_reason()? {
+            Reason::SeatUnavailable => {
+                let taken = |seat: &i64| self.tickets.may_be_taken(op.event, *seat, time);
+                (!op.seats.is_empty() && !op.seats.iter().any(taken))
+                    .then(|| "nobody can have had them".to_owned())
+            }
+            Reason::SoldOut => {
+                let taken = self.tickets.at_most(op.event, time);
+                (seats.len() as u64 >= taken.saturating_add(asked))
+                    .then(|| format!("at most {taken} of {} were taken", seats.len()))
+            }
+            Reason::TicketLimit => {
+                let has = self.tickets.of_user(op, time).tickets;
+                self.limit
+                    .is_none_or(|limit| has.saturating_add(asked) <= limit)
+                    .then(|| format!("the buyer had at most {has} tickets"))
+            }
+            Reason::HoldLimit => {
+                let has = self.tickets.of_user(op, time);
+                let count = |number: u64| u32::try_from(number).unwrap_or(u32::MAX);
+                let with_it = Holds {
+                    holds: count(has.claims.saturating_add(1)),
+                    seats: count(has.tickets.saturating_add(asked)),
+                };
+                self.bounds.is_some_and(|bounds| bounds.allow(with_it)).then(|| {
+                    format!("the buyer had at most {} tickets in {} holds", has.tickets, has.claims)
+                })
+            }
+            Reason::NotOnSale | Reason::SalesEnded => {
+                let may_be = self.cancelled.get(&op.event).is_some_and(|sent| *sent < time.1);
+                (!may_be).then(|| "the event was on sale".to_owned())
+            }
+            Reason::SeatIds => op
+                .seats
+                .iter()
+                .all(|seat| seats.binary_search(seat).is_ok())
+                .then(|| "they are the event's".to_owned()),
+            Reason::NotFound => (!seats.is_empty()).then(|| "the event is there".to_owned()),
+            _ => return None,
+        };
+        Some(without_cause.map_or(Judged::MayHaveCause, Judged::WithoutCause))
+    }
+}
+
+fn violation(op: &Operation, why: &str) -> Violation {
+    let wanted = match op.quantity {
+        Some(quantity) => counted(quantity, "ticket"),
+        None => format!("seats {:?}", op.seats),
+    };
+    let reason = op.reason.as_deref().unwrap_or_default();
+    let text = format!(
+        "buyer {} was refused {wanted} at {}, {reason}, and {why}",
+        op.user,
+        at(op.completed_us)
+    );
+    Violation {
+        seats: op.seats.clone(),
+        events: vec![op.event],
+        users: vec![op.user],
+        keys: op.key.iter().cloned().collect(),
+        ..Violation::new("refused_without_cause", text)
+    }
+}
+
+#[cfg(test)]
+mod tests;
