@@ -12,6 +12,8 @@ pub mod over_time;
 mod claims;
 /// What may be whose, at the widest.
 mod possible;
+/// How much of it may be whose.
+mod tickets;
 /// No seat was promised to two clients.
 pub mod clients;
 /// A hold is its buyer's until its end.

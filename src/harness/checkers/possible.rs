@@ -14,7 +14,7 @@ use crate::harness::recorder::{OpKind, Operation, Outcome};
 use crate::wire::Reason;
 
 /// How far the database's clock may run from the clients', over a hold.
-const CLOCKS_APART_US: u64 = 250_000;
+pub const CLOCKS_APART_US: u64 = 250_000;
 
 /// A time in which tickets may be somebody's.
 #[derive(Debug, Clone, PartialEq, Eq)]

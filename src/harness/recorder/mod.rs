@@ -21,5 +21,5 @@ pub mod fixtures;
 pub use epoch::Epoch;
 pub use latencies::Latencies;
 pub use live::Live;
-pub use operation::{OpKind, Operation, Outcome, Role, SeatState, Told};
+pub use operation::{LIST_ROWS_MAX, OpKind, Operation, Outcome, Role, SeatState, Told};
 pub use recording::{Recorded, Recorder, Recording};

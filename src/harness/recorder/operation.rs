@@ -159,11 +159,6 @@ impl Role {
 }
 
 impl Operation {
-    /// What the answer says of the one reservation or booking that it is about.
-    pub fn told_of_it(&self) -> Option<&Told> {
-        (!self.op.lists()).then(|| self.told.first()).flatten()
-    }
-
     /// The operation's true end as far as it is known: what settling found, else what the client saw.
     pub fn end(&self) -> Outcome {
         self.settled.unwrap_or(self.outcome)

@@ -4,13 +4,11 @@
 //! What may have been is taken as wide as it can be (see `possible`), from the sending of the first request of a key to the
 //! answer: so an answer that is repeated is judged by all of that time.
 
-/// How many tickets may be whose.
-mod tickets;
-
 use std::collections::{BTreeMap, HashMap};
 
 use uuid::Uuid;
 
+use super::tickets::Tickets;
 use super::violations::{Violations, at};
 use super::{Checker, Evidence, Undeclared, possible};
 use crate::domain::{Holds, counted, grouped};
@@ -19,8 +17,6 @@ use crate::harness::recorder::{OpKind, Operation, Outcome};
 use crate::harness::summary::{CheckResult, Violation};
 use crate::storage::audit::Audit;
 use crate::wire::Reason;
-
-use tickets::Tickets;
 
 /// Settings of a server that change what one user may hold.
 const LIMITS_ENV: [&str; 2] = ["HOLDS_PER_USER", "HELD_SEATS_PER_USER"];

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use uuid::Uuid;
 
-use crate::harness::checkers::possible::Possible;
+use super::possible::Possible;
 use crate::harness::recorder::Operation;
 
 /// A time, both ends included, microseconds.
