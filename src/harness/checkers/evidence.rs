@@ -16,6 +16,8 @@ pub struct Collected<'a> {
     pub audit: Option<&'a Audit>,
     /// The payment provider's own ledger, read after settling, where the target has one.
     pub ledger: Option<&'a [PaymentCall]>,
+    /// Iterations that had to be aborted: what they had sent is in no history.
+    pub aborted: u64,
 }
 
 impl<'a> Collected<'a> {
@@ -67,6 +69,11 @@ impl<'a> Evidence<'a> {
     /// The payment provider's own ledger, read after settling.
     pub fn ledger(&self) -> Result<&'a [PaymentCall], Undeclared> {
         self.declared(EvidenceKind::Ledger, self.collected.ledger)
+    }
+
+    /// Whether every request that was ever sent is in the history.
+    pub fn is_whole(&self) -> bool {
+        self.collected.aborted == 0
     }
 
     fn declared<T>(&self, kind: EvidenceKind, part: Option<T>) -> Result<T, Undeclared> {

@@ -151,6 +151,7 @@ impl Case {
             history: &self.history,
             audit: Some(&self.audit),
             ledger: Some(&self.ledger),
+            aborted: 0,
         }
     }
 }

@@ -28,6 +28,8 @@ pub mod ledger;
 pub mod answers;
 /// What was promised exists.
 pub mod acknowledged;
+/// What was promised of holds is so, and was asked for.
+pub mod acknowledged_holds;
 /// Everybody has what is theirs.
 pub mod access;
 /// Nothing is held past its end.
@@ -70,6 +72,7 @@ pub const CHECKERS: &[&dyn Checker] = &[
     &idempotency::Idempotency,
     &ledger::Ledger,
     &acknowledged::AcknowledgedBookings,
+    &acknowledged_holds::AcknowledgedHolds,
     &answers::Answers,
     &access::Access,
     &expired_holds::ExpiredHolds,

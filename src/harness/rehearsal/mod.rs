@@ -111,6 +111,7 @@ async fn judge(fake: &Fake, plan: Plan) -> Judged {
         history: &recorded.history,
         audit: Some(&audit),
         ledger: Some(&ledger),
+        aborted: 0,
     });
     Judged { results, settled, recorded }
 }

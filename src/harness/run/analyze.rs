@@ -126,6 +126,7 @@ mod tests {
         let damaged = analyze(run_dir.clone()).unwrap().summary;
         assert_eq!((damaged.verdict, damaged.exit_code), (Verdict::Fail, 1));
         assert_eq!(worst_exit_code([0, damaged.exit_code]), 1);
+        data = honest_run();
         for op in &mut data.history {
             (op.outcome, op.told) = (Outcome::Info, Vec::new());
         }

@@ -48,6 +48,7 @@ impl RunData {
             history: &self.history,
             audit: self.audit.as_ref(),
             ledger: self.ledger.as_deref(),
+            aborted: self.facts.aborted,
         }
     }
 }

@@ -52,6 +52,9 @@ impl Checker for Access {
             }
         }
         let check_ins = check_ins::check(history, audit, &mut violations);
+        if evidence.is_whole() {
+            check_ins::check_asked_for(history, audit, &mut violations);
+        }
         let nothing = "nobody asked for anything that is somebody's";
         Ok(violations.result(self.name(), tally.asked, nothing, || {
             format!(

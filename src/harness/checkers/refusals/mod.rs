@@ -41,6 +41,12 @@ impl Checker for Refusals {
     /// A violation is a request.
     fn check(&self, evidence: &Evidence<'_>) -> Result<CheckResult, Undeclared> {
         let (history, audit) = (evidence.history()?, evidence.audit()?);
+        if !evidence.is_whole() {
+            return Ok(CheckResult::unknown(
+                self.name(),
+                "requests were sent of which there is no record",
+            ));
+        }
         let possible = possible::read(history);
         let causes = Causes::read(evidence.plan(), history, audit, Tickets::read(&possible));
         let mut violations = Violations::default();
