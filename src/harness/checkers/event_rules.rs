@@ -8,13 +8,14 @@ use time::OffsetDateTime;
 use uuid::Uuid;
 
 use super::claims::{Claim, Claims};
+use super::clocks::Clocks;
 use super::violations::{Violations, at};
 use super::{Checker, Evidence, Undeclared};
-use crate::domain::{EventStatus, counted};
+use crate::domain::{EventStatus, ReservationState, counted};
 use crate::harness::plan::EvidenceKind;
 use crate::harness::recorder::{OpKind, Operation, Outcome};
 use crate::harness::summary::{CheckResult, Violation};
-use crate::storage::audit::{Audit, FindingKind};
+use crate::storage::audit::{Audit, EventRow, FindingKind};
 
 /// How long cancelling an event may take until nothing more of it is begun: the time of a transaction.
 const CANCEL_MAX: Duration = Duration::from_secs(5);
@@ -54,7 +55,7 @@ impl Checker for EventRules {
             violations.add(1, Violation::new("event_rule", text));
         }
         check_events(audit, &cancelled, &mut violations);
-        check_made_late(audit, &mut violations);
+        check_made_late(audit, &Clocks::read(history, audit), &cancelled, &mut violations);
         let buyers = claims.iter().map(|claim| claim.user).collect::<HashSet<Uuid>>().len() as u64;
         let nothing = "nobody was told that a seat is theirs";
         Ok(violations.result(self.name(), buyers, nothing, || {
@@ -166,26 +167,38 @@ fn check_events(audit: &Audit, cancelled: &HashMap<Uuid, u64>, violations: &mut 
     }
 }
 
-/// Nothing was held or paid for of an event long after it was cancelled, whatever clients were told of it.
-fn check_made_late(audit: &Audit, violations: &mut Violations) {
+/// Nothing of an event was held, paid for or sold once it was certainly cancelled, whatever clients were told of it: by the
+/// database's clock, after a client knew of the cancel or after it must have ended.
+fn check_made_late(
+    audit: &Audit,
+    clocks: &Clocks,
+    told_us: &HashMap<Uuid, u64>,
+    violations: &mut Violations,
+) {
+    let certain_at = |row: &EventRow| {
+        let ended = row.cancelled_at? + CANCEL_MAX;
+        let told = told_us.get(&row.id).and_then(|us| clocks.at_latest(*us));
+        Some((row.id, told.map_or(ended, |told| told.min(ended))))
+    };
     let cancelled: HashMap<Uuid, OffsetDateTime> =
-        audit.events.iter().filter_map(|row| Some((row.id, row.cancelled_at?))).collect();
-    let holds = audit
-        .reservations
-        .iter()
-        .map(|row| ("reservation", (row.id, row.event_id, row.user_id), row.created_at));
-    let sales = audit
-        .bookings
-        .iter()
-        .map(|row| ("the payment of booking", (row.id, row.event_id, row.user_id), row.created_at));
-    for (what, (id, event, user), began_at) in holds.chain(sales) {
-        let Some(at) = cancelled.get(&event).filter(|at| began_at > **at + CANCEL_MAX) else {
-            continue;
-        };
-        let text =
-            format!("{what} {id} began at {began_at}, and event {event} was cancelled at {at}");
+        audit.events.iter().filter_map(certain_at).collect();
+    let holds = audit.reservations.iter().flat_map(|row| {
+        let sold = row.ended_at.filter(|_| row.state == ReservationState::Confirmed);
+        let ids = (row.id, row.event_id, row.user_id);
+        [Some(("was asked for", ids, row.created_at)), sold.map(|at| ("was sold", ids, at))]
+    });
+    let payments = audit.bookings.iter().map(|row| {
+        let ids = (row.reservation_id, row.event_id, row.user_id);
+        Some(("began to be paid for", ids, row.created_at))
+    });
+    for (what, (id, event, user), began_at) in holds.chain(payments).flatten() {
+        let Some(at) = cancelled.get(&event).filter(|at| began_at > **at) else { continue };
+        let text = format!(
+            "reservation {id} {what} at {began_at}, and event {event} was cancelled by {at}"
+        );
         let violation = Violation {
             events: vec![event],
+            reservations: vec![id],
             users: vec![user],
             ..Violation::new("made_after_cancel", text)
         };
@@ -217,7 +230,7 @@ mod tests {
     };
     use crate::harness::recorder::{Operation, Outcome};
     use crate::harness::summary::{CheckResult, CheckVerdict};
-    use crate::storage::audit::{Finding, FindingKind};
+    use crate::storage::audit::{Audit, Finding, FindingKind};
 
     fn check(case: &Case) -> CheckResult {
         judge(&EventRules, case.collected())
@@ -287,17 +300,30 @@ mod tests {
     }
 
     #[test]
-    fn what_was_begun_in_the_database_after_the_cancel_fails_whoever_was_told() {
+    fn what_was_made_in_the_database_after_the_cancel_fails_whoever_was_told() {
         let mut case = Case::honest_sale();
-        let began = case.audit.reservations[0].created_at;
+        let made = case.audit.reservations[0].ended_at.unwrap();
         case.audit.events[0].status = EventStatus::Cancelled;
-        case.audit.events[0].cancelled_at = Some(began - Duration::from_secs(4));
+        case.audit.events[0].cancelled_at = Some(made - Duration::from_secs(5));
+        assert_eq!(check(&case).verdict, CheckVerdict::Pass, "the cancel may have taken so long");
+        let late = |change: fn(&mut Audit)| {
+            let mut late = Case { history: case.history.clone(), ..Case::honest_sale() };
+            late.audit.events.clone_from(&case.audit.events);
+            change(&mut late.audit);
+            let result = check(&late);
+            assert_eq!(result.violation_kinds.get("made_after_cancel"), Some(&1), "{result:?}");
+        };
+        let second = Duration::from_secs(1);
+        late(|audit| *audit.reservations[0].ended_at.as_mut().unwrap() += Duration::from_secs(1));
+        late(|audit| audit.bookings[0].created_at += Duration::from_secs(1));
+        // It ended when a client was told, at the latest: 0.19 s and 5 ms after the last hold was asked for.
+        case.history.push(cancel_event(192_000..195_000));
         assert_eq!(check(&case).verdict, CheckVerdict::Pass);
-        case.audit.reservations[0].created_at += Duration::from_millis(1_001);
+        case.audit.reservations[0].ended_at = Some(made + Duration::from_millis(3));
         let result = check(&case);
-        assert_eq!(result.violation_kinds["made_after_cancel"], 1, "{result:?}");
-        case.audit.bookings[0].created_at += Duration::from_secs(2);
-        assert_eq!(check(&case).violations, 2);
+        assert_eq!(result.violation_kinds.get("made_after_cancel"), Some(&1), "{result:?}");
+        case.audit.events[0].cancelled_at = Some(made + second);
+        assert_eq!(check(&case).violations, 1, "whatever its row says");
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! `idempotency`: one key, one effect. In the database a buyer's key made at most one reservation, one booking and one
-//! charge; to the clients, the same request was answered with the same bytes, and another request under a used key was
-//! never granted. Knows nothing of seats.
+//! charge; to the clients, the same request was answered with the same bytes, granted or refused, and another request
+//! under a used key was never granted. Knows nothing of seats.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -13,6 +13,7 @@ use crate::harness::plan::EvidenceKind;
 use crate::harness::recorder::{Operation, Outcome};
 use crate::harness::summary::{CheckResult, Violation};
 use crate::storage::audit::{Audit, PaymentState};
+use crate::wire::Reason;
 
 /// The checker.
 #[derive(Debug)]
@@ -70,18 +71,44 @@ fn check_answers((user, key): &Key<'_>, requests: &[&Operation], violations: &mu
             format!("key {key} of buyer {user} was granted to {} different requests", bodies.len());
         violations.add(bodies.len() as u64, of_key(*user, key, "key_reused", text));
     }
-    for body in bodies {
-        // Settling reads an answer back inside another one, so only answers as sent are compared.
-        let as_sent = granted().filter(|op| op.outcome == Outcome::Ok && op.request_sha256 == body);
-        let answers: BTreeSet<&str> =
-            as_sent.filter_map(|op| op.response_sha256.as_deref()).collect();
-        if answers.len() > 1 {
-            let text = format!(
-                "key {key} of buyer {user} was answered in {} ways for one request",
-                answers.len()
-            );
-            violations.add(answers.len() as u64, of_key(*user, key, "answers_differ", text));
-        }
+    // Settling reads an answer back inside another one, so only answers as sent are compared.
+    let mut answers: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+    for op in requests.iter().filter(|op| is_kept(op)) {
+        let answers = answers.entry(op.request_sha256.as_str()).or_default();
+        answers.extend(op.response_sha256.as_deref());
+    }
+    for answers in answers.into_values().filter(|answers| answers.len() > 1) {
+        let text = format!(
+            "key {key} of buyer {user} was answered in {} ways for one request",
+            answers.len()
+        );
+        violations.add(answers.len() as u64, of_key(*user, key, "answers_differ", text));
+    }
+}
+
+/// Whether this answer is what the same request is answered from then on: what was granted, and every refusal that decides
+/// something.
+fn is_kept(op: &Operation) -> bool {
+    let decides = |reason| {
+        matches!(
+            reason,
+            Reason::SeatUnavailable
+                | Reason::SeatIds
+                | Reason::SoldOut
+                | Reason::Quantity
+                | Reason::NotOnSale
+                | Reason::SalesEnded
+                | Reason::TicketLimit
+                | Reason::HoldLimit
+                | Reason::ReservationEnded
+                | Reason::PaymentDeclined
+                | Reason::Refunded
+        )
+    };
+    match op.outcome {
+        Outcome::Ok => true,
+        Outcome::Fail => op.known_reason().is_some_and(decides),
+        Outcome::Info => false,
     }
 }
 
@@ -212,6 +239,21 @@ mod tests {
         let lost = Operation { settled: Some(Outcome::Ok), ..ended(copy, Outcome::Info) };
         *case.history.last_mut().unwrap() = lost;
         assert_eq!(check(&case).verdict, CheckVerdict::Pass);
+    }
+
+    #[test]
+    fn a_refusal_is_repeated_too_if_it_decides_something() {
+        let mut case = Case::honest_sale();
+        let refused = |reason: &str| Operation {
+            reason: Some(reason.to_owned()),
+            response_sha256: Some(format!("no: {reason}")),
+            ..ended(case.history[0].clone(), Outcome::Fail)
+        };
+        let (taken, contended) = (refused("seat_unavailable"), refused("seat_contended"));
+        case.history.push(contended);
+        assert_eq!(check(&case).verdict, CheckVerdict::Pass, "the seats may be had a moment later");
+        case.history.push(taken);
+        fails(&case, "answered in 2 ways");
     }
 
     #[test]

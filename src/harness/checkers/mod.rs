@@ -8,6 +8,8 @@ mod violations;
 pub mod database;
 /// No seat had two claims at one moment.
 pub mod over_time;
+/// How the database's clock stands to the clients'.
+mod clocks;
 /// What clients may call theirs.
 mod claims;
 /// What may be whose, at the widest.

@@ -203,7 +203,11 @@ async fn claim(
         match known {
             Some(answer) => answer,
             None if !(if honest { are_free(&books) } else { looked }) => {
-                refusal(409, Reason::SeatUnavailable)
+                let answer = refusal(409, Reason::SeatUnavailable);
+                if honest {
+                    books.keys.insert((user, key), (sha256, answer.0, answer.1.clone()));
+                }
+                answer
             }
             None => {
                 let claimed_at = Some(clock::now_utc());
