@@ -85,29 +85,38 @@ pub const CLASS: Class = Class {
 /// How much later than it is the end of a hold is told.
 const LATER: Duration = Duration::seconds(2);
 
+/// What an answer tells; nothing where it has no such field.
+fn told<'a>(answer: &'a mut Value, field: &str) -> Option<&'a mut Value> {
+    answer.get_mut("data")?.get_mut(field)
+}
+
+/// What an answer lists under this name.
+fn listed<'a>(answer: &'a mut Value, field: &str) -> impl Iterator<Item = &'a mut Value> {
+    told(answer, field).and_then(Value::as_array_mut).into_iter().flatten()
+}
+
 fn other_tickets(answer: &mut Value) {
-    let tickets = answer["data"]["tickets"].as_array_mut();
-    for ticket in tickets.into_iter().flatten() {
-        let number: String = ticket["number"].as_str().unwrap_or_default().chars().rev().collect();
-        ticket["number"] = number.into();
+    for number in listed(answer, "tickets").filter_map(|ticket| ticket.get_mut("number")) {
+        *number = number.as_str().unwrap_or_default().chars().rev().collect::<String>().into();
     }
 }
 
 fn other_total(answer: &mut Value) {
-    let total = answer["data"]["total_cents"].as_i64().unwrap_or_default();
-    answer["data"]["total_cents"] = (total + 1).into();
+    if let Some(total) = told(answer, "total_cents") {
+        *total = (total.as_i64().unwrap_or_default() + 1).into();
+    }
 }
 
 fn other_end(answer: &mut Value) {
-    let end = answer["data"]["expires_at"].as_str().unwrap_or_default();
-    let later = OffsetDateTime::parse(end, &Rfc3339).ok().map(|end| end + LATER);
-    if let Some(Ok(later)) = later.map(|later| later.format(&Rfc3339)) {
-        answer["data"]["expires_at"] = later.into();
+    let Some(end) = told(answer, "expires_at") else { return };
+    let stored = OffsetDateTime::parse(end.as_str().unwrap_or_default(), &Rfc3339);
+    if let Some(Ok(later)) = stored.ok().map(|stored| (stored + LATER).format(&Rfc3339)) {
+        *end = later.into();
     }
 }
 
 fn fewer_seats(answer: &mut Value) {
-    if let Some(seats) = answer["data"]["seat_ids"].as_array_mut()
+    if let Some(seats) = told(answer, "seat_ids").and_then(Value::as_array_mut)
         && seats.len() > 1
     {
         seats.pop();
@@ -115,8 +124,8 @@ fn fewer_seats(answer: &mut Value) {
 }
 
 fn all_free(answer: &mut Value) {
-    let seats = answer["data"]["seats"].as_array_mut();
-    for seat in seats.into_iter().flatten() {
-        seat["status"] = "available".into();
+    let seats = answer.get_mut("data").and_then(Value::as_array_mut);
+    for status in seats.into_iter().flatten().filter_map(|seat| seat.get_mut("status")) {
+        *status = "available".into();
     }
 }

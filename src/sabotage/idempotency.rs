@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::http::{BodyOfKey, Changed, ChangedOn, KeyOfAll};
-use super::sql::Rewrite;
+use super::statements::{INSERT_RESERVATION, RECORD_REFUSAL};
 use super::{Bug, Class, Way};
 
 /// The class.
@@ -14,15 +14,17 @@ pub const CLASS: Class = Class {
             "key-checked-then-inserted",
             "the key is looked up first and inserted later, and there is no unique index",
             "key-reuse",
-            &[Way::Sql(Rewrite {
-                within: "insert into reservations (id, event_id, user_id, seat_ids, state, total_cents, expires_at, idempotency_key)",
-                find: "on conflict (user_id, key) do nothing returning key)",
-                replace: "on conflict (user_id, key) do update set response = excluded.response returning key)",
-            })],
+            &[Way::sql(
+                INSERT_RESERVATION,
+                "on conflict (user_id, key) do nothing returning key)",
+                "on conflict (user_id, key) do update set response = excluded.response \
+                     returning key)",
+            )],
         ),
         Bug::new(
             "body-not-compared",
-            "the key is all that is looked at: a request with another body gets the first one's answer",
+            "the key is all that is looked at: a request with another body gets the first one's \
+             answer",
             "key-reuse",
             &[Way::Http(&BodyOfKey)],
         ),
@@ -43,29 +45,30 @@ pub const CLASS: Class = Class {
             "a key is given back when its request fails, so that the client may try again",
             "key-reuse",
             &[
-                Way::Sql(Rewrite {
-                    within: "with lazily as",
-                    find: "from lazily on conflict (user_id, key)",
-                    replace: "from lazily where false on conflict (user_id, key)",
-                }),
-                Way::Sql(Rewrite {
-                    within: "with lazily as",
-                    find: "select count(*) as \"recorded!\" from record",
-                    replace: "select count(*) + 1 as \"recorded!\" from record",
-                }),
+                Way::sql(
+                    RECORD_REFUSAL,
+                    "from lazily on conflict (user_id, key)",
+                    "from lazily where false on conflict (user_id, key)",
+                ),
+                Way::sql(
+                    RECORD_REFUSAL,
+                    "select count(*) as \"recorded!\" from record",
+                    "select count(*) + 1 as \"recorded!\" from record",
+                ),
                 Way::NoAnswerCache,
             ],
         ),
         Bug::new(
             "hash-of-another-request",
             "the request's fingerprint is computed before the body is read, so that it fits none",
-            "latency-baseline",
+            "same-key",
             &[
-                Way::Sql(Rewrite {
-                    within: "request_sha256, state::text as \"state!\", status_code, response from idempotency_records",
-                    find: "select request_sha256, state::text",
-                    replace: "select sha256(request_sha256) as request_sha256, state::text",
-                }),
+                Way::sql(
+                    "request_sha256, state::text as \"state!\", status_code, response from \
+                     idempotency_records",
+                    "select request_sha256, state::text",
+                    "select sha256(request_sha256) as request_sha256, state::text",
+                ),
                 Way::NoAnswerCache,
             ],
         ),

@@ -3,6 +3,8 @@
 
 /// Statements, on their way to PostgreSQL.
 mod sql;
+/// Which statements those are.
+mod statements;
 /// Requests and answers, around the routes.
 mod http;
 /// Calls to the payment provider.
@@ -75,12 +77,19 @@ enum Way {
     Http(&'static dyn Tamper),
     /// The payment provider is misused.
     Payments(Misuse),
-    /// Each server asks a Redis node of its own.
-    OwnRedisNode,
+    /// Each server has a Redis of its own.
+    OwnRedis,
     /// Answers are not kept in Redis.
     NoAnswerCache,
     /// Leases are given up by whoever asked for one, whoever has it.
     ReleaseOfOthers,
+}
+
+impl Way {
+    /// In the statement that has `within`, `find` is `replace`.
+    const fn sql(within: &'static str, find: &'static str, replace: &'static str) -> Self {
+        Self::Sql(Rewrite { within, find, replace })
+    }
 }
 
 impl Bug {

@@ -1,7 +1,7 @@
 //! Money that doesn't follow the seats.
 
 use super::payments::Misuse;
-use super::sql::Rewrite;
+use super::statements::ROW_LOCK_CLAIM;
 use super::{Bug, Class, Way};
 
 /// The class.
@@ -12,55 +12,62 @@ pub const CLASS: Class = Class {
             "refund-never-sent",
             "a refund is written down as made when it is put on a queue that nobody reads",
             "cancel-rebook",
-            &[Way::Payments(Misuse::NoRefund),],
+            &[Way::Payments(Misuse::NoRefund)],
         ),
         Bug::new(
             "refunded-twice",
             "the refund is retried without the provider's idempotency key",
             "cancel-rebook",
-            &[Way::Payments(Misuse::RefundTwice),],
+            &[Way::Payments(Misuse::RefundTwice)],
         ),
         Bug::new(
             "charged-twice",
             "each try has a payment id of its own, so a retry is another charge",
             "latency-baseline",
-            &[Way::Payments(Misuse::ChargeTwice),],
+            &[Way::Payments(Misuse::ChargeTwice)],
         ),
         Bug::new(
             "charged-another-amount",
             "fees are added in the call to the provider, and nowhere else",
             "latency-baseline",
-            &[Way::Payments(Misuse::ChargeMore),],
+            &[Way::Payments(Misuse::ChargeMore)],
         ),
         Bug::new(
             "declined-is-booked",
             "the provider's answer is taken for a yes whenever it isn't an error",
             "latency-baseline",
-            &[Way::Payments(Misuse::DeclinedIsCaptured),],
+            &[Way::Payments(Misuse::DeclinedIsCaptured)],
         ),
         Bug::new(
             "charged-though-declined",
             "after a decline the card on file is tried, and its success is nobody's",
             "latency-baseline",
-            &[Way::Payments(Misuse::ChargedThoughDeclined),],
+            &[Way::Payments(Misuse::ChargedThoughDeclined)],
         ),
         Bug::new(
             "refunded-at-once",
             "a job that voids authorizations left open voids captures, too",
             "latency-baseline",
-            &[Way::Payments(Misuse::RefundAtOnce),],
+            &[Way::Payments(Misuse::RefundAtOnce)],
         ),
         Bug::new(
             "recovery-keeps-money",
-            "recovery asks for the charge by another id, finds none, and ends the payment as not charged",
+            "recovery asks for the charge by another id, finds none, and ends the payment as not \
+             charged",
             "server-crash",
-            &[Way::Payments(Misuse::CapturedIsForgotten),],
+            &[Way::Payments(Misuse::CapturedIsForgotten)],
         ),
         Bug::new(
             "price-of-one-seat",
             "the price is that of the first row which the query returns",
             "latency-baseline",
-            &[Way::Sql(Rewrite { within: "with locked as materialized", find: "price_cents as \"price_cents!\"", replace: "(case when id = (select min(id) from locked) then price_cents else 0 end) as \"price_cents!\"" }),],
-        ).of_strategy("row_lock"),
+            &[Way::sql(
+                ROW_LOCK_CLAIM,
+                "price_cents as \"price_cents!\"",
+                "(case when id = (select min(id) from locked) then price_cents else 0 end) \
+                     as \"price_cents!\"",
+            )],
+        )
+        .of_strategy("row_lock"),
     ],
 };

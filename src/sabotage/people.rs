@@ -1,7 +1,7 @@
 //! People who may do what is not theirs to do.
 
 use super::http::{AsAdmin, AsOwner, Owned, Route};
-use super::sql::Rewrite;
+use super::statements::CHECK_IN;
 use super::{Bug, Class, Way};
 
 /// The class.
@@ -108,21 +108,17 @@ pub const CLASS: Class = Class {
             "ticket-let-in-twice",
             "whether a ticket was used is looked at before, and not in the statement that uses it",
             "latency-baseline",
-            &[Way::Sql(Rewrite {
-                within: "update booking_seats set checked_in_at = now()",
-                find: "and live and checked_in_at is null",
-                replace: "and live",
-            })],
+            &[Way::sql(CHECK_IN, "and live and checked_in_at is null", "and live")],
         ),
         Bug::new(
             "cancelled-ticket-let-in",
             "the door looks for the number, and not whether its booking stands",
             "latency-baseline",
-            &[Way::Sql(Rewrite {
-                within: "update booking_seats set checked_in_at = now()",
-                find: "and live and checked_in_at is null",
-                replace: "and checked_in_at is null",
-            })],
+            &[Way::sql(
+                CHECK_IN,
+                "and live and checked_in_at is null",
+                "and checked_in_at is null",
+            )],
         ),
     ],
 };

@@ -67,19 +67,15 @@ impl Planted {
         Ok((Self { ways, _proxy: proxy }, url.into()))
     }
 
-    /// The Redis nodes that the server asks.
+    /// The Redis nodes that the server asks: those that it was given, or in each of them a database of the server's own.
     pub fn redis_urls(&self, server: &str, urls: &[String]) -> Vec<String> {
-        if !self.ways.iter().any(|way| matches!(way, Way::OwnRedisNode)) {
-            return urls.to_vec();
-        }
-        let number: usize =
-            server.rsplit('-').next().and_then(|number| number.parse().ok()).unwrap_or(1);
-        urls.iter()
-            .cycle()
-            .skip(number.saturating_sub(1) % urls.len().max(1))
-            .take(1)
-            .cloned()
-            .collect()
+        let own = self.ways.iter().any(|way| matches!(way, Way::OwnRedis));
+        let number = server.rsplit('-').next().filter(|_| own);
+        let of_server = |url: &String| match number {
+            Some(number) => format!("{}/{number}", url.trim_end_matches('/')),
+            None => url.clone(),
+        };
+        urls.iter().map(of_server).collect()
     }
 
     /// The nodes that answers are kept on.

@@ -1,6 +1,6 @@
 //! Holds that end at another time than their buyers were told.
 
-use super::sql::Rewrite;
+use super::statements::{EXPIRE_DUE, EXTEND, ROW_LOCK_CLAIM, SELL, START_PAYMENT};
 use super::{Bug, Class, Way};
 
 /// The class.
@@ -12,16 +12,8 @@ pub const CLASS: Class = Class {
             "the end of the hold is checked by the page's countdown alone",
             "expiry-against-confirm",
             &[
-                Way::Sql(Rewrite {
-                    within: "insert into payments (id, reservation_id",
-                    find: "and expires_at > now()",
-                    replace: "",
-                }),
-                Way::Sql(Rewrite {
-                    within: "with charging as",
-                    find: "and expires_at > now()",
-                    replace: "",
-                }),
+                Way::sql(START_PAYMENT, "and expires_at > now()", ""),
+                Way::sql(SELL, "and expires_at > now()", ""),
             ],
         )
         .with(&[("EXPIRE_EVERY", "3s")]),
@@ -29,38 +21,38 @@ pub const CLASS: Class = Class {
             "seats-freed-halfway",
             "the seat's own deadline is written by another piece of code, with another default",
             "latency-baseline",
-            &[Way::Sql(Rewrite {
-                within: "with locked as materialized",
-                find: "held_until = now() + make_interval(secs => $3), version",
-                replace: "held_until = now() + make_interval(secs => $3 / 2), version",
-            })],
+            &[Way::sql(
+                ROW_LOCK_CLAIM,
+                "held_until = now() + make_interval(secs => $3), version",
+                "held_until = now() + make_interval(secs => $3 / 2), version",
+            )],
         )
         .of_strategy("row_lock"),
         Bug::new(
             "swept-early",
             "the sweep compares with the clock of its own machine, which is ahead",
             "expiry-against-confirm",
-            &[Way::Sql(Rewrite {
-                within: "with due as ( select id from reservations",
-                find: "state = 'held' and expires_at <= now()",
-                replace: "state = 'held' and expires_at <= now() + interval '400 ms'",
-            })],
+            &[Way::sql(
+                EXPIRE_DUE,
+                "state = 'held' and expires_at <= now()",
+                "state = 'held' and expires_at <= now() + interval '400 ms'",
+            )],
         ),
         Bug::new(
             "seats-blocked-longer",
             "a seat is kept back for a grace time after its hold, and the buyers are not told",
             "expiry-against-confirm",
             &[
-                Way::Sql(Rewrite {
-                    within: "with locked as materialized",
-                    find: "held_until = now() + make_interval(secs => $3), version",
-                    replace: "held_until = now() + make_interval(secs => $3 * 3), version",
-                }),
-                Way::Sql(Rewrite {
-                    within: "with due as ( select id from reservations",
-                    find: "set reservation_id = null, held_until = null from theirs",
-                    replace: "set reservation_id = null from theirs",
-                }),
+                Way::sql(
+                    ROW_LOCK_CLAIM,
+                    "held_until = now() + make_interval(secs => $3), version",
+                    "held_until = now() + make_interval(secs => $3 * 3), version",
+                ),
+                Way::sql(
+                    EXPIRE_DUE,
+                    "set reservation_id = null, held_until = null from theirs",
+                    "set reservation_id = null from theirs",
+                ),
             ],
         )
         .of_strategy("row_lock"),
@@ -68,32 +60,32 @@ pub const CLASS: Class = Class {
             "extended-again-and-again",
             "whether a hold was extended before is looked up in a column that nobody writes",
             "latency-baseline",
-            &[Way::Sql(Rewrite {
-                within: "extended_at is null",
-                find: "and expires_at > now() and extended_at is null",
-                replace: "and expires_at > now()",
-            })],
+            &[Way::sql(
+                EXTEND,
+                "and expires_at > now() and extended_at is null",
+                "and expires_at > now()",
+            )],
         ),
         Bug::new(
             "extended-after-its-end",
             "a hold that is over, but was not swept yet, is brought back to life",
             "latency-baseline",
-            &[Way::Sql(Rewrite {
-                within: "extended_at is null",
-                find: "and state = 'held' and expires_at > now() and extended_at is null",
-                replace: "and state = 'held' and extended_at is null",
-            })],
+            &[Way::sql(
+                EXTEND,
+                "and state = 'held' and expires_at > now() and extended_at is null",
+                "and state = 'held' and extended_at is null",
+            )],
         )
         .with(&[("EXPIRE_EVERY", "5s")]),
         Bug::new(
             "extended-on-paper",
             "the reservation's end is moved, and that of its seats forgotten",
             "latency-baseline",
-            &[Way::Sql(Rewrite {
-                within: "extended_at is null",
-                find: "set held_until = allowed.later, version = version + 1",
-                replace: "set version = version + 1",
-            })],
+            &[Way::sql(
+                EXTEND,
+                "set held_until = allowed.later, version = version + 1",
+                "set version = version + 1",
+            )],
         ),
     ],
 };
