@@ -8,6 +8,8 @@ mod rows;
 mod states;
 /// Lists that lack something.
 mod lists;
+/// How old a count may be.
+mod freshness;
 /// What is left, and what seats look like.
 mod seats;
 

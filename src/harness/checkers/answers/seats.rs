@@ -1,28 +1,23 @@
-//! What is left of an event, as counts and seat maps told it. A seat map is as fresh as the question; a count may be five seconds
-//! old, and as much older as a fault lasted, since one can hold up what a server was about to keep.
+//! What is left of an event, as counts and seat maps told it. A seat map is as fresh as the question; a count may be older (see
+//! `freshness`).
 //!
 //! In the time of which the answer may be, what is taken is at least what somebody certainly had throughout, and at most what
 //! somebody may have had at any moment.
 
 use std::collections::HashMap;
-use std::time::Duration;
 
 use uuid::Uuid;
 
-use super::{Violations, Wrong};
+use super::{Violations, Wrong, freshness};
 use crate::harness::checkers::claims::{Claim, Claims};
 use crate::harness::checkers::possible;
 use crate::harness::checkers::tickets::Tickets;
 use crate::harness::checkers::violations::at;
 use crate::harness::plan::Plan;
-use crate::harness::recorder::epoch::micros;
 use crate::harness::recorder::{OpKind, Operation, Outcome, SeatState};
 use crate::harness::summary::Violation;
 use crate::storage::audit::{Audit, SeatRow};
 use crate::wire::{Availability, SeatStatus};
-
-/// How old a count may be, and a second for what it takes on its way.
-const COUNT_AGE_MAX: Duration = Duration::from_secs(5 + 1);
 
 /// What was judged.
 #[derive(Debug, Default)]
@@ -42,13 +37,14 @@ pub fn check(
 ) -> Seen {
     let possible = possible::read(history);
     let truth = Truth::read(history, audit, Tickets::read(&possible));
-    let longest_fault = plan.faults.iter().map(|fault| fault.duration).max().unwrap_or_default();
-    let age_us = micros(COUNT_AGE_MAX + longest_fault);
+    let oldest = freshness::oldest(plan, history);
     let mut seen = Seen::default();
-    for op in history.iter().filter(|op| op.outcome == Outcome::Ok) {
+    let answers = history.iter().enumerate().filter(|(_, op)| op.outcome == Outcome::Ok);
+    for (place, op) in answers {
         if let Some(left) = &op.availability {
             seen.counts += 1;
-            let time = (op.invoked_us.saturating_sub(age_us), op.completed_us);
+            let since_us = oldest.get(&place).copied().unwrap_or_default();
+            let time = (since_us, op.completed_us);
             if let Some((kind, what)) = truth.wrong_count(op.event, left, time) {
                 let events = vec![op.event];
                 let text = format!("{what}, answered at {}", at(op.completed_us));
