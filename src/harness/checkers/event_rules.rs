@@ -40,12 +40,9 @@ impl Checker for EventRules {
     /// A violation is a buyer of an event, a request, or what the audit found.
     fn check(&self, evidence: &Evidence<'_>) -> Result<CheckResult, Undeclared> {
         let (history, audit) = (evidence.history()?, evidence.audit()?);
-        let limit = evidence.plan().inventory.tickets_per_user;
         let claims = Claims::read(history).certain;
         let mut violations = Violations::default();
-        if let Some(limit) = limit {
-            check_limit(&claims, limit, &mut violations);
-        }
+        check_limit(&claims, |event| evidence.limit_of(event), &mut violations);
         let cancelled = cancelled(history);
         check_cancelled(history, &cancelled, &mut violations);
         for finding in audit.findings.iter().filter(|finding| {
@@ -59,6 +56,7 @@ impl Checker for EventRules {
         let buyers = claims.iter().map(|claim| claim.user).collect::<HashSet<Uuid>>().len() as u64;
         let nothing = "nobody was told that a seat is theirs";
         Ok(violations.result(self.name(), buyers, nothing, || {
+            let limit = claims.iter().filter_map(|claim| evidence.limit_of(claim.event)).max();
             tally(limit, buyers, &claims, cancelled.len())
         }))
     }
@@ -89,8 +87,13 @@ fn peaks(claims: &[Claim]) -> BTreeMap<Buyer, (i64, u64)> {
     changes.into_iter().map(|(buyer, changes)| (buyer, peak(changes))).collect()
 }
 
-fn check_limit(claims: &[Claim], limit: u32, violations: &mut Violations) {
+fn check_limit(
+    claims: &[Claim],
+    limit_of: impl Fn(Uuid) -> Option<u32>,
+    violations: &mut Violations,
+) {
     for ((event, user), (tickets, at_us)) in peaks(claims) {
+        let Some(limit) = limit_of(event) else { continue };
         if tickets > i64::from(limit) {
             let text = format!(
                 "buyer {user} was told to have {tickets} tickets of event {event} at {}, which allows {limit}",
@@ -238,7 +241,7 @@ mod tests {
 
     fn limited(history: Vec<Operation>) -> CheckResult {
         let mut case = Case { history, ..Case::new() };
-        case.plan.inventory.tickets_per_user = Some(4);
+        case.audit.events[0].tickets_per_user_max = Some(4);
         check(&case)
     }
 
@@ -257,6 +260,16 @@ mod tests {
         assert_eq!(limited(vec![two.clone(), sold]).verdict, CheckVerdict::Fail);
         let others = hold(user(2), &[3, 4, 5], 100..110);
         assert_eq!(limited(vec![two, others]).verdict, CheckVerdict::Pass);
+    }
+
+    #[test]
+    fn a_limit_is_of_its_event_and_as_planned_where_the_event_has_no_row() {
+        let history = vec![hold(user(1), &[1, 2, 3, 4, 5], 0..10)];
+        let mut case = Case { history, ..Case::new() };
+        case.plan.inventory.tickets_per_user = Some(4);
+        assert_eq!(check(&case).verdict, CheckVerdict::Pass, "this event has none");
+        case.audit.events.clear();
+        assert_eq!(check(&case).verdict, CheckVerdict::Fail);
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! What was collected of a run, and the part of it that a checker gets: what it declared, and nothing else.
 
+use uuid::Uuid;
+
 use crate::harness::plan::{EvidenceKind, Plan};
 use crate::harness::recorder::Operation;
 use crate::storage::audit::Audit;
@@ -69,6 +71,16 @@ impl<'a> Evidence<'a> {
     /// The payment provider's own ledger, read after settling.
     pub fn ledger(&self) -> Result<&'a [PaymentCall], Undeclared> {
         self.declared(EvidenceKind::Ledger, self.collected.ledger)
+    }
+
+    /// Tickets that one user may have of an event: as its row says, and as was planned where there is none; none where there is no
+    /// limit.
+    pub fn limit_of(&self, event: Uuid) -> Option<u32> {
+        let rows = self.collected.audit.map_or(&[][..], |audit| &audit.events);
+        match rows.iter().find(|row| row.id == event) {
+            Some(row) => row.tickets_per_user_max.map(i32::unsigned_abs),
+            None => self.plan().inventory.tickets_per_user,
+        }
     }
 
     /// Whether every request that was ever sent is in the history.

@@ -12,7 +12,7 @@ use super::tickets::Tickets;
 use super::violations::{Violations, at};
 use super::{Checker, Evidence, Undeclared, possible};
 use crate::domain::{Holds, counted, grouped};
-use crate::harness::plan::{EvidenceKind, Plan};
+use crate::harness::plan::EvidenceKind;
 use crate::harness::recorder::{OpKind, Operation, Outcome};
 use crate::harness::summary::{CheckResult, Violation};
 use crate::storage::audit::Audit;
@@ -48,7 +48,7 @@ impl Checker for Refusals {
             ));
         }
         let possible = possible::read(history);
-        let causes = Causes::read(evidence.plan(), history, audit, Tickets::read(&possible));
+        let causes = Causes::read(evidence, history, audit, Tickets::read(&possible));
         let mut violations = Violations::default();
         let (mut answered, mut refused) = (0_u64, 0_u64);
         let asks = |op: &&Operation| matches!(op.op, OpKind::Hold | OpKind::Book);
@@ -88,14 +88,19 @@ struct Causes<'a> {
     cancelled: HashMap<Uuid, u64>,
     /// Seats of each event, sorted.
     seats: BTreeMap<Uuid, Vec<i64>>,
-    /// Tickets one user may have.
-    limit: Option<u64>,
+    /// What tells how many tickets of an event one user may have.
+    evidence: Evidence<'a>,
     /// What one user may hold, where the servers have the usual bounds.
     bounds: Option<Holds>,
 }
 
 impl<'a> Causes<'a> {
-    fn read(plan: &Plan, history: &'a [Operation], audit: &Audit, tickets: Tickets<'a>) -> Self {
+    fn read(
+        evidence: &Evidence<'a>,
+        history: &'a [Operation],
+        audit: &Audit,
+        tickets: Tickets<'a>,
+    ) -> Self {
         let (mut first_asked, mut cancelled) = (HashMap::new(), HashMap::new());
         for op in history {
             if let Some(key) = &op.key {
@@ -114,13 +119,13 @@ impl<'a> Causes<'a> {
         for seats in seats.values_mut() {
             seats.sort_unstable();
         }
-        let usual = !LIMITS_ENV.iter().any(|name| plan.target.env.contains_key(*name));
+        let usual = !LIMITS_ENV.iter().any(|name| evidence.plan().target.env.contains_key(*name));
         Self {
             tickets,
             first_asked,
             cancelled,
             seats,
-            limit: plan.inventory.tickets_per_user.map(u64::from),
+            evidence: *evidence,
             bounds: usual.then_some(Holds::USUAL),
         }
     }
@@ -147,8 +152,9 @@ impl<'a> Causes<'a> {
             }
             Reason::TicketLimit => {
                 let has = self.tickets.of_user(op, time).tickets;
-                self.limit
-                    .is_none_or(|limit| has.saturating_add(asked) <= limit)
+                let limit = self.evidence.limit_of(op.event);
+                limit
+                    .is_none_or(|limit| has.saturating_add(asked) <= u64::from(limit))
                     .then(|| format!("the buyer had at most {has} tickets"))
             }
             Reason::HoldLimit => {

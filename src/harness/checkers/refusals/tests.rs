@@ -11,7 +11,7 @@ use crate::harness::summary::{CheckResult, CheckVerdict};
 
 fn check(history: Vec<Operation>) -> CheckResult {
     let mut case = Case { history, ..Case::new() };
-    case.plan.inventory.tickets_per_user = Some(4);
+    case.audit.events[0].tickets_per_user_max = Some(4);
     case.audit.seats.truncate(10);
     judge(&Refusals, case.collected())
 }
