@@ -19,6 +19,9 @@ use crate::wire::Reason;
 #[derive(Debug)]
 pub struct Idempotency;
 
+/// The status of a request whose key was used for another.
+const KEY_REUSED: u16 = 422;
+
 /// A key belongs to its user.
 type Key<'a> = (Uuid, &'a str);
 
@@ -41,6 +44,7 @@ impl Checker for Idempotency {
         let mut violations = Violations::default();
         for (key, requests) in &requests {
             check_answers(key, requests, &mut violations);
+            check_own_key(key, requests, &mut violations);
         }
         check_effects(evidence.audit()?, &mut violations);
         let granted =
@@ -83,6 +87,22 @@ fn check_answers((user, key): &Key<'_>, requests: &[&Operation], violations: &mu
             answers.len()
         );
         violations.add(answers.len() as u64, of_key(*user, key, "answers_differ", text));
+    }
+}
+
+/// One and the same request is never told that its key is another's.
+fn check_own_key((user, key): &Key<'_>, requests: &[&Operation], violations: &mut Violations) {
+    let asked: BTreeSet<_> =
+        requests.iter().map(|op| (op.op, op.request_sha256.as_str())).collect();
+    let is_turned_away = |op: &&&Operation| {
+        op.known_reason() == Some(Reason::IdempotencyKey) && op.status == Some(KEY_REUSED)
+    };
+    if let Some(op) = requests.iter().find(is_turned_away).filter(|_| asked.len() == 1) {
+        let text = format!(
+            "key {key} of buyer {user} was sent with one request only, which was refused as another: {}",
+            op.detail
+        );
+        violations.add(1, of_key(*user, key, "own_key_refused", text));
     }
 }
 
@@ -254,6 +274,22 @@ mod tests {
         assert_eq!(check(&case).verdict, CheckVerdict::Pass, "the seats may be had a moment later");
         case.history.push(taken);
         fails(&case, "answered in 2 ways");
+    }
+
+    #[test]
+    fn one_request_is_not_refused_as_another() {
+        let mut case = Case::honest_sale();
+        let refused = Operation {
+            reason: Some("idempotency_key".to_owned()),
+            status: Some(422),
+            ..ended(case.history[0].clone(), Outcome::Fail)
+        };
+        case.history.push(Operation { status: Some(409), ..refused.clone() });
+        assert_eq!(check(&case).verdict, CheckVerdict::Pass, "the first is under way");
+        case.history.push(refused.clone());
+        fails(&case, "was refused as another");
+        case.history.push(Operation { request_sha256: "other".to_owned(), ..refused });
+        assert_eq!(check(&case).verdict, CheckVerdict::Pass, "the other may have come first");
     }
 
     #[test]

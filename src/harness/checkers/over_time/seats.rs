@@ -8,7 +8,7 @@ use uuid::Uuid;
 use super::Violations;
 use crate::domain::{BookingState, ReservationState};
 use crate::harness::summary::Violation;
-use crate::storage::audit::{Audit, ReservationRow, SeatRow};
+use crate::storage::audit::{Audit, BookingRow, ReservationRow, SeatRow};
 
 /// A violation is a seat.
 pub fn check(audit: &Audit, violations: &mut Violations) {
@@ -30,7 +30,7 @@ pub fn check(audit: &Audit, violations: &mut Violations) {
 struct Due<'a> {
     reservations: HashMap<Uuid, &'a ReservationRow>,
     /// Confirmed bookings, by seat. Where there are two, one of them.
-    sold: HashMap<i64, Uuid>,
+    sold: HashMap<i64, &'a BookingRow>,
     /// Live holds, by seat. Where there are two, one of them.
     held: HashMap<i64, &'a ReservationRow>,
 }
@@ -39,7 +39,7 @@ impl<'a> Due<'a> {
     fn read(audit: &'a Audit) -> Self {
         let (mut sold, mut held) = (HashMap::new(), HashMap::new());
         for row in audit.bookings.iter().filter(|row| row.state == BookingState::Confirmed) {
-            sold.extend(row.seat_ids.iter().map(|seat| (*seat, row.id)));
+            sold.extend(row.seat_ids.iter().map(|seat| (*seat, row)));
         }
         let is_live = |row: &&ReservationRow| {
             row.state == ReservationState::Held && row.expires_at > audit.taken_at
@@ -52,7 +52,8 @@ impl<'a> Due<'a> {
     }
 
     fn what_is_wrong(&self, seat: &SeatRow) -> Option<(&'static str, String)> {
-        let sold = self.sold.get(&seat.id).copied();
+        let booking = self.sold.get(&seat.id).copied();
+        let sold = booking.map(|row| row.id);
         if seat.booking_id != sold {
             return Some(match (seat.booking_id, sold) {
                 (Some(has), _) if sold.is_none() => {
@@ -65,8 +66,8 @@ impl<'a> Due<'a> {
                 }
             });
         }
-        if sold.is_some() {
-            return None;
+        if let Some(booking) = booking {
+            return self.held_otherwise(seat, booking);
         }
         match (self.held.get(&seat.id), seat.reservation_id) {
             (Some(hold), Some(id)) if hold.id == id && seat.held_until == Some(hold.expires_at) => {
@@ -91,5 +92,21 @@ impl<'a> Due<'a> {
             }
             (None, None) => None,
         }
+    }
+
+    /// A seat that was sold was held until then as its reservation says: by it, and until its end.
+    fn held_otherwise(
+        &self,
+        seat: &SeatRow,
+        booking: &BookingRow,
+    ) -> Option<(&'static str, String)> {
+        let hold = self.reservations.get(&booking.reservation_id)?;
+        let is_so =
+            seat.reservation_id == Some(hold.id) && seat.held_until == Some(hold.expires_at);
+        let text = format!(
+            "was sold as held by reservation {} until {}, and the seat says: {:?} until {:?}",
+            hold.id, hold.expires_at, seat.reservation_id, seat.held_until
+        );
+        (!is_so).then_some(("held_otherwise", text))
     }
 }

@@ -108,6 +108,16 @@ fn a_seat_that_was_sold_and_is_not_its_bookings_fails() {
 }
 
 #[test]
+fn a_seat_that_was_sold_had_been_held_as_its_reservation_says() {
+    let mut case = Case::honest_sale();
+    case.audit.seats[0].held_until = Some(seconds(29));
+    fails(&case, "held_otherwise");
+    let mut case = Case::honest_sale();
+    case.audit.seats[0].reservation_id = Some(reservation(99));
+    fails(&case, "held_otherwise");
+}
+
+#[test]
 fn a_seat_left_behind_by_what_ended_fails() {
     let mut case = Case::honest_sale();
     case.audit.seats[100].booking_id = Some(booking(99));
