@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use crate::domain::counted;
+use crate::harness::recorder::Operation;
 use crate::harness::summary::{CheckResult, CheckVerdict, Violation};
 
 /// Things of one sort that a violation kept as an example names at most.
@@ -99,6 +100,18 @@ fn name_few(violation: &mut Violation) {
         ids.truncate(NAMED_MAX);
     }
     keys.truncate(NAMED_MAX);
+}
+
+/// A request that broke something: what its sender did or was told, and when.
+pub fn of_request(op: &Operation, kind: &str, text: &str) -> Violation {
+    Violation {
+        seats: op.seats.clone(),
+        reservations: op.reservation.into_iter().collect(),
+        bookings: op.booking.into_iter().collect(),
+        users: vec![op.user],
+        keys: op.key.iter().cloned().collect(),
+        ..Violation::new(kind, format!("buyer {} {text}, at {}", op.user, at(op.completed_us)))
+    }
 }
 
 /// Microseconds as `1.234 s`.

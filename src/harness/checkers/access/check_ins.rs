@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use super::{Violations, violation};
+use crate::harness::checkers::violations::{Violations, of_request};
 use crate::harness::recorder::{OpKind, Operation, Outcome};
 use crate::harness::summary::Violation;
 use crate::storage::audit::{Audit, BookingRow};
@@ -26,7 +26,7 @@ pub fn check(history: &[Operation], audit: &Audit, violations: &mut Violations) 
             _ => None,
         };
         if let Some((kind, text)) = wrong {
-            violations.add(2, violation(op, kind, &text));
+            violations.add(2, of_request(op, kind, &text));
         }
     }
     judged

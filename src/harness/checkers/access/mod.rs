@@ -11,12 +11,12 @@ mod check_ins;
 
 use uuid::Uuid;
 
-use super::violations::{Violations, at};
+use super::violations::{Violations, of_request};
 use super::{Checker, Evidence, Undeclared};
 use crate::domain::counted;
 use crate::harness::plan::EvidenceKind;
 use crate::harness::recorder::{OpKind, Operation, Outcome, Role, Told};
-use crate::harness::summary::{CheckResult, Violation};
+use crate::harness::summary::CheckResult;
 use crate::wire::Reason;
 
 use owners::Owners;
@@ -48,7 +48,7 @@ impl Checker for Access {
             let Some(wanted) = Wanted::of(op, &owners) else { continue };
             tally.count(op, &wanted);
             if let Some((kind, text)) = what_is_wrong(op, &wanted, &owners) {
-                violations.add(1, violation(op, kind, &text));
+                violations.add(1, of_request(op, kind, &text));
             }
         }
         let check_ins = check_ins::check(history, audit, &mut violations);
@@ -136,17 +136,6 @@ fn what_is_wrong(op: &Operation, wanted: &Wanted, owners: &Owners<'_>) -> Option
             is_there.then_some(("refused_own", text))
         }
         _ => None,
-    }
-}
-
-fn violation(op: &Operation, kind: &str, text: &str) -> Violation {
-    Violation {
-        seats: op.seats.clone(),
-        reservations: op.reservation.into_iter().collect(),
-        bookings: op.booking.into_iter().collect(),
-        users: vec![op.user],
-        keys: op.key.iter().cloned().collect(),
-        ..Violation::new(kind, format!("buyer {} {text}, at {}", op.user, at(op.completed_us)))
     }
 }
 

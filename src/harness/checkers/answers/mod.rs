@@ -2,6 +2,8 @@
 //! booking, whether granted, repeated, read or listed, and of what is left of an event. Whether a booking that was granted is there
 //! at all is another checker's matter.
 
+/// What can be wrong.
+mod wrong;
 /// Rows as told, against rows as stored.
 mod rows;
 /// States as told, against what had happened by then.
@@ -13,8 +15,6 @@ mod freshness;
 /// What is left, and what seats look like.
 mod seats;
 
-use std::fmt::Debug;
-
 use super::violations::Violations;
 use super::{Checker, Evidence, Undeclared};
 use crate::domain::{counted, grouped};
@@ -25,6 +25,7 @@ use crate::harness::summary::{CheckResult, Violation};
 use rows::Stored;
 use seats::Seen;
 use states::Happened;
+use wrong::Wrong;
 
 /// The checker.
 #[derive(Debug)]
@@ -91,12 +92,6 @@ impl Counts {
         let count = if told.booking.is_some() { &mut self.bookings } else { &mut self.holds };
         *count += 1;
     }
-}
-
-type Wrong = (&'static str, String);
-
-fn other<T: PartialEq + Debug>(kind: &'static str, right: &T, told: &T) -> Option<Wrong> {
-    (right != told).then(|| (kind, format!("{told:?}, and it is {right:?}")))
 }
 
 fn violation(op: &Operation, told: &Told, (kind, what): Wrong) -> Violation {

@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use super::{Wrong, other};
+use super::wrong::{Wrong, other};
 use crate::domain::BookingState;
 use crate::harness::recorder::{OpKind, Operation, Outcome, Told};
 use crate::storage::audit::{Audit, BookingRow, PaymentRow, ReservationRow};

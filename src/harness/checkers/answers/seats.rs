@@ -8,7 +8,8 @@ use std::collections::HashMap;
 
 use uuid::Uuid;
 
-use super::{Violations, Wrong, freshness};
+use super::wrong::Wrong;
+use super::{Violations, freshness};
 use crate::harness::checkers::claims::{Claim, Claims};
 use crate::harness::checkers::possible;
 use crate::harness::checkers::tickets::Tickets;

@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 
 use uuid::Uuid;
 
-use super::Wrong;
+use super::wrong::{Wrong, other};
 use crate::domain::{BookingState, ReservationState};
 use crate::harness::checkers::possible::CLOCKS_APART_US;
 use crate::harness::checkers::violations::at;
@@ -169,7 +169,7 @@ impl Happened {
 }
 
 fn must_be(state: &str, right: &str) -> Option<Wrong> {
-    super::other("other_state", &right, &state)
+    other("other_state", &right, &state)
 }
 
 fn stale(state: &str, since: Option<(&str, u64)>) -> Option<Wrong> {

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use uuid::Uuid;
 
+use crate::domain::counted;
 use crate::wire::{ChargeState, PaymentCall, PaymentCallKind, PaymentCallOutcome};
 
 /// What the provider did about one payment.
@@ -61,4 +62,9 @@ pub fn of(calls: &[PaymentCall]) -> BTreeMap<Uuid, Account> {
         accounts.entry(call.payment_id).or_default().enter(call);
     }
     accounts
+}
+
+/// An amount, for people.
+pub fn cents(amount: i64) -> String {
+    counted(amount, "cent")
 }

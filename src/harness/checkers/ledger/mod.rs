@@ -18,7 +18,7 @@ use crate::harness::summary::{CheckResult, Violation};
 use crate::storage::audit::{Audit, BookingRow, FindingKind, PaymentRow, PaymentState};
 use crate::wire::{ChargeState, PaymentCall, PaymentCallKind, PaymentCallOutcome};
 
-use account::Account;
+use account::{Account, cents};
 
 /// The checker.
 #[derive(Debug)]
@@ -301,10 +301,6 @@ fn state_name(state: ChargeState) -> &'static str {
         ChargeState::Declined => "declined",
         ChargeState::Refunded => "refunded",
     }
-}
-
-fn cents(amount: i64) -> String {
-    counted(amount, "cent")
 }
 
 #[cfg(test)]

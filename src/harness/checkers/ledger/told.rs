@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, HashMap};
 
 use uuid::Uuid;
 
-use super::account::Account;
-use super::{Violations, cents};
+use super::Violations;
+use super::account::{Account, cents};
 use crate::domain::BookingState;
 use crate::harness::recorder::{Operation, Outcome};
 use crate::harness::summary::Violation;
