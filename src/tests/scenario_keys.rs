@@ -94,6 +94,7 @@ fn every_key_of_a_scenario_is_described_and_no_other() {
         ("`[load.NAME]`", loads.collect()),
         ("A stage", valid_keys(&format!("{HEAD}{whole}{stage}{STRANGE}")).unwrap()),
         ("`[[faults]]`", faults.collect()),
+        ("`[background]`", valid_keys(&format!("{HEAD}[background]\n{STRANGE}")).unwrap()),
         ("`[payments]`", valid_keys(&format!("{HEAD}[payments]\n{STRANGE}")).unwrap()),
         ("`[generator]`", valid_keys(&format!("{HEAD}[generator]\n{STRANGE}")).unwrap()),
         ("`[[sometimes]]`", valid_keys(&format!("{HEAD}[[sometimes]]\n{STRANGE}")).unwrap()),

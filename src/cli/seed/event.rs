@@ -28,14 +28,14 @@ pub enum Seating {
     /// This many, made up.
     Synthetic {
         count: u32,
-        /// Price of each, in cents.
-        price_cents: i64,
+        /// Prices in cents, which they have in turn; at least one.
+        prices_cents: Vec<i64>,
     },
     /// This many tickets without a place.
     General {
         count: u32,
-        /// Price of each, in cents.
-        price_cents: i64,
+        /// Prices in cents, which they have in turn; at least one.
+        prices_cents: Vec<i64>,
     },
 }
 

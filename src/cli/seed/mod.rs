@@ -60,9 +60,9 @@ pub struct Args {
     /// Tickets one user may have of each made-up event; not limited unless given.
     #[arg(long, requires = "events", value_name = "MAX", value_parser = tickets_per_user)]
     tickets_per_user: Option<TicketLimit>,
-    /// Price of each made-up seat, in cents.
-    #[arg(long, default_value_t = 5000, value_name = "CENTS", value_parser = clap::value_parser!(i64).range(1..))]
-    price_cents: i64,
+    /// Price of each made-up seat, in cents; of several, seats have the first, the next, and again from the first on.
+    #[arg(long, default_value = "5000", value_name = "CENTS", value_delimiter = ',', value_parser = clap::value_parser!(i64).range(1..))]
+    price_cents: Vec<i64>,
     /// The account that may edit the events and check their tickets in; without one only admins may.
     #[arg(long, value_name = "EMAIL", value_parser = email)]
     owner: Option<Email>,
@@ -81,9 +81,11 @@ fn tickets_per_user(text: &str) -> Result<TicketLimit, String> {
 
 impl Args {
     fn seating(&self) -> Option<Seating> {
-        let price_cents = self.price_cents;
-        let seated = self.seats.map(|count| Seating::Synthetic { count, price_cents });
-        seated.or(self.general_admission.map(|count| Seating::General { count, price_cents }))
+        let prices_cents = self.price_cents.clone();
+        if let Some(count) = self.seats {
+            return Some(Seating::Synthetic { count, prices_cents });
+        }
+        self.general_admission.map(|count| Seating::General { count, prices_cents })
     }
 }
 
@@ -232,11 +234,11 @@ fn progress_bar(seats: u64) -> ProgressBar {
 fn seats_of(seating: &Seating) -> Box<dyn Iterator<Item = NewSeat> + Send + '_> {
     match seating {
         Seating::Mapped(seats) => Box::new(seats.iter().cloned()),
-        Seating::Synthetic { count, price_cents } => {
-            Box::new(synthetic::seats(*count, *price_cents))
+        Seating::Synthetic { count, prices_cents } => {
+            Box::new(synthetic::seats(*count, prices_cents))
         }
-        Seating::General { count, price_cents } => {
-            Box::new(synthetic::tickets(*count, *price_cents))
+        Seating::General { count, prices_cents } => {
+            Box::new(synthetic::tickets(*count, prices_cents))
         }
     }
 }

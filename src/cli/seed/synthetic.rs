@@ -41,26 +41,26 @@ pub fn events(count: u32, recipe: &EventTemplate<'_>, now: OffsetDateTime) -> Ve
     (1..=count).map(event).collect()
 }
 
-/// `count` seats: each has a place of its own.
-pub fn seats(count: u32, price_cents: i64) -> impl Iterator<Item = NewSeat> + Send {
-    (0..count).map(move |index| {
+/// `count` seats: each has a place of its own, and the next of these prices in turn.
+pub fn seats(count: u32, prices_cents: &[i64]) -> impl Iterator<Item = NewSeat> + Send + '_ {
+    (0..count).zip(prices_cents.iter().cycle()).map(move |(index, price_cents)| {
         let row = index / SEATS_PER_ROW;
         NewSeat {
             section: format!("S{}", row / ROWS_PER_SECTION + 1),
             row_label: (row % ROWS_PER_SECTION + 1).to_string(),
             number: i32::try_from(index % SEATS_PER_ROW + 1).unwrap_or(i32::MAX),
-            price_cents,
+            price_cents: *price_cents,
         }
     })
 }
 
-/// `count` tickets without a place.
-pub fn tickets(count: u32, price_cents: i64) -> impl Iterator<Item = NewSeat> + Send {
-    (1..=count).map(move |number| NewSeat {
+/// `count` tickets without a place, which have these prices in turn.
+pub fn tickets(count: u32, prices_cents: &[i64]) -> impl Iterator<Item = NewSeat> + Send + '_ {
+    (1..=count).zip(prices_cents.iter().cycle()).map(|(number, price_cents)| NewSeat {
         section: GENERAL_SECTION.to_owned(),
         row_label: String::new(),
         number: i32::try_from(number).unwrap_or(i32::MAX),
-        price_cents,
+        price_cents: *price_cents,
     })
 }
 
@@ -68,12 +68,19 @@ pub fn tickets(count: u32, price_cents: i64) -> impl Iterator<Item = NewSeat> + 
 mod tests {
     use std::collections::HashSet;
 
-    use super::seats;
+    use super::{seats, tickets};
 
     #[test]
     fn no_two_made_up_seats_share_a_place() {
         let places: HashSet<_> =
-            seats(5000, 1).map(|seat| (seat.section, seat.row_label, seat.number)).collect();
+            seats(5000, &[1]).map(|seat| (seat.section, seat.row_label, seat.number)).collect();
         assert_eq!(places.len(), 5000);
+    }
+
+    #[test]
+    fn several_prices_come_in_turn() {
+        let prices: Vec<i64> = tickets(5, &[10, 20]).map(|seat| seat.price_cents).collect();
+        assert_eq!(prices, [10, 20, 10, 20, 10]);
+        assert!(seats(4, &[10, 20]).map(|seat| seat.price_cents).eq([10, 20, 10, 20]));
     }
 }

@@ -39,15 +39,28 @@ pub fn end(loads: &[Load]) -> anyhow::Result<Duration> {
     Ok(last)
 }
 
-/// Runs all loads of the plan, each from its own start, and returns when the last iteration ended. Cancelling `stop`
-/// ends the run early: nothing new is sent, and what is under way is waited for and recorded.
+/// Runs all loads of the plan, each from its own start, those in the background with them, and returns when the last iteration
+/// ended. Cancelling `stop` ends the run early: nothing new is sent, and what is under way is waited for and recorded.
+/// How well the generator did is said of the scenario's own loads alone; what had to be aborted, of all.
 pub async fn run(
     plan: &Plan,
     context: &Arc<LoadContext>,
     stop: &CancellationToken,
 ) -> anyhow::Result<LoadOutcome> {
+    let (own, background) = (&plan.loads, &plan.background);
+    let (mut total, beside) =
+        tokio::try_join!(run_all(own, context, stop), run_all(background, context, stop))?;
+    total.aborted += beside.aborted;
+    Ok(total)
+}
+
+async fn run_all(
+    all: &[Load],
+    context: &Arc<LoadContext>,
+    stop: &CancellationToken,
+) -> anyhow::Result<LoadOutcome> {
     let mut loads = JoinSet::new();
-    for load in &plan.loads {
+    for load in all {
         let run = LoadRun {
             context: Arc::clone(context),
             load: Arc::new(load.clone()),

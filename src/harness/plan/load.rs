@@ -8,6 +8,9 @@ use serde::{Deserialize, Serialize};
 use super::duration_ms;
 use super::settings::Settings;
 
+/// What the names of loads in the background begin with, and no others.
+pub const BACKGROUND: &str = "background ";
+
 /// One load.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Load {
@@ -48,4 +51,11 @@ pub struct ExecutorChoice {
     /// What it alone can read.
     #[serde(flatten)]
     pub settings: Settings,
+}
+
+impl Load {
+    /// Whether the load of this name is one in the background.
+    pub fn is_background(name: &str) -> bool {
+        name.starts_with(BACKGROUND)
+    }
 }

@@ -23,7 +23,7 @@ use crate::wire::Admission;
 
 pub use evidence::EvidenceKind;
 pub use fault::FaultPlan;
-pub use load::{ExecutorChoice, Load, WorkloadChoice};
+pub use load::{BACKGROUND, ExecutorChoice, Load, WorkloadChoice};
 #[cfg(test)]
 pub use sample::sample;
 pub use settings::Settings;
@@ -49,12 +49,34 @@ pub struct Plan {
     pub checkers: Vec<String>,
     /// The loads, in file order; they run at the same time, each from its own `start`.
     pub loads: Vec<Load>,
+    /// Buyers beside them, who are judged as all are, and otherwise no part of what the scenario measures: they are after
+    /// an event of their own (see [`Plan::background_inventory`]).
+    #[serde(default)]
+    pub background: Vec<Load>,
     /// The faults, in file order.
     pub faults: Vec<FaultPlan>,
     /// Limits on what was measured; crossing one costs exit code 99.
     pub thresholds: Vec<Threshold>,
     /// What must have happened at least once, or the run is void.
     pub sometimes: Vec<Sometimes>,
+}
+
+/// Seats of the event that the background is after.
+const BACKGROUND_SEATS: u32 = 400;
+/// Its prices.
+const BACKGROUND_PRICES_CENTS: [i64; 3] = [2_500, 4_000, 5_500];
+
+impl Plan {
+    /// What is for sale to the background, where there is one: an event like the others, without a limit for one user.
+    pub fn background_inventory(&self) -> Option<Inventory> {
+        (!self.background.is_empty()).then(|| Inventory {
+            events: 1,
+            seats: BACKGROUND_SEATS,
+            tickets_per_user: None,
+            price_cents: BACKGROUND_PRICES_CENTS.to_vec(),
+            ..self.inventory.clone()
+        })
+    }
 }
 
 /// The servers that the run starts.
@@ -81,8 +103,9 @@ pub struct Inventory {
     pub seats: u32,
     /// Tickets one user may have of an event; not limited where absent.
     pub tickets_per_user: Option<u32>,
-    /// Price of each seat, in cents, at least 1.
-    pub price_cents: i64,
+    /// Prices in cents, each at least 1: the first seat has the first, the next the next, then again from the first on. At
+    /// least one.
+    pub price_cents: Vec<i64>,
     /// How long a reservation holds its seats; whole seconds, at least 1.
     #[serde(with = "duration_ms")]
     pub hold_ttl: Duration,

@@ -27,7 +27,7 @@ pub fn sample() -> Plan {
             admission: Admission::Seated,
             seats: 200,
             tickets_per_user: Some(4),
-            price_cents: 5000,
+            price_cents: vec![5000],
             hold_ttl: 30 * second,
         },
         payments: Payments { decline: 0.1, latency: second / 50, drop_reply: 0.0 },
@@ -54,6 +54,7 @@ pub fn sample() -> Plan {
                 }),
             },
         }],
+        background: Vec::new(),
         faults: vec![FaultPlan {
             name: "redis slow".to_owned(),
             kind: "latency".to_owned(),

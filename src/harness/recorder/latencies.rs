@@ -64,7 +64,7 @@ impl Latencies {
     }
 
     /// Measures again from a recorded history.
-    pub fn of_history(history: &[Operation]) -> Self {
+    pub fn of_history<'a>(history: impl IntoIterator<Item = &'a Operation>) -> Self {
         let mut latencies = Self::new();
         for operation in history {
             latencies.record(operation);

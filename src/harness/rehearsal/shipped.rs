@@ -16,7 +16,7 @@ fn executors_and_workloads_of_every_scenario_that_ships_read_what_they_wrote_int
             .unwrap();
         let stored: Plan = toml::from_str(&toml::to_string(&plan).unwrap()).unwrap();
         assert_eq!(stored, plan);
-        for load in stored.loads {
+        for load in stored.loads.into_iter().chain(stored.background) {
             executors::open(&load.executor).unwrap();
             workloads::open(&load.workload).map(drop).unwrap();
             read.extend([load.executor.name, load.workload.name]);

@@ -1,7 +1,7 @@
 //! Everything that a run left behind and is judged by: from memory when it has just ended, from its folder at any later time.
 
 use crate::harness::checkers::Collected;
-use crate::harness::plan::{EvidenceKind, Plan};
+use crate::harness::plan::{EvidenceKind, Load, Plan};
 use crate::harness::recorder::{Latencies, Operation, history};
 use crate::harness::run_dir::RunDir;
 use crate::harness::summary::RunFacts;
@@ -15,7 +15,7 @@ pub struct RunData {
     pub plan: Plan,
     /// Every operation, in order of completion, settled.
     pub history: Vec<Operation>,
-    /// How long they took.
+    /// How long they took, but those of the background.
     pub latencies: Latencies,
     /// The database after settling, where the target gave it.
     pub audit: Option<Audit>,
@@ -34,7 +34,7 @@ impl RunData {
         let plan = run_dir.read_plan()?;
         let facts = run_dir.read_facts()?;
         let history = history::read(&run_dir.history())?;
-        let latencies = Latencies::of_history(&history);
+        let latencies = latencies_of(&history);
         let gave = |kind| facts.evidence.contains(&kind);
         let audit = gave(EvidenceKind::Audit).then(|| run_dir.read_audit()).transpose()?;
         let ledger = gave(EvidenceKind::Ledger).then(|| run_dir.read_ledger()).transpose()?;
@@ -51,4 +51,14 @@ impl RunData {
             aborted: self.facts.aborted,
         }
     }
+}
+
+/// Operations of the scenario's own: not those of the background.
+pub fn own(history: &[Operation]) -> impl Iterator<Item = &Operation> + Clone {
+    history.iter().filter(|op| !Load::is_background(&op.load))
+}
+
+/// How long the scenario's own operations took.
+pub fn latencies_of(history: &[Operation]) -> Latencies {
+    Latencies::of_history(own(history))
 }

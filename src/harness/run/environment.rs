@@ -35,8 +35,10 @@ pub struct Environment {
     pub servers: Vec<Server>,
     /// The same without proxies: what the judge asks.
     pub(super) direct: Vec<Server>,
-    /// Every event with its seats.
+    /// Every event with its seats: the inventory's, then what the background is after.
     pub(super) events: Vec<(Uuid, Vec<i64>)>,
+    /// How many of them are the inventory's.
+    pub(super) own_events: usize,
     /// What the harness itself asks with.
     pub(super) http: reqwest::Client,
     /// The fault proxy, where it is ours.
@@ -72,6 +74,8 @@ impl Environment {
             epoch,
             recorder,
             seat_maps: seat_maps.collect::<anyhow::Result<_>>()?,
+            events: 0..self.own_events,
+            background_events: self.own_events..self.events.len(),
             admission: plan.inventory.admission,
             hold_ttl: plan.inventory.hold_ttl,
             seed: plan.seed,

@@ -4,15 +4,18 @@ use std::collections::{HashMap, HashSet};
 
 use uuid::Uuid;
 
-use super::data::RunData;
+use super::data::{RunData, own};
 use crate::domain::BookingState;
+use crate::harness::plan::Load;
 use crate::harness::recorder::{OpKind, Operation, Outcome};
 use crate::harness::thresholds::Measured;
 use crate::storage::audit::Audit;
 
 /// Counts what the run recorded.
 pub fn measure(data: &RunData) -> Measured {
-    let (history, facts, inventory) = (&data.history, &data.facts, &data.plan.inventory);
+    let (facts, inventory) = (&data.facts, &data.plan.inventory);
+    let own: Vec<&Operation> = own(&data.history).collect();
+    let (history, aside) = (own.as_slice(), events_of_background(&data.history));
     let seats_count = u64::from(inventory.events) * u64::from(inventory.seats);
     Measured {
         load_seconds: facts.load_seconds,
@@ -24,30 +27,39 @@ pub fn measure(data: &RunData) -> Measured {
         seats_resold: seats_resold(history),
         refusals: refusals(history),
         seats_count,
-        seats_sold: data.audit.as_ref().map(seats_sold),
+        seats_sold: data.audit.as_ref().map(|audit| seats_sold(audit, &aside)),
         seats_acknowledged: first_sales_us(history).len() as u64,
         server_counts: facts.server_counts.clone(),
         sold_out_seconds: sold_out_seconds(history, seats_count),
     }
 }
 
-/// Seats in confirmed bookings.
-fn seats_sold(audit: &Audit) -> u64 {
-    let confirmed = audit.bookings.iter().filter(|row| row.state == BookingState::Confirmed);
+/// The events that the background is after: it asks for no other's seats.
+fn events_of_background(history: &[Operation]) -> HashSet<Uuid> {
+    let asks = |op: &&Operation| Load::is_background(&op.load) && op.op.grants();
+    history.iter().filter(asks).map(|op| op.event).collect()
+}
+
+/// Seats in confirmed bookings of other events than these.
+fn seats_sold(audit: &Audit, aside: &HashSet<Uuid>) -> u64 {
+    let confirmed = audit
+        .bookings
+        .iter()
+        .filter(|row| row.state == BookingState::Confirmed && !aside.contains(&row.event_id));
     confirmed.flat_map(|row| &row.seat_ids).collect::<HashSet<_>>().len() as u64
 }
 
 fn distinct<T: std::hash::Hash + Eq>(
-    history: &[Operation],
+    history: &[&Operation],
     is_one: impl Fn(OpKind) -> bool,
     made: impl Fn(&Operation) -> Option<T>,
 ) -> u64 {
     let granted = history.iter().filter(|op| is_one(op.op) && op.end() == Outcome::Ok);
-    granted.filter_map(made).collect::<HashSet<T>>().len() as u64
+    granted.filter_map(|op| made(op)).collect::<HashSet<T>>().len() as u64
 }
 
 /// Seats in more than one acknowledged booking: cancelled in between, if all is well.
-fn seats_resold(history: &[Operation]) -> u64 {
+fn seats_resold(history: &[&Operation]) -> u64 {
     let mut bookings: HashMap<i64, HashSet<Uuid>> = HashMap::new();
     for sale in history.iter().filter(|op| op.op.sells() && op.end() == Outcome::Ok) {
         for seat in &sale.seats {
@@ -57,7 +69,7 @@ fn seats_resold(history: &[Operation]) -> u64 {
     bookings.values().filter(|bookings| bookings.len() > 1).count() as u64
 }
 
-fn refusals(history: &[Operation]) -> HashMap<(OpKind, String), u64> {
+fn refusals(history: &[&Operation]) -> HashMap<(OpKind, String), u64> {
     let mut refusals = HashMap::new();
     for op in history.iter().filter(|op| op.outcome == Outcome::Fail) {
         if let Some(reason) = &op.reason {
@@ -68,7 +80,7 @@ fn refusals(history: &[Operation]) -> HashMap<(OpKind, String), u64> {
 }
 
 /// When each seat's first acknowledged sale was answered, microseconds.
-fn first_sales_us(history: &[Operation]) -> HashMap<i64, u64> {
+fn first_sales_us(history: &[&Operation]) -> HashMap<i64, u64> {
     let mut first_us: HashMap<i64, u64> = HashMap::new();
     for sale in history.iter().filter(|op| op.op.sells() && op.end() == Outcome::Ok) {
         for seat in &sale.seats {
@@ -80,7 +92,7 @@ fn first_sales_us(history: &[Operation]) -> HashMap<i64, u64> {
 }
 
 /// Seconds until the last seat's first acknowledged sale, where all were sold.
-fn sold_out_seconds(history: &[Operation], seats_count: u64) -> Option<f64> {
+fn sold_out_seconds(history: &[&Operation], seats_count: u64) -> Option<f64> {
     let first_us = first_sales_us(history);
     if first_us.len() as u64 != seats_count {
         return None;
@@ -103,10 +115,11 @@ mod tests {
         let first = confirm(&held, booking(1), 20..30);
         let again = book(user(2), &[7, 8], booking(2), 60..70);
         let third = book(user(3), &[7], booking(3), 90..95);
-        assert_eq!(seats_resold(&[held.clone(), first.clone(), first.clone()]), 0);
-        assert_eq!(seats_resold(&[first.clone(), ended(again.clone(), Outcome::Fail)]), 0);
-        assert_eq!(seats_resold(&[held, first.clone(), again.clone(), third]), 1);
-        assert_eq!(distinct(&[first, again], OpKind::sells, |op| op.booking), 2);
+        let refused = ended(again.clone(), Outcome::Fail);
+        assert_eq!(seats_resold(&[&held, &first, &first]), 0);
+        assert_eq!(seats_resold(&[&first, &refused]), 0);
+        assert_eq!(seats_resold(&[&held, &first, &again, &third]), 1);
+        assert_eq!(distinct(&[&first, &again], OpKind::sells, |op| op.booking), 2);
     }
 
     #[test]
@@ -129,6 +142,6 @@ mod tests {
         let taken = "seat_unavailable".to_owned();
         let expected =
             HashMap::from([((OpKind::Hold, taken.clone()), 2), ((OpKind::Book, taken), 1)]);
-        assert_eq!(refusals(&history), expected);
+        assert_eq!(refusals(&history.iter().collect::<Vec<_>>()), expected);
     }
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
-use super::data::RunData;
+use super::data::{RunData, latencies_of};
 use super::environment::Environment;
 use super::setup::{Afterwards, Setup};
 use super::{judge, provision, quiesce};
@@ -79,7 +79,7 @@ async fn make(
     let recording = Recording::start(&files, epoch)?;
     let context = Arc::new(environment.context(target, plan, recording.recorder(), epoch)?);
     let (outcome, faults) = load_with_faults(plan, environment, &context, progress).await?;
-    let Recorded { mut history, latencies } = recording.finish().await?;
+    let Recorded { mut history, .. } = recording.finish().await?;
     progress.phase("settling");
     environment.wait_until_ready().await?;
     settle(plan, environment, &context, &mut history).await?;
@@ -108,6 +108,7 @@ async fn make(
     };
     run_dir.write_facts(&facts)?;
     let plan = plan.clone();
+    let latencies = latencies_of(&history);
     Ok(RunData { plan, history, latencies, audit, ledger, facts })
 }
 
@@ -153,8 +154,8 @@ async fn settle(
     context: &Arc<LoadContext>,
     history: &mut [Operation],
 ) -> anyhow::Result<()> {
-    let request_timeout =
-        plan.loads.iter().map(|load| load.request_timeout).max().unwrap_or_default();
+    let all_loads = plan.loads.iter().chain(&plan.background);
+    let request_timeout = all_loads.map(|load| load.request_timeout).max().unwrap_or_default();
     let limits = SettleLimits { request_timeout, deadline: SETTLE_MAX };
     let (target, recorder) = (environment.direct_target()?, context.recorder.clone());
     let direct = Arc::new(environment.context(target, plan, recorder, context.epoch)?);

@@ -16,7 +16,7 @@ use crate::clock;
 use crate::domain::counted;
 use crate::harness::faults;
 use crate::harness::faults::hop::{Hop, Store};
-use crate::harness::plan::Plan;
+use crate::harness::plan::{Inventory, Plan};
 use crate::harness::progress::Progress;
 use crate::harness::proxy_control::{ProxyControl, ProxySpec};
 use crate::harness::targets::Server;
@@ -65,7 +65,10 @@ pub async fn provision(
     })?;
     progress.phase("migrating and seeding");
     own_program(setup, &stack, &["migrate"]).await?;
-    let events = seed(plan, setup, &stack).await?;
+    let (own, background) = (seed(plan, setup, &stack), seed_background(plan, setup, &stack));
+    let (mut events, background) = tokio::try_join!(own, background)?;
+    let own_events = events.len();
+    events.extend(background);
     let hops = faults::hops(plan)?;
     let (built_in_proxies, proxies) = start_proxies(plan, setup, !hops.is_empty()).await?;
     let bound = match &proxies {
@@ -90,6 +93,7 @@ pub async fn provision(
         servers,
         direct,
         events: seats_of_events,
+        own_events,
         http,
         built_in_proxies,
         hops,
@@ -131,16 +135,32 @@ struct SeededEvent {
 /// Puts the inventory in under a label of this run, so that no other run's seats are sold; returns the events' ids.
 async fn seed(plan: &Plan, setup: &Setup, stack: &Stack) -> anyhow::Result<Vec<Uuid>> {
     let label = format!("run-{}-{}", plan.seed, clock::since_epoch().as_millis());
-    let inventory = &plan.inventory;
+    put_in(&plan.inventory, &label, setup, stack).await
+}
+
+/// The same for what the background is after.
+async fn seed_background(plan: &Plan, setup: &Setup, stack: &Stack) -> anyhow::Result<Vec<Uuid>> {
+    let Some(inventory) = plan.background_inventory() else { return Ok(Vec::new()) };
+    let label = format!("background-{}-{}", plan.seed, clock::since_epoch().as_millis());
+    put_in(&inventory, &label, setup, stack).await
+}
+
+async fn put_in(
+    inventory: &Inventory,
+    label: &str,
+    setup: &Setup,
+    stack: &Stack,
+) -> anyhow::Result<Vec<Uuid>> {
     let (events, seats) = (inventory.events.to_string(), inventory.seats.to_string());
-    let price = inventory.price_cents.to_string();
+    let prices: Vec<String> = inventory.price_cents.iter().map(i64::to_string).collect();
+    let prices = prices.join(",");
     let kind = match inventory.admission {
         Admission::Seated => "--seats",
         Admission::General => "--general-admission",
     };
     let limit = inventory.tickets_per_user.map(|limit| limit.to_string());
     let mut args = vec!["seed", "--json", "--events", &events, kind, &seats];
-    args.extend(["--price-cents", &price, "--label", &label]);
+    args.extend(["--price-cents", &prices, "--label", label]);
     if let Some(limit) = &limit {
         args.extend(["--tickets-per-user", limit]);
     }

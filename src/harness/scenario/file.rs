@@ -6,7 +6,7 @@ use std::path::Path;
 use toml::de::DeTable;
 
 use super::reader::{Form, Known, Overrides, Reader};
-use super::{fault, limits, load as loads, quick, setting};
+use super::{background, fault, limits, load as loads, quick, setting};
 use crate::harness::faults::Reachable;
 use crate::harness::load;
 use crate::harness::parsing::Section;
@@ -84,6 +84,7 @@ fn document(table: &DeTable<'_>, name: &str, problems: &Problems, reader: &Reade
         events: inventory.events,
     };
     let load_end = (problems.count() == before_loads).then(|| load::end(&loads).ok()).flatten();
+    let background = background::read(root.table("background"), sold, &loads, load_end);
     let faults = fault::read_all(root.tables("faults"), &reachable, load_end);
     let plan = Plan {
         title,
@@ -97,6 +98,7 @@ fn document(table: &DeTable<'_>, name: &str, problems: &Problems, reader: &Reade
         sometimes: limits::sometimes(root.tables("sometimes")),
         target,
         loads,
+        background,
         faults,
     };
     root.done();

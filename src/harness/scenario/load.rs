@@ -7,7 +7,7 @@ use serde_spanned::Spanned;
 
 use crate::harness::load::executors;
 use crate::harness::parsing::Section;
-use crate::harness::plan::{Inventory, Load};
+use crate::harness::plan::{BACKGROUND, Inventory, Load};
 use crate::harness::workloads;
 
 const START_MAX: Duration = Duration::from_hours(1);
@@ -30,6 +30,9 @@ pub fn read_all(section: Option<Section<'_>>, inventory: Option<&Inventory>) -> 
 
 fn read(name: &str, mut section: Section<'_>, inventory: Option<&Inventory>) -> Option<Load> {
     section.need(&["executor", "exec"]);
+    if Load::is_background(name) {
+        section.refuse_table(format!("names of loads don't begin with \"{BACKGROUND}\""));
+    }
     let executor = section.choice("executor", "executor", &executors::names());
     let workload = section.choice("exec", "workload", &workloads::names());
     let start = section.duration("start", Duration::ZERO..=START_MAX).unwrap_or_default();

@@ -4,6 +4,7 @@ mod file;
 mod reader;
 mod setting;
 mod load;
+mod background;
 mod fault;
 mod limits;
 mod quick;

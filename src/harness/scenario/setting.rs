@@ -14,6 +14,11 @@ use crate::wire::Admission;
 const STACK_VARIABLES: [&str; 6] =
     ["DATABASE_URL", "REDIS_URLS", "JWT_SECRET", "PAYMENTS", "PAYMENTS_URL", "SERVER_TIMING"];
 const INSTANCES_MAX: u32 = 8;
+/// Price of a seat, where the scenario doesn't say.
+const PRICE_CENTS: i64 = 5_000;
+const PRICE_CENTS_MAX: i64 = 100_000_000;
+/// Prices of one event.
+const PRICES_MAX: usize = 20;
 /// Seats, or tickets without a place, of one event.
 const SEATS_MAX: u32 = 1_000_000;
 
@@ -88,7 +93,7 @@ pub fn inventory(section: Option<Section<'_>>) -> Inventory {
         admission: Admission::Seated,
         seats: 1,
         tickets_per_user: None,
-        price_cents: 5000,
+        price_cents: vec![PRICE_CENTS],
         hold_ttl: seconds(30),
     };
     let Some(mut section) = section else { return inventory };
@@ -110,7 +115,7 @@ pub fn inventory(section: Option<Section<'_>>) -> Inventory {
     }
     inventory.seats = seats.or(tickets).unwrap_or(1);
     inventory.tickets_per_user = section.integer("tickets_per_user", 1..=1_000);
-    inventory.price_cents = section.integer("price_cents", 1..=100_000_000).unwrap_or(5000);
+    inventory.price_cents = prices(&mut section);
     inventory.hold_ttl = section
         .duration("hold_ttl", seconds(1)..=seconds(HOLD_TTL_SECONDS_MAX.into()))
         .unwrap_or(seconds(30));
@@ -119,6 +124,26 @@ pub fn inventory(section: Option<Section<'_>>) -> Inventory {
     }
     section.done();
     inventory
+}
+
+/// `price_cents`: one number, or several, which seats have in turn.
+fn prices(section: &mut Section<'_>) -> Vec<i64> {
+    let key = "price_cents";
+    let is_list = section.value(key).is_some_and(|value| value.get_ref().is_array());
+    if !is_list {
+        return vec![section.integer(key, 1..=PRICE_CENTS_MAX).unwrap_or(PRICE_CENTS)];
+    }
+    let items = section.array(key).unwrap_or_default();
+    let prices: Vec<i64> =
+        items.iter().filter_map(|item| section.integer_of(item, "a price")).collect();
+    let has_all = prices.len() == items.len();
+    if has_all && (prices.is_empty() || prices.len() > PRICES_MAX) {
+        section.refuse(key, format!("give 1 to {PRICES_MAX} prices"));
+    }
+    if prices.iter().any(|price| !(1..=PRICE_CENTS_MAX).contains(price)) {
+        section.refuse(key, format!("each price has to be between 1 and {PRICE_CENTS_MAX}"));
+    }
+    prices
 }
 
 /// `[payments]`; without it every charge succeeds at once.

@@ -89,6 +89,14 @@ pub struct Ticket {
     pub reservation: Uuid,
 }
 
+impl Ticket {
+    /// The first one of a booking.
+    pub fn first_of(booked: &Booked) -> Option<Self> {
+        let (number, seat) = (booked.tickets.first()?.clone(), *booked.seats.first()?);
+        Some(Self { number, seat, booking: booked.booking, reservation: booked.reservation })
+    }
+}
+
 /// What a reader wants to see.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Read {

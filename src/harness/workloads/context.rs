@@ -1,6 +1,7 @@
 //! What all iterations of a run share: whom they ask, what is for sale, who takes down what happens. Knows nothing of what
 //! they do with it.
 
+use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -20,6 +21,10 @@ pub struct LoadContext {
     pub recorder: Recorder,
     /// The events, at least one.
     pub seat_maps: Vec<SeatMap>,
+    /// Which of them are the inventory's.
+    pub events: Range<usize>,
+    /// Which of them are for the background.
+    pub background_events: Range<usize>,
     /// Whether their seats have places or are only counted.
     pub admission: Admission,
     /// How long holds are asked to last; whole seconds.

@@ -47,6 +47,6 @@ impl Workload for HotSeat {
 fn seat_of_load(iteration: &Iteration) -> (usize, i64) {
     use rand::Rng as _;
     let mut rng = random::of_load(iteration.context.seed, &iteration.load.name);
-    let event = rng.random_range(0..iteration.context.seat_maps.len());
+    let event = rng.random_range(iteration.context.events.clone());
     (event, iteration.context.seat_maps[event].any_seat(&mut rng))
 }

@@ -4,29 +4,25 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::future::join_all;
-use rand::Rng as _;
+use rand::{Rng as _, SeedableRng as _};
 use rand_chacha::ChaCha8Rng;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use super::context::LoadContext;
-use super::order::{Answered, Ended, Request, Retries, booked, held};
+use super::order::{Answered, Request, Retries};
 use super::record::Origin;
 use crate::harness::plan::Load;
 use crate::harness::random;
 use crate::harness::recorder::Role;
 use crate::harness::recorder::epoch::micros;
-use crate::harness::targets::order::{Book, Confirm, Hold};
-use crate::harness::targets::{Booked, Buyer, Call, Held, Order, Refused, Wanted};
+use crate::harness::targets::{Buyer, Call, Held, Wanted};
 use crate::wire::Admission;
 
 /// First wait before asking again; doubles with every try, give or take half.
 const BACKOFF: Duration = Duration::from_millis(25);
 /// Longest wait a server is granted by its Retry-After.
 const RETRY_AFTER_MAX: Duration = Duration::from_secs(1);
-/// Payment method of every ordinary order.
-pub const CARD: &str = "card";
 
 /// One buyer's visit.
 #[derive(Debug)]
@@ -70,9 +66,31 @@ impl Iteration {
         Ok(Self { context, load, number, rng, abort, buyer, intended_us: Some(intended_us) })
     }
 
-    /// One of the events, by index.
+    /// Somebody else on the same visit, whose choices derive from this one's.
+    ///
+    /// # Errors
+    /// They could not sign in.
+    pub async fn companion(&mut self, role: Role) -> anyhow::Result<Self> {
+        let mut rng = ChaCha8Rng::from_seed(self.rng.random());
+        let buyer = self.context.target.sign_in(random_uuid(&mut rng), role).await?;
+        let (context, load) = (Arc::clone(&self.context), Arc::clone(&self.load));
+        let (number, abort) = (self.number, self.abort.clone());
+        Ok(Self { context, load, number, rng, abort, buyer, intended_us: None })
+    }
+
+    /// Who.
+    pub fn user(&self) -> Uuid {
+        self.buyer.id
+    }
+
+    /// One of the events that its load is after, by index.
     pub fn choose_event(&mut self) -> usize {
-        self.rng.random_range(0..self.context.seat_maps.len())
+        let events = if Load::is_background(&self.load.name) {
+            self.context.background_events.clone()
+        } else {
+            self.context.events.clone()
+        };
+        self.rng.random_range(events)
     }
 
     /// True for this share of all iterations, 0 to 1.
@@ -93,74 +111,6 @@ impl Iteration {
         let now_us = self.context.epoch.now_us();
         let context = Arc::clone(&self.context);
         Wanted::Seats(context.seat_maps[event].pick(count as usize, now_us, &mut self.rng))
-    }
-
-    /// An order to hold these seats.
-    pub fn hold_order(&self, wanted: Wanted) -> Order {
-        Order::Hold(Hold { wanted, ttl: self.context.hold_ttl })
-    }
-
-    /// An order to buy these seats in one step.
-    pub fn book_order(wanted: Wanted) -> Order {
-        Order::Book(Book { wanted, payment_method: CARD })
-    }
-
-    /// Holds these seats under a new key, as a good client does, and remembers what it learnt about them.
-    pub async fn hold(&mut self, event: usize, wanted: Wanted) -> Ended<Held> {
-        let key = self.new_key();
-        let order = self.hold_order(wanted.clone());
-        let request = Request { event, key: &key, order: &order };
-        let ended = held(self.ask(request, Retries::Client).await.as_ref());
-        if let (Ended::Refused(Refused::SeatsTaken), Wanted::Seats(seats)) = (&ended, &wanted) {
-            self.remember_taken(event, seats);
-        }
-        ended
-    }
-
-    /// Buys these seats in one step under a new key. What becomes of them is not remembered: they may be cancelled.
-    pub async fn book(&mut self, event: usize, wanted: Wanted) -> Ended<Booked> {
-        let key = self.new_key();
-        let order = Self::book_order(wanted);
-        let request = Request { event, key: &key, order: &order };
-        booked(self.ask(request, Retries::Client).await.as_ref())
-    }
-
-    /// Pays for the seats under a new key; remembers them as sold when they are.
-    pub async fn confirm(&mut self, event: usize, held: &Held) -> Ended<Booked> {
-        let key = self.new_key();
-        let order = Order::Confirm(Confirm { held: held.clone(), payment_method: CARD });
-        let request = Request { event, key: &key, order: &order };
-        let ended = booked(self.ask(request, Retries::Client).await.as_ref());
-        if matches!(ended, Ended::Ok(_)) {
-            self.context.seat_maps[event].mark_sold(&held.seats);
-        }
-        ended
-    }
-
-    /// Cancels the hold. Asked once: nobody waits for the answer to this.
-    pub async fn cancel(&mut self, event: usize, held: &Held) {
-        if self.abort.is_cancelled() {
-            return;
-        }
-        let server = self.choose_server(None);
-        let intended_us = self.intended_us.take();
-        self.send_one(event, None, &Order::Cancel(held.clone()), (server, intended_us)).await;
-    }
-
-    /// Cancels a booking, `times` times at once, as an impatient finger does. Asked once: nobody waits for the answer.
-    pub async fn cancel_booking(&mut self, event: usize, booked: &Booked, times: usize) {
-        if self.abort.is_cancelled() {
-            return;
-        }
-        let servers: Vec<usize> = (0..times).map(|_| self.choose_server(None)).collect();
-        let intended_us = self.intended_us.take();
-        let (visit, order) = (&*self, &Order::CancelBooking(booked.clone()));
-        join_all(
-            servers
-                .into_iter()
-                .map(|server| visit.send_one(event, None, order, (server, intended_us))),
-        )
-        .await;
     }
 
     /// Waits; false when it was aborted meanwhile.
@@ -203,21 +153,28 @@ impl Iteration {
         intended_us: Option<u64>,
     ) -> Answered {
         let Request { event, key, order } = request;
-        self.send_one(event, Some(key), order, (server, intended_us)).await
-    }
-
-    async fn send_one(
-        &self,
-        event: usize,
-        key: Option<&str>,
-        order: &Order,
-        (server, intended_us): (usize, Option<u64>),
-    ) -> Answered {
         let event = self.context.seat_maps[event].event();
         let timeout = self.load.request_timeout;
         let call = Call { buyer: &self.buyer, event, server, key, timeout };
         let origin = Origin { load: &self.load.name, iteration: self.number, intended_us };
         self.context.send(&call, origin, order).await
+    }
+
+    /// The version of an event, by which a change of it is asked for; `None` where that was not learnt.
+    pub async fn event_version(&mut self, event: usize) -> Option<String> {
+        let server = self.choose_server(None);
+        let event = self.context.seat_maps[event].event();
+        let timeout = self.load.request_timeout;
+        let call = Call { buyer: &self.buyer, event, server, key: None, timeout };
+        self.context.target.event_version(&call).await.ok()
+    }
+
+    /// What somebody else has to ask for to get the same.
+    pub fn same_as(&self, held: &Held) -> Wanted {
+        match self.context.admission {
+            Admission::Seated => Wanted::Seats(held.seats.clone()),
+            Admission::General => Wanted::Any(u32::try_from(held.seats.len()).unwrap_or(u32::MAX)),
+        }
     }
 
     /// A server at random, another one than this where there is another.

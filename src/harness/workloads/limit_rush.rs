@@ -59,7 +59,7 @@ impl Workload for LimitRush {
         }
         let visit = &*iteration;
         let sent = orders.iter().enumerate().map(|(place, planned)| {
-            let request = Request { event, key: &planned.key, order: &planned.order };
+            let request = Request { event, key: Some(&planned.key), order: &planned.order };
             visit.send(request, planned.server, intended_us.filter(|_| place == 0))
         });
         let answers = join_all(sent).await;

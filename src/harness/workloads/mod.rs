@@ -14,6 +14,24 @@ pub mod cancel_rebook;
 pub mod expiry_edge;
 /// Few buyers after more tickets than they may have.
 pub mod limit_rush;
+/// Several seats at once.
+pub mod group_order;
+/// Everything that there is to see.
+pub mod reader;
+/// A second card.
+pub mod declined_card;
+/// Holds kept for longer.
+pub mod hold_extension;
+/// Holds that have ended.
+pub mod late_payment;
+/// What is given up and cancelled, more than once.
+pub mod second_thoughts;
+/// Tickets at the door.
+pub mod check_in;
+/// Requests again after their answers.
+pub mod reload;
+/// What is another's.
+pub mod intrusion;
 /// A setting of most of them: how many seats an order is for.
 pub mod seats_per_order;
 /// Which inventory a workload can't work with.
@@ -24,6 +42,8 @@ mod order;
 mod record;
 /// What one iteration has at hand.
 mod iteration;
+/// What a buyer asks for.
+mod buying;
 /// What the iterations of a run share.
 mod context;
 /// What the buyers know about the seats.
@@ -52,6 +72,15 @@ pub const WORKLOADS: &[WorkloadEntry] = &[
     entry::<cancel_rebook::CancelRebook>(),
     entry::<expiry_edge::ExpiryEdge>(),
     entry::<limit_rush::LimitRush>(),
+    entry::<group_order::GroupOrder>(),
+    entry::<reader::Reader>(),
+    entry::<declined_card::DeclinedCard>(),
+    entry::<hold_extension::HoldExtension>(),
+    entry::<late_payment::LatePayment>(),
+    entry::<second_thoughts::SecondThoughts>(),
+    entry::<check_in::CheckIn>(),
+    entry::<reload::Reload>(),
+    entry::<intrusion::Intrusion>(),
 ];
 
 /// What a buyer does in one iteration, with its settings: what it is serialised to is what the plan keeps of it.
@@ -75,6 +104,14 @@ pub trait Workload: Send + Sync {
         None
     }
 
+    /// Whether it is in the background of scenarios that don't say who is.
+    fn in_background() -> bool
+    where
+        Self: Sized,
+    {
+        false
+    }
+
     /// Reads its settings from a load's table, refusing what it can't work with; worth nothing where it refused any.
     fn read(section: &mut Section<'_>) -> Self
     where
@@ -89,6 +126,7 @@ pub struct WorkloadEntry {
     name: fn() -> &'static str,
     summary: fn() -> &'static str,
     unmet_requirement: fn(&Inventory) -> Option<&'static str>,
+    in_background: fn() -> bool,
     read: fn(&mut Section<'_>) -> Settings,
     open: fn(&Settings) -> anyhow::Result<Box<dyn Workload>>,
 }
@@ -98,6 +136,7 @@ const fn entry<W: Workload + Serialize + DeserializeOwned + 'static>() -> Worklo
         name: W::name,
         summary: W::summary,
         unmet_requirement: W::unmet_requirement,
+        in_background: W::in_background,
         read: |section| Settings::of(&W::read(section)),
         open: |settings| Ok(Box::new(settings.owner::<W>()?)),
     }
@@ -119,6 +158,11 @@ impl WorkloadEntry {
         (self.unmet_requirement)(inventory)
     }
 
+    /// Whether it is in the background of scenarios that don't say who is.
+    pub fn in_background(&self) -> bool {
+        (self.in_background)()
+    }
+
     /// Reads its settings from a load's table.
     pub fn read(&self, section: &mut Section<'_>) -> WorkloadChoice {
         WorkloadChoice { name: self.name().to_owned(), settings: (self.read)(section) }
@@ -128,6 +172,11 @@ impl WorkloadEntry {
 /// Every workload's name.
 pub fn names() -> Vec<&'static str> {
     WORKLOADS.iter().map(WorkloadEntry::name).collect()
+}
+
+/// Those in the background of scenarios that don't say who is.
+pub fn in_background() -> impl Iterator<Item = &'static WorkloadEntry> {
+    WORKLOADS.iter().filter(|workload| workload.in_background())
 }
 
 /// The workload of this name.

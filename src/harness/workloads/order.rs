@@ -10,6 +10,8 @@ use crate::harness::targets::{Booked, Held, Order, Refused};
 /// How often a buyer asks before giving up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Retries {
+    /// Asks once: without a key, asking again may be another operation.
+    Never,
     /// Asks three times, as a good client does.
     Client,
     /// Asks until the outcome is known, at most 20 times.
@@ -20,6 +22,7 @@ impl Retries {
     /// Requests in all.
     pub fn tries(self) -> u32 {
         match self {
+            Self::Never => 1,
             Self::Client => 3,
             Self::UntilKnown => 20,
         }
@@ -28,6 +31,7 @@ impl Retries {
     /// Whether to ask once more after this answer.
     pub fn asks_again(self, outcome: Outcome, retry_after: Option<Duration>) -> bool {
         match self {
+            Self::Never => false,
             Self::Client => retry_after.is_some(),
             Self::UntilKnown => outcome == Outcome::Info || retry_after.is_some(),
         }
@@ -56,13 +60,13 @@ impl<T> Ended<T> {
     }
 }
 
-/// An order on its way: which event it is for and under which key it goes.
+/// An order on its way: which event it is for and under which key it goes, where it has one.
 #[derive(Debug, Clone, Copy)]
 pub struct Request<'a> {
     /// Index of the event.
     pub event: usize,
     /// Idempotency key.
-    pub key: &'a str,
+    pub key: Option<&'a str>,
     /// The order.
     pub order: &'a Order,
 }

@@ -5,7 +5,7 @@ use async_trait::async_trait;
 use futures_util::future::join_all;
 use serde::{Deserialize, Serialize};
 
-use super::iteration::CARD;
+use super::buying::{CARD, OTHER_CARD};
 use super::order::{Answered, Ended, Request, Retries, booked, held};
 use super::{Iteration, SeatsPerOrder, Workload, requirements};
 use crate::harness::parsing::Section;
@@ -13,9 +13,6 @@ use crate::harness::plan::Inventory;
 use crate::harness::recorder::Outcome;
 use crate::harness::targets::order::Confirm;
 use crate::harness::targets::{Held, Order, Refused, Wanted};
-
-/// Payment method of a copy with another body.
-const OTHER_CARD: &str = "other-card";
 
 /// The workload.
 #[derive(Debug, Serialize, Deserialize)]
@@ -109,7 +106,7 @@ impl RetryStorm {
         let visit = &*iteration;
         let sent = copies.iter().enumerate().map(|(copy, (server, body))| {
             let intended_us = intended_us.filter(|_| copy == 0);
-            visit.send(Request { event, key: &key, order: body }, *server, intended_us)
+            visit.send(Request { event, key: Some(&key), order: body }, *server, intended_us)
         });
         let answers = join_all(sent).await;
         let granted = answers.iter().find(|answered| answered.outcome == Outcome::Ok).cloned();
@@ -117,7 +114,9 @@ impl RetryStorm {
             return granted;
         }
         if answers.iter().any(|answered| answered.outcome == Outcome::Info) {
-            return iteration.ask(Request { event, key: &key, order }, Retries::UntilKnown).await;
+            return iteration
+                .ask(Request { event, key: Some(&key), order }, Retries::UntilKnown)
+                .await;
         }
         let declined = answers.iter().position(|answered| answered.refused == Refused::Declined);
         answers.into_iter().nth(declined.unwrap_or(0))

@@ -36,6 +36,12 @@ impl SeatMap {
         self.event
     }
 
+    /// The seat after which the last `count` seats come; 0 where that are all of them.
+    pub fn before_last(&self, count: usize) -> i64 {
+        let first = self.seats.len().checked_sub(count + 1);
+        first.map_or(0, |index| self.seats[index])
+    }
+
     /// A seat, whatever is known about it.
     pub fn any_seat(&self, rng: &mut impl Rng) -> i64 {
         self.seats[rng.random_range(0..self.seats.len())]
