@@ -53,7 +53,16 @@ pub fn groups() -> Vec<Group> {
         ("strategies", STRATEGIES.iter().map(|each| row(each.name, "", each.summary)).collect()),
         ("targets", TARGETS.iter().map(|each| row(each.name, "", each.summary)).collect()),
         ("executors", EXECUTORS.iter().map(|each| row(each.name(), "", each.summary())).collect()),
-        ("workloads", WORKLOADS.iter().map(|each| row(each.name(), "", each.summary())).collect()),
+        (
+            "workloads",
+            WORKLOADS
+                .iter()
+                .map(|each| {
+                    let details = if each.in_background() { "background" } else { "" };
+                    row(each.name(), details, each.summary())
+                })
+                .collect(),
+        ),
         (
             "faults",
             faults::all()

@@ -153,6 +153,7 @@ pub enum Role {
 
 impl Role {
     /// Whether it may do no more than buy.
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks by reference")]
     pub fn is_customer(&self) -> bool {
         *self == Self::Customer
     }
@@ -269,28 +270,6 @@ impl OpKind {
     /// Whether it asks for a list of reservations or bookings.
     pub fn lists(self) -> bool {
         matches!(self, Self::ListReservations | Self::ListBookings)
-    }
-
-    /// Whether it asks for nothing to be changed.
-    pub fn reads(self) -> bool {
-        match self {
-            Self::Hold
-            | Self::Confirm
-            | Self::Book
-            | Self::Cancel
-            | Self::Extend
-            | Self::CancelBooking
-            | Self::CheckIn
-            | Self::CancelEvent => false,
-            Self::ReadReservation
-            | Self::ReadBooking
-            | Self::ReadTicket
-            | Self::ReadKey
-            | Self::ListReservations
-            | Self::ListBookings
-            | Self::ReadAvailability
-            | Self::ReadSeats => true,
-        }
     }
 
     /// The name used in history, metrics and reports.

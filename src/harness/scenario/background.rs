@@ -6,8 +6,9 @@ use std::time::Duration;
 use toml::de::DeTable;
 
 use crate::harness::load::executors::{self, constant_arrival_rate::ConstantArrivalRate};
+use crate::harness::parsing::problem::Problems;
 use crate::harness::parsing::{Section, unknown};
-use crate::harness::plan::{BACKGROUND, Inventory, Load};
+use crate::harness::plan::{BACKGROUND, Inventory, Load, WorkloadChoice};
 use crate::harness::workloads::{self, WorkloadEntry};
 
 /// Visits a second, all workloads together, where the scenario doesn't say.
@@ -44,7 +45,9 @@ pub fn read(
     let rate_of_each = rate / kinds.len() as f64;
     let load = |(place, kind): (u32, &WorkloadEntry)| {
         // One after the other: what each of them costs is not to come at the same moment.
-        let start = duration.min(Duration::from_secs_f64(f64::from(place) / rate));
+        let start =
+            Duration::try_from_secs_f64((f64::from(place) * 1_000.0 / rate).floor() / 1_000.0);
+        let start = start.unwrap_or(duration).min(duration);
         let executor = ConstantArrivalRate {
             rate: rate_of_each,
             duration: duration.saturating_sub(start).max(Duration::from_millis(1)),
@@ -65,26 +68,25 @@ pub fn read(
 /// The workloads that `exec` names.
 fn exec(section: &mut Section<'_>) -> Option<Vec<&'static WorkloadEntry>> {
     let names = workloads::names();
-    let mut named = Vec::new();
+    let mut chosen = Vec::new();
     for item in section.array("exec")? {
         let Some(name) = section.text_of(item, "a workload") else { continue };
         match workloads::find(name) {
-            Some(_) if named.iter().any(|other: &&WorkloadEntry| other.name() == name) => {
+            Some(_) if chosen.iter().any(|other: &&WorkloadEntry| other.name() == name) => {
                 section.problem(item.span().start, format!("\"{name}\" is listed twice"));
             }
-            Some(workload) => named.push(workload),
+            Some(workload) => chosen.push(workload),
             None => section.problem(item.span().start, unknown("workload", name, &names)),
         }
     }
-    if named.is_empty() {
+    if chosen.is_empty() {
         section.refuse("exec", "\"exec\" names nobody; set rate = 0 for no background at all");
     }
-    Some(named)
+    Some(chosen)
 }
 
 /// The workload as it is where no key says otherwise.
-fn usual(kind: &WorkloadEntry) -> crate::harness::plan::WorkloadChoice {
-    let (nothing, problems) =
-        (DeTable::new(), crate::harness::parsing::problem::Problems::default());
+fn usual(kind: &WorkloadEntry) -> WorkloadChoice {
+    let (nothing, problems) = (DeTable::new(), Problems::default());
     kind.read(&mut Section::new(&nothing, 0..0, &problems))
 }
