@@ -150,7 +150,7 @@ fn with_advice(mut error: clap::Error) -> clap::Error {
 pub async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
     match cli.command {
         Command::Serve(args) => serve::run(args).await,
-        Command::Chaos(args) => chaos::run(args).await,
+        Command::Chaos(args) => Box::pin(chaos::run(args)).await,
         Command::Migrate(args) => migrate::run(args).await,
         Command::User(args) => user::run(args).await,
         Command::Seed(args) => seed::run(args).await,
@@ -159,7 +159,7 @@ pub async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Doctor(args) => doctor::run(args).await,
         Command::Toxiproxy(args) => toxiproxy::run(args).await,
         Command::Stack(args) => stack::run(args).await,
-        Command::Bench(args) => bench::run(args).await,
+        Command::Bench(args) => Box::pin(bench::run(args)).await,
         Command::Completions(args) => completions::run(&args),
         Command::Guard(args) => guard::run(args).await,
     }

@@ -64,7 +64,7 @@ pub const CLASS: Class = Class {
         Bug::new(
             "cleanup-fails-what-runs",
             "what is in progress counts as left behind from its first moment",
-            "same-key",
+            "server-crash",
             &[Way::sql(
                 FAIL_LEFT_BEHIND,
                 "state = 'IN_PROGRESS' and expires_at <= now() and not exists ( select from \

@@ -13,6 +13,7 @@ use super::scenario_keys::{keys_of_executors, keys_of_workloads};
 use crate::booking::jobs::{JOBS, WorksOn};
 use crate::cli::chaos::list;
 use crate::metrics::METRICS;
+use crate::sabotage;
 use crate::toxiproxy::describe_toxics;
 
 /// Set to write the parts instead of comparing them.
@@ -36,6 +37,7 @@ const PARTS: &[Part] = &[
     part("fault-proxy.md", "toxics", toxics),
     part("operations.md", "jobs", jobs),
     part("operations.md", "server-metrics", server_metrics),
+    part("race-conditions.md", "bugs", bugs),
     part("scenarios.md", "strategies", || names("strategies")),
     part("scenarios.md", "targets", || names("targets")),
     part("scenarios.md", "executors", || takers("executors", &keys_of_executors())),
@@ -83,6 +85,21 @@ fn jobs() -> String {
             job.summary()
         )
         .unwrap();
+    }
+    text
+}
+
+/// Every bug that the self-test has.
+fn bugs() -> String {
+    let mut text =
+        "| class | bug | how it comes about | caught in |\n|---|---|---|---|\n".to_owned();
+    for (class, bug) in sabotage::all() {
+        let scenario = bug.strategy.map_or_else(
+            || format!("`{}`", bug.scenario),
+            |strategy| format!("`{}` with `{strategy}`", bug.scenario),
+        );
+        writeln!(text, "| {} | `{}` | {} | {scenario} |", class.name, bug.name, cell(bug.origin))
+            .unwrap();
     }
     text
 }

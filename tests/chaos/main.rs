@@ -7,5 +7,7 @@ mod program;
 mod scenarios;
 /// The verdict can say no.
 mod verdicts;
+/// The harness finds the bugs that it is there for.
+mod self_test;
 /// What is refused before anything runs, and what a killed run leaves behind.
 mod refusals;

@@ -33,7 +33,7 @@ enum Part {
 /// Runs the benchmark.
 pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
     match args.part {
-        Part::Booking(args) => booking::run(args).await,
+        Part::Booking(args) => Box::pin(booking::run(args)).await,
         Part::Toxiproxy(args) => toxiproxy::run(args).await,
     }
 }

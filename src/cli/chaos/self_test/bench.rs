@@ -10,6 +10,7 @@ use tempfile::TempDir;
 use tokio::process::Command;
 use tokio::sync::Mutex;
 
+use super::trace::{self, Trace};
 use super::trials::Trial;
 use crate::cli::process::this_program;
 use crate::clock;
@@ -29,6 +30,14 @@ pub struct Bench {
     copying: Mutex<()>,
     folder: PathBuf,
     _temporary: Option<TempDir>,
+}
+
+/// A run that was made.
+pub struct Made {
+    /// Its summary.
+    pub summary: Summary,
+    /// When it first bore a trace of what broke, where anything did.
+    pub trace: Option<Trace>,
 }
 
 /// What a fault says of the process that it strikes.
@@ -70,7 +79,7 @@ impl Bench {
     ///
     /// # Errors
     /// It could not be made.
-    pub async fn run(&self, trial: &Trial) -> anyhow::Result<Summary> {
+    pub async fn run(&self, trial: &Trial) -> anyhow::Result<Made> {
         let plan = trial.plan()?;
         let database = format!("trial_{}_{}", trial.number, clock::since_epoch().as_millis());
         let database_url = if strikes_postgres(&plan) {
@@ -95,7 +104,9 @@ impl Bench {
         if is_copy {
             self.stack.drop_database(&database).await?;
         }
-        Ok(finished?.record.summary)
+        let record = finished?.record;
+        let trace = trace::first(&record.history()?, &record.summary);
+        Ok(Made { summary: record.summary, trace })
     }
 
     /// Ends PostgreSQL and waits for it.

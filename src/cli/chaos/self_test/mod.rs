@@ -5,6 +5,8 @@
 mod trials;
 /// One PostgreSQL for many runs.
 mod bench;
+/// When a run first bore a trace of what broke.
+mod trace;
 /// How each run ended.
 mod outcome;
 /// What is said in the end.
@@ -47,7 +49,7 @@ Exit codes:
   3  interrupted
   4  a run could not be made")]
 pub struct Args {
-    /// One seed instead of five, and few clean runs.
+    /// One bug of each class with one seed, and few clean runs: under a minute.
     #[arg(long)]
     quick: bool,
     /// Seeds, 1 to 100; each bug is run with each of them.

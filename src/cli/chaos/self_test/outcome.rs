@@ -2,10 +2,12 @@
 
 use std::collections::BTreeMap;
 
+use super::bench::Made;
+use super::trace::Trace;
 use super::trials::{Subject, Trial};
 use crate::cli::output;
 use crate::domain::counted;
-use crate::harness::summary::{CheckVerdict, Summary};
+use crate::harness::summary::CheckVerdict;
 
 /// A trial that was made.
 #[derive(Debug)]
@@ -38,13 +40,15 @@ pub struct Judged {
     pub operations: u64,
     /// Seconds of load.
     pub seconds: f64,
+    /// When it first bore a trace of what broke, where anything did.
+    pub trace: Option<Trace>,
 }
 
 impl Outcome {
     /// Of a run's summary, or of what kept it from being made.
-    pub fn of(trial: Trial, made: anyhow::Result<Summary>) -> Self {
+    pub fn of(trial: Trial, made: anyhow::Result<Made>) -> Self {
         let end = match made {
-            Ok(summary) => End::Judged(Box::new(judged(&summary))),
+            Ok(made) => End::Judged(Box::new(judged(&made))),
             Err(error) => End::CouldNot(output::one_line(&error)),
         };
         Self { trial, end }
@@ -76,7 +80,7 @@ impl Outcome {
                     judged.seconds
                 );
                 let word = match (self.trial.subject, judged.exit_code) {
-                    (Subject::Bug(..), 1) => format!("caught by {}", judged.by()),
+                    (Subject::Bug(..), 1) => format!("caught by {}{}", judged.by(), judged.since()),
                     (Subject::Bug(..), _) => format!("MISSED ({})", judged.why),
                     (Subject::Clean { .. }, 0) => "passed".to_owned(),
                     (Subject::Clean { .. }, 1) => format!("FALSE ALARM by {}", judged.by()),
@@ -89,6 +93,13 @@ impl Outcome {
 }
 
 impl Judged {
+    /// When it first bore a trace, in words.
+    fn since(&self) -> String {
+        self.trace.map_or_else(String::new, |Trace { operations, seconds }| {
+            format!(", first trace after {} in {seconds:.1} s", counted(operations, "operation"))
+        })
+    }
+
     /// What broke, in words.
     pub fn by(&self) -> String {
         let kinds = |kinds: &BTreeMap<String, u64>| {
@@ -105,7 +116,7 @@ impl Judged {
     }
 }
 
-fn judged(summary: &Summary) -> Judged {
+fn judged(Made { summary, trace }: &Made) -> Judged {
     let broken = summary.checkers.iter().filter(|result| result.verdict == CheckVerdict::Fail);
     let crossed = summary.thresholds.iter().filter(|threshold| !threshold.ok);
     let crossed =
@@ -122,5 +133,6 @@ fn judged(summary: &Summary) -> Judged {
         why: why.join("; "),
         operations: summary.operations.total(),
         seconds: summary.load_seconds,
+        trace: *trace,
     }
 }

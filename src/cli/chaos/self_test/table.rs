@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use super::outcome::{End, Judged, Outcome};
+use super::outcome::{End, Outcome};
 use super::trials::Subject;
 use crate::cli::output;
 use crate::domain::counted;
@@ -60,6 +60,9 @@ struct RunResult {
     why: String,
     operations: u64,
     load_seconds: f64,
+    /// Operations and seconds to the first one that a violation names.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    first_trace: Option<(u64, f64)>,
 }
 
 impl RunResult {
@@ -77,13 +80,21 @@ impl RunResult {
                 why: why.clone(),
                 operations: 0,
                 load_seconds: 0.0,
+                first_trace: None,
             },
             End::Judged(judged) => {
-                let Judged { exit_code, broken, why, operations, seconds } = &**judged;
-                let why = if *exit_code == 1 { String::new() } else { why.clone() };
-                let (broken, exit_code) = (broken.clone(), Some(*exit_code));
-                let (operations, load_seconds) = (*operations, *seconds);
-                Self { clean, seed, is_right, exit_code, broken, why, operations, load_seconds }
+                let why = if judged.exit_code == 1 { String::new() } else { judged.why.clone() };
+                Self {
+                    clean,
+                    seed,
+                    is_right,
+                    exit_code: Some(judged.exit_code),
+                    broken: judged.broken.clone(),
+                    why,
+                    operations: judged.operations,
+                    load_seconds: judged.seconds,
+                    first_trace: judged.trace.map(|trace| (trace.operations, trace.seconds)),
+                }
             }
         }
     }
@@ -127,16 +138,17 @@ impl Results {
     /// Prints it as a table, and what is not as it should be below.
     pub fn print(&self) {
         let mut table = output::table();
-        table.set_header(["bug", "scenario", "caught", "by", "operations", "load"]);
+        table.set_header(["bug", "scenario", "caught", "by", "first trace after", "of"]);
         for bug in &self.bugs {
             table.add_row([
                 bug.name.to_owned(),
                 bug.scenario.to_owned(),
                 format!("{}/{}", bug.caught, bug.runs.len()),
                 bug.by(),
-                range(bug.runs.iter().map(|run| run.operations.to_string())),
+                bug.first_traces(),
                 format!(
-                    "{} s",
+                    "{}, {} s",
+                    range(bug.runs.iter().map(|run| run.operations.to_string())),
                     range(bug.runs.iter().map(|run| format!("{:.1}", run.load_seconds)))
                 ),
             ]);
@@ -161,6 +173,17 @@ impl Results {
 }
 
 impl BugResult {
+    /// Operations and seconds of load until the first one that a violation names.
+    fn first_traces(&self) -> String {
+        let traces = || self.runs.iter().filter_map(|run| run.first_trace);
+        if traces().next().is_none() {
+            return String::new();
+        }
+        let operations = range(traces().map(|(operations, _)| operations.to_string()));
+        let seconds = range(traces().map(|(_, seconds)| format!("{seconds:.1}")));
+        format!("{operations}, {seconds} s")
+    }
+
     /// Who caught it, with which kinds of violation, in any of its runs.
     fn by(&self) -> String {
         let mut by: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();

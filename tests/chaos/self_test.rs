@@ -1,0 +1,31 @@
+//! The self-test: known bugs, put into servers, are caught; servers without one pass; and no bug gets near a database that
+//! somebody needs.
+
+use super::program::Place;
+
+#[test]
+fn a_bug_of_each_class_is_caught_and_servers_without_one_pass() {
+    let place = Place::new();
+    let output = place.output(&["chaos", "self-test", "--quick", "--json", "--jobs", "3"]);
+    let result: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(output.status.code(), Some(0), "{result:#}");
+    let bugs = result["bugs"].as_array().unwrap();
+    assert!(bugs.len() >= 9, "{}", bugs.len());
+    for bug in bugs {
+        assert_eq!(bug["caught"], 1, "{bug}");
+        let run = &bug["runs"][0];
+        assert!(!run["broken"].as_object().unwrap().is_empty(), "{run}");
+        assert!(run["operations"].as_u64().unwrap() > 0, "{run}");
+    }
+    assert!(result["clean"].as_array().unwrap().iter().all(|run| run["is_right"] == true));
+    assert!(place.is_empty(), "the self-test left something in its temporary folder");
+}
+
+#[test]
+fn every_bug_is_listed_and_one_that_is_none_is_refused() {
+    let place = Place::new();
+    let list = String::from_utf8(place.output(&["chaos", "self-test", "--list"]).stdout).unwrap();
+    assert!(list.contains("refunded-twice") && list.contains("double sells"), "{list}");
+    let refused = place.output(&["chaos", "self-test", "--only", "no-such-bug"]);
+    assert_eq!(refused.status.code(), Some(2));
+}
