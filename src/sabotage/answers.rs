@@ -20,16 +20,16 @@ pub const CLASS: Class = Class {
     name: "answers",
     bugs: &[
         Bug::new(
-            "answered-before-durable",
-            "commits don't wait for the disk (synchronous_commit = off), for speed",
-            "latency-baseline",
-            &[Way::Session("synchronous_commit", "off")],
-        ),
-        Bug::new(
             "answered-after-rollback",
             "an error at the end of a transaction is logged, and the answer sent all the same",
             "latency-baseline",
             &[Way::RollBackOneIn(50)],
+        ),
+        Bug::new(
+            "answered-before-durable",
+            "commits don't wait for the disk (synchronous_commit = off), for speed",
+            "latency-baseline",
+            &[Way::Session("synchronous_commit", "off")],
         ),
         Bug::new(
             "availability-for-ever",

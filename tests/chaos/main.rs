@@ -3,7 +3,7 @@
 
 /// Running the program, and what it leaves.
 mod program;
-/// Every scenario of the project passes in its short form.
+/// The on-sale, under every strategy.
 mod scenarios;
 /// The verdict can say no.
 mod verdicts;

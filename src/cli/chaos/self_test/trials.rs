@@ -11,9 +11,9 @@ use crate::sabotage::{self, Bug, Class};
 /// Seeds that a bug is run with, and clean runs, unless somebody says how many.
 const SEEDS: u64 = 5;
 const CLEAN_RUNS: u64 = 100;
-/// The same of a quick self-test.
+/// The same of a quick self-test, whose clean runs are one of each scenario.
 const QUICK_SEEDS: u64 = 1;
-const QUICK_CLEAN_RUNS: u64 = 3;
+const QUICK_CLEAN_RUNS: u64 = SHIPPED.len() as u64;
 /// The setting that puts a bug into a server.
 const SABOTAGE: &str = "SABOTAGE";
 /// Scenarios with this strategy are about leases: no other strategy takes any.
@@ -80,18 +80,22 @@ pub fn plan(wanted: &Wanted) -> Vec<Trial> {
         .collect()
 }
 
-/// Every scenario with every strategy that is safe and makes sense there; the default strategy's come last, as they are run most.
+/// Every scenario with its own strategy, and then with every other that is safe and makes sense there.
 fn clean_subjects() -> Vec<Subject> {
-    let safe = STRATEGIES.iter().filter(|entry| !entry.is_unsafe).map(|entry| entry.name);
-    let mut subjects = Vec::new();
-    for strategy in safe.rev() {
-        for (scenario, _) in SHIPPED {
-            let own = plan_of(scenario, &Overrides::default()).map(|plan| plan.target.strategy);
-            if own.is_ok_and(|own| own != LEASES || own == strategy) {
-                subjects.push(Subject::Clean { scenario, strategy });
+    let safe = || STRATEGIES.iter().filter(|entry| !entry.is_unsafe).map(|entry| entry.name);
+    let (mut subjects, mut others) = (Vec::new(), Vec::new());
+    for (scenario, _) in SHIPPED {
+        let own = plan_of(scenario, &Overrides::default()).map(|plan| plan.target.strategy);
+        for strategy in safe() {
+            let subject = Subject::Clean { scenario, strategy };
+            match own.as_deref() {
+                Ok(own) if own == strategy => subjects.push(subject),
+                Ok(own) if own != LEASES => others.push(subject),
+                Ok(_) | Err(_) => {}
             }
         }
     }
+    subjects.append(&mut others);
     subjects
 }
 
@@ -159,7 +163,7 @@ mod tests {
             all.iter().filter(is_clean).map(|trial| trial.plan().unwrap().name).collect();
         assert_eq!(scenarios.len(), SHIPPED.len());
         let quick = plan(&Wanted { quick: true, ..Wanted::default() });
-        assert_eq!(quick.len(), CLASSES.len() + 3);
+        assert_eq!(quick.len(), CLASSES.len() + SHIPPED.len());
         let only = vec!["replay-differs".to_owned()];
         assert_eq!(plan(&Wanted { only, ..Wanted::default() }).len(), 5);
     }
