@@ -16,6 +16,7 @@ mod sabotage;
 mod toxiproxy;
 mod stack;
 mod harness;
+mod interleave;
 mod cli;
 #[cfg(test)]
 mod tests;

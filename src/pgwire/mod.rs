@@ -65,6 +65,40 @@ impl Message {
         stream.write_all(&framed(Some(self.kind), &self.body)).await
     }
 
+    /// Whether the sender waits for an answer after it: `Query`, `Sync`, `Flush`.
+    pub fn awaits_answer(&self) -> bool {
+        matches!(self.kind, b'Q' | b'S' | b'H')
+    }
+
+    /// Whether it has the server run something: `Query`, `Execute`.
+    pub fn runs_something(&self) -> bool {
+        matches!(self.kind, b'Q' | b'E')
+    }
+
+    /// The name of the prepared statement that a `Parse` makes or a `Bind` uses.
+    pub fn statement_name(&self) -> Option<&str> {
+        let (start, end) = match self.kind {
+            b'P' => (0, self.zero_from(0)?),
+            b'B' => {
+                let portal = self.zero_from(0)?;
+                (portal + 1, self.zero_from(portal + 1)?)
+            }
+            _ => return None,
+        };
+        std::str::from_utf8(&self.body[start..end]).ok()
+    }
+
+    /// The process id of the backend that serves the connection (`BackendKeyData`), as `pg_blocking_pids` names it.
+    pub fn backend_pid(&self) -> Option<i32> {
+        let pid = self.body.get(..4).filter(|_| self.kind == b'K')?;
+        Some(i32::from_be_bytes(pid.try_into().ok()?))
+    }
+
+    /// What `ReadyForQuery` says of the connection's transaction: `b'I'` for none, `b'T'` for one, `b'E'` for one that failed.
+    pub fn transaction_status(&self) -> Option<u8> {
+        self.body.first().copied().filter(|_| self.kind == b'Z')
+    }
+
     /// The SQL text of a `Query` or a `Parse`.
     pub fn sql(&self) -> Option<&str> {
         let (start, end) = self.sql_range()?;
@@ -81,16 +115,18 @@ impl Message {
     }
 
     fn sql_range(&self) -> Option<(usize, usize)> {
-        let zero =
-            |from: usize| Some(from + self.body.get(from..)?.iter().position(|byte| *byte == 0)?);
         match self.kind {
-            b'Q' => Some((0, zero(0)?)),
+            b'Q' => Some((0, self.zero_from(0)?)),
             b'P' => {
-                let start = zero(0)? + 1;
-                Some((start, zero(start)?))
+                let start = self.zero_from(0)? + 1;
+                Some((start, self.zero_from(start)?))
             }
             _ => None,
         }
+    }
+
+    fn zero_from(&self, from: usize) -> Option<usize> {
+        Some(from + self.body.get(from..)?.iter().position(|byte| *byte == 0)?)
     }
 }
 
@@ -169,5 +205,26 @@ mod tests {
         assert!(Message::read(&mut &too_short[..]).await.is_err());
         let too_long = [b'Q', 0xff, 0, 0, 0];
         assert!(Message::read(&mut &too_long[..]).await.is_err());
+    }
+
+    #[tokio::test]
+    async fn what_is_run_is_told_from_what_is_prepared_and_named() {
+        let prepared = read_back(&parse("s1", "select 1")).await;
+        assert_eq!(prepared.statement_name(), Some("s1"));
+        assert!(!prepared.runs_something() && !prepared.awaits_answer());
+        let bound = read_back(&framed(Some(b'B'), b"\0s1\0\0\0\0\0\0\0")).await;
+        assert_eq!(bound.statement_name(), Some("s1"));
+        let executed = read_back(&framed(Some(b'E'), b"\0\0\0\0\0")).await;
+        assert!(executed.runs_something() && executed.statement_name().is_none());
+        let sync = read_back(&framed(Some(b'S'), b"")).await;
+        assert!(sync.awaits_answer() && !sync.runs_something());
+    }
+
+    #[tokio::test]
+    async fn a_server_says_who_it_is_and_where_its_transaction_stands() {
+        let key = read_back(&framed(Some(b'K'), &[0, 0, 1, 2, 9, 9, 9, 9])).await;
+        assert_eq!((key.backend_pid(), key.transaction_status()), (Some(258), None));
+        let ready = read_back(&framed(Some(b'Z'), b"T")).await;
+        assert_eq!((ready.backend_pid(), ready.transaction_status()), (None, Some(b'T')));
     }
 }

@@ -31,6 +31,8 @@ pub mod seeding;
 pub mod guard_index;
 /// Databases that may be broken on purpose.
 pub mod throwaway;
+/// Databases whose clock can be moved, for running requests in every order.
+pub mod interleaving;
 /// What the database holds, read for judging.
 pub mod audit;
 

@@ -25,6 +25,10 @@ pub const MAY_NAME: &[(&str, &[&str])] = &[
     ("toxiproxy", &[]),
     ("stack", &["toxiproxy", "storage::migrations", "wire"]),
     ("harness", &["domain", "wire", "stack", "toxiproxy", "storage::audit"]),
+    (
+        "interleave",
+        &["wire", "stack", "pgwire", "harness", "storage::audit", "storage::interleaving"],
+    ),
 ];
 const FOR_ALL: &[&str] = &["clock", "entropy", "metrics"];
 

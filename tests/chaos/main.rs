@@ -9,5 +9,7 @@ mod scenarios;
 mod verdicts;
 /// The harness finds the bugs that it is there for.
 mod self_test;
+/// Requests in every order.
+mod interleavings;
 /// What is refused before anything runs, and what a killed run leaves behind.
 mod refusals;

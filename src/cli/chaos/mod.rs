@@ -5,6 +5,7 @@ pub mod list;
 mod out;
 pub mod run;
 mod self_test;
+pub mod interleave;
 pub mod validate;
 mod exit_codes;
 
@@ -20,7 +21,8 @@ Examples:
   ticketctl chaos validate scenarios/*.toml
   ticketctl chaos run scenarios/flash-sale.toml
   ticketctl chaos analyze runs/flash-sale-42-20261121T102353Z
-  ticketctl chaos self-test --quick";
+  ticketctl chaos self-test --quick
+  ticketctl chaos interleave --quick";
 
 /// Run scenarios of load and faults against booking servers, and judge what happened.
 #[derive(Debug, clap::Args)]
@@ -37,6 +39,7 @@ enum Command {
     Validate(validate::Args),
     List(list::Args),
     SelfTest(self_test::Args),
+    Interleave(interleave::Args),
 }
 
 /// Runs the command.
@@ -47,5 +50,6 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
         Command::Validate(args) => Ok(validate::run(&args)),
         Command::List(args) => Ok(list::run(&args)),
         Command::SelfTest(args) => self_test::run(args).await,
+        Command::Interleave(args) => interleave::run(args).await,
     }
 }

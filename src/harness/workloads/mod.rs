@@ -39,7 +39,7 @@ mod requirements;
 /// What buyers make of answers.
 mod order;
 /// Sending, and putting on record.
-mod record;
+pub mod record;
 /// What one iteration has at hand.
 mod iteration;
 /// What a buyer asks for.

@@ -4,7 +4,7 @@ use super::context::LoadContext;
 use super::order::Answered;
 use crate::harness::recorder::{Operation, Outcome, Told};
 use crate::harness::targets::answer::CheckedIn;
-use crate::harness::targets::{Answer, Call, Order, Read, Said};
+use crate::harness::targets::{Answer, BookingApi, Call, Order, Read, Said};
 use crate::wire::server_timing::Timings;
 
 /// Which part of the load an order comes from.
@@ -21,18 +21,9 @@ pub struct Origin<'a> {
 impl LoadContext {
     /// Sends an order once and puts it on record.
     pub async fn send(&self, call: &Call<'_>, origin: Origin<'_>, order: &Order) -> Answered {
-        let mut operation = self.operation(call, origin, order);
-        let answer = match order {
-            Order::Hold(hold) => self.target.hold(call, hold).await,
-            Order::Confirm(confirm) => self.target.confirm(call, confirm).await,
-            Order::Book(book) => self.target.book(call, book).await,
-            Order::Cancel(held) => self.target.cancel(call, held).await,
-            Order::Extend(held) => self.target.extend(call, held).await,
-            Order::CancelBooking(booked) => self.target.cancel_booking(call, booked).await,
-            Order::CheckIn(ticket) => self.target.check_in(call, ticket).await,
-            Order::CancelEvent(version) => self.target.cancel_event(call, version).await,
-            Order::Read(read) => self.target.read(call, read).await,
-        };
+        let server = &self.target.servers()[call.server].name;
+        let mut operation = asked(call, origin, order, (server, self.epoch.now_us()));
+        let answer = exchange(&*self.target, call, order).await;
         operation.completed_us = self.epoch.now_us();
         let (refused, retry_after) = (answer.refused, answer.retry_after);
         take_in(&mut operation, answer);
@@ -51,46 +42,65 @@ impl LoadContext {
         }
         answered
     }
+}
 
-    /// The operation as it is before there is an answer.
-    fn operation(&self, call: &Call<'_>, origin: Origin<'_>, order: &Order) -> Operation {
-        let invoked_us = self.epoch.now_us();
-        let mut operation = Operation {
-            op: order.kind(),
-            load: origin.load.to_owned(),
-            iteration: origin.iteration,
-            server: self.target.servers()[call.server].name.clone(),
-            user: call.buyer.id,
-            role: call.buyer.role,
-            event: call.event,
-            key: call.key.map(str::to_owned),
-            request_sha256: String::new(),
-            seats: Vec::new(),
-            quantity: None,
-            reservation: None,
-            booking: None,
-            ticket: None,
-            list_of: None,
-            ttl_ms: None,
-            told: Vec::new(),
-            checked_in_at: None,
-            availability: None,
-            seat_states: Vec::new(),
-            intended_us: origin.intended_us.unwrap_or(invoked_us),
-            invoked_us,
-            completed_us: invoked_us,
-            outcome: Outcome::Info,
-            status: None,
-            replayed: false,
-            response_sha256: None,
-            reason: None,
-            detail: String::new(),
-            dependencies: Timings::new(),
-            settled: None,
-        };
-        ask_for(&mut operation, order);
-        operation
+/// Sends an order once.
+pub async fn exchange(target: &dyn BookingApi, call: &Call<'_>, order: &Order) -> Answer {
+    match order {
+        Order::Hold(hold) => target.hold(call, hold).await,
+        Order::Confirm(confirm) => target.confirm(call, confirm).await,
+        Order::Book(book) => target.book(call, book).await,
+        Order::Cancel(held) => target.cancel(call, held).await,
+        Order::Extend(held) => target.extend(call, held).await,
+        Order::CancelBooking(booked) => target.cancel_booking(call, booked).await,
+        Order::CheckIn(ticket) => target.check_in(call, ticket).await,
+        Order::CancelEvent(version) => target.cancel_event(call, version).await,
+        Order::Read(read) => target.read(call, read).await,
     }
+}
+
+/// The operation as it is before there is an answer.
+pub fn asked(
+    call: &Call<'_>,
+    origin: Origin<'_>,
+    order: &Order,
+    (server, invoked_us): (&str, u64),
+) -> Operation {
+    let mut operation = Operation {
+        op: order.kind(),
+        load: origin.load.to_owned(),
+        iteration: origin.iteration,
+        server: server.to_owned(),
+        user: call.buyer.id,
+        role: call.buyer.role,
+        event: call.event,
+        key: call.key.map(str::to_owned),
+        request_sha256: String::new(),
+        seats: Vec::new(),
+        quantity: None,
+        reservation: None,
+        booking: None,
+        ticket: None,
+        list_of: None,
+        ttl_ms: None,
+        told: Vec::new(),
+        checked_in_at: None,
+        availability: None,
+        seat_states: Vec::new(),
+        intended_us: origin.intended_us.unwrap_or(invoked_us),
+        invoked_us,
+        completed_us: invoked_us,
+        outcome: Outcome::Info,
+        status: None,
+        replayed: false,
+        response_sha256: None,
+        reason: None,
+        detail: String::new(),
+        dependencies: Timings::new(),
+        settled: None,
+    };
+    ask_for(&mut operation, order);
+    operation
 }
 
 /// Notes what the order asks for.
@@ -137,7 +147,7 @@ fn look_for(operation: &mut Operation, read: &Read) {
 }
 
 /// Notes what the answer says, also where it is not what was asked for.
-fn take_in(operation: &mut Operation, answer: Answer) {
+pub fn take_in(operation: &mut Operation, answer: Answer) {
     operation.outcome = answer.outcome;
     operation.status = answer.status;
     operation.replayed = answer.replayed;

@@ -80,7 +80,12 @@ impl PaymentSimulator {
 
     /// Every call, in order.
     pub fn calls(&self) -> Vec<PaymentCall> {
-        lock(&self.state).ledger.calls().to_vec()
+        self.calls_after(0)
+    }
+
+    /// Every call after the first so many, in order.
+    pub fn calls_after(&self, first: usize) -> Vec<PaymentCall> {
+        lock(&self.state).ledger.calls().get(first..).unwrap_or_default().to_vec()
     }
 
     #[cfg(test)]

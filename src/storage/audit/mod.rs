@@ -205,7 +205,11 @@ pub async fn examine(storage: &Storage) -> Result<Examination, StorageError> {
 
 /// Reads everything in the database at this URL, in one transaction.
 pub async fn read(database_url: &str) -> Result<Audit, StorageError> {
-    let storage = Storage::open(&StorageSettings::for_command(database_url))?;
+    read_from(&Storage::open(&StorageSettings::for_command(database_url))?).await
+}
+
+/// Reads everything in the database of `storage`, in one transaction.
+pub async fn read_from(storage: &Storage) -> Result<Audit, StorageError> {
     storage
         .transaction("audit", async |mut tx: Tx| {
             let Examination { taken_at, seats_count, seats_sold, findings } =
