@@ -28,7 +28,7 @@ pub const CLASS: Class = Class {
         Bug::new(
             "answered-before-durable",
             "commits don't wait for the disk (synchronous_commit = off), for speed",
-            "latency-baseline",
+            "postgres-crash",
             &[Way::Session("synchronous_commit", "off")],
         ),
         Bug::new(

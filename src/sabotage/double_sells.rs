@@ -54,6 +54,20 @@ pub const CLASS: Class = Class {
         .of_strategy("redlock")
         .with(&[("LOCK_TTL_MS", "60")]),
         Bug::new(
+            "no-fence",
+            "whoever had the lock writes, however long ago that was",
+            "lock-expiry",
+            &[UNFENCED],
+        )
+        .of_strategy("redlock"),
+        Bug::new(
+            "lost-lease-written-behind",
+            "a lock is trusted to stay where it was put, and Redis keeps nothing over a restart",
+            "redis-crash",
+            &[UNFENCED],
+        )
+        .of_strategy("redlock"),
+        Bug::new(
             "quorum-of-one",
             "each server takes its lock on a Redis of its own, and believes it has it everywhere",
             "extreme-concurrency",
@@ -104,6 +118,13 @@ pub const CLASS: Class = Class {
         ),
     ],
 };
+
+/// The write asks for no fence, and not whether the seats are free: the lease was there for that.
+const UNFENCED: Way = Way::sql(
+    REDLOCK_CLAIM,
+    "fence < $2 and booking_id is null and (held_until is null or held_until <= now()) and",
+    "$2::bigint is not null and",
+);
 
 /// The write asks for no fence, and not whether the seats are free: the lease was there for that. It takes its time.
 const WRITES_BEHIND_THE_LOCK: Way = Way::sql(

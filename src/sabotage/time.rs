@@ -18,6 +18,13 @@ pub const CLASS: Class = Class {
         )
         .with(&[("EXPIRE_EVERY", "3s")]),
         Bug::new(
+            "sold-when-charged",
+            "whoever was charged gets the seats: the hold is checked before the charge, and not after",
+            "server-freeze",
+            &[Way::sql(SELL, "and expires_at > now()", "")],
+        )
+        .with(&[("EXPIRE_EVERY", "5s")]),
+        Bug::new(
             "seats-freed-halfway",
             "the seat's own deadline is written by another piece of code, with another default",
             "latency-baseline",

@@ -19,10 +19,13 @@ pub const SHIPPED: &[(&str, &str)] = &[
     ("last-tickets", include_str!("../../../scenarios/last-tickets.toml")),
     ("latency-baseline", include_str!("../../../scenarios/latency-baseline.toml")),
     ("lock-expiry", include_str!("../../../scenarios/lock-expiry.toml")),
+    ("postgres-crash", include_str!("../../../scenarios/postgres-crash.toml")),
+    ("redis-crash", include_str!("../../../scenarios/redis-crash.toml")),
     ("redis-latency", include_str!("../../../scenarios/redis-latency.toml")),
     ("redis-loss", include_str!("../../../scenarios/redis-loss.toml")),
     ("same-key", include_str!("../../../scenarios/same-key.toml")),
     ("server-crash", include_str!("../../../scenarios/server-crash.toml")),
+    ("server-freeze", include_str!("../../../scenarios/server-freeze.toml")),
     ("ticket-limit", include_str!("../../../scenarios/ticket-limit.toml")),
 ];
 

@@ -184,6 +184,14 @@ pub const METRICS: &[Metric] = &[
         }),
     },
     Metric {
+        name: "fenced_writes_refused",
+        summary: "writes refused because somebody wrote since their lease was granted, by the servers' own count",
+        tags: &[],
+        kind: Kind::Counter(|measured, _| {
+            (server_count(measured, "ticketctl_fenced_writes_refused_total"), scheduled(measured))
+        }),
+    },
+    Metric {
         name: "payments_recovered",
         summary: "payments that a server finished or refunded for another, by the servers' own count",
         tags: &[],
