@@ -35,7 +35,11 @@ pub enum Guarded {
 pub async fn judge(lane: &mut Lane, ran: &Ran, guarded: Guarded) -> anyhow::Result<Vec<Broken>> {
     lane.expire().await?;
     lane.refund().await?;
-    let at_once = audit(lane, guarded).await?;
+    let mut at_once = audit(lane, guarded).await?;
+    if ran.time_passed() {
+        // A cancellation under way when the hour passed is dated by its beginning: it took no hour.
+        at_once.events.iter_mut().for_each(|event| event.cancelled_at = None);
+    }
     let ledger = lane.new_calls();
     let mut broken = by_checkers(ran, &at_once, &ledger);
     broken.extend(claims_twice(&at_once));

@@ -39,6 +39,14 @@ pub struct Ran {
     pub history: Vec<recorder::Operation>,
 }
 
+impl Ran {
+    /// Whether the hour passed in it.
+    pub fn time_passed(&self) -> bool {
+        let passes = |line: &Line| matches!(line, Line::Step { name, .. } if name == TIME_PASSES);
+        self.lines.iter().any(passes)
+    }
+}
+
 /// Something that happened.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Line {
