@@ -11,7 +11,7 @@ use humantime::format_duration;
 use super::layering::MAY_NAME;
 use super::scenario_keys::{keys_of_executors, keys_of_workloads};
 use crate::booking::jobs::{JOBS, WorksOn};
-use crate::cli::chaos::list;
+use crate::cli::chaos::{coverage, list};
 use crate::metrics::METRICS;
 use crate::sabotage;
 use crate::toxiproxy::describe_toxics;
@@ -44,6 +44,7 @@ const PARTS: &[Part] = &[
     part("scenarios.md", "workloads", || takers("workloads", &keys_of_workloads())),
     part("scenarios.md", "faults", || names("faults")),
     part("scenarios.md", "checkers", || names("checkers")),
+    part("scenarios.md", "coverage", coverage),
     part("scenarios.md", "metrics", || names("metrics")),
     part("scenarios.md", "reports", || names("reports")),
 ];
@@ -61,6 +62,17 @@ fn parts() -> String {
         }
     }
     text + "```\n"
+}
+
+fn coverage() -> String {
+    let mut text = format!("{}.\n\n", coverage::legend());
+    for (index, row) in coverage::rows().iter().enumerate() {
+        writeln!(text, "| {} |", row.join(" | ")).unwrap();
+        if index == 0 {
+            writeln!(text, "|---|{}", "--:|".repeat(row.len() - 1)).unwrap();
+        }
+    }
+    text
 }
 
 fn toxics() -> String {

@@ -4,6 +4,7 @@ use std::process::ExitCode;
 
 use serde_json::{Value, json};
 
+use super::coverage;
 use crate::booking::strategies::STRATEGIES;
 use crate::cli::output;
 use crate::harness::checkers::CHECKERS;
@@ -19,8 +20,12 @@ use crate::harness::workloads::WORKLOADS;
 #[command(after_help = "\
 Examples:
   ticketctl chaos list
-  ticketctl chaos list --json")]
+  ticketctl chaos list --json
+  ticketctl chaos list --coverage")]
 pub struct Args {
+    /// Print how many facts each checker judges in each scenario that ships, in its short form.
+    #[arg(long)]
+    coverage: bool,
     /// Print one JSON object, an array a kind of name.
     #[arg(long)]
     json: bool,
@@ -31,6 +36,10 @@ pub type Group = (&'static str, Vec<[String; 3]>);
 
 /// Runs the command.
 pub fn run(args: &Args) -> ExitCode {
+    if args.coverage {
+        coverage::print(args.json);
+        return ExitCode::SUCCESS;
+    }
     let groups = groups();
     if args.json {
         let item = |[name, details, summary]: &[String; 3]| json!({ "name": name, "details": details, "summary": summary });

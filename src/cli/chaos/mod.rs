@@ -1,6 +1,7 @@
 //! `ticketctl chaos`: prove that no seat is sold twice. Only dispatches.
 
 pub mod analyze;
+pub mod coverage;
 pub mod list;
 mod out;
 pub mod run;

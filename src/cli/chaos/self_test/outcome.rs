@@ -34,6 +34,8 @@ pub struct Judged {
     pub exit_code: u8,
     /// What broke, by checker: each kind of violation and how often.
     pub broken: BTreeMap<String, BTreeMap<String, u64>>,
+    /// Facts that each checker judged.
+    pub facts: BTreeMap<String, u64>,
     /// Why it is no pass, where nothing broke.
     pub why: String,
     /// Operations of the run.
@@ -130,6 +132,7 @@ fn judged(Made { summary, trace }: &Made) -> Judged {
         broken: broken
             .map(|result| (result.name.clone(), result.violation_kinds.clone()))
             .collect(),
+        facts: summary.checkers.iter().map(|result| (result.name.clone(), result.judged)).collect(),
         why: why.join("; "),
         operations: summary.operations.total(),
         seconds: summary.load_seconds,

@@ -56,6 +56,9 @@ struct RunResult {
     exit_code: Option<u8>,
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     broken: BTreeMap<String, BTreeMap<String, u64>>,
+    /// Facts that each checker judged; said of clean runs.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    judged: BTreeMap<String, u64>,
     #[serde(skip_serializing_if = "String::is_empty")]
     why: String,
     operations: u64,
@@ -77,6 +80,7 @@ impl RunResult {
                 is_right,
                 exit_code: None,
                 broken: BTreeMap::new(),
+                judged: BTreeMap::new(),
                 why: why.clone(),
                 operations: 0,
                 load_seconds: 0.0,
@@ -90,6 +94,7 @@ impl RunResult {
                     is_right,
                     exit_code: Some(judged.exit_code),
                     broken: judged.broken.clone(),
+                    judged: if is_clean { judged.facts.clone() } else { BTreeMap::new() },
                     why,
                     operations: judged.operations,
                     load_seconds: judged.seconds,
