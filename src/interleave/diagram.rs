@@ -1,7 +1,7 @@
 //! Orders as people read them: a sequence diagram in plain text, or in Mermaid's language.
 
 use super::case::Case;
-use super::order::Line;
+use super::ran::Line;
 
 /// Narrowest column of a session.
 const WIDTH_MIN: usize = 24;

@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::lane::Lane;
-use super::order::{LATER, Ran};
+use super::order::LATER;
+use super::ran::Ran;
 use crate::harness::checkers::{self, CHECKERS, Collected};
 use crate::harness::plan::{GeneratorLimits, Inventory, Payments, Plan, Target};
 use crate::harness::summary::CheckVerdict;

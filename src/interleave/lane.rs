@@ -58,6 +58,7 @@ pub struct Lane {
     pub seats: Vec<i64>,
     /// Its servers ask for a lease before they hold.
     pub takes_leases: bool,
+    server_names: Vec<String>,
     number: usize,
     orders: u64,
     /// Calls to the provider that earlier orders made.
@@ -125,6 +126,7 @@ impl Lane {
             };
             servers.push(Server { name, base_url: stack.start_server(spec).await?.base_url });
         }
+        let server_names = servers.iter().map(|server| server.name.clone()).collect();
         let token_secret = stack.jwt_secret().as_bytes().to_vec();
         let target = targets::open(targets::OURS, Access { servers, token_secret })?;
         let mut processes = Vec::new();
@@ -144,6 +146,7 @@ impl Lane {
             event,
             seats,
             takes_leases,
+            server_names,
             number,
             orders: 0,
             calls_before: 0,
@@ -179,6 +182,11 @@ impl Lane {
         let calls = self.payments.calls_after(self.calls_before);
         self.calls_before += calls.len();
         calls
+    }
+
+    /// The servers, as the stack knows them.
+    pub fn server_names(&self) -> Vec<String> {
+        self.server_names.clone()
     }
 
     /// How many sessions it has.

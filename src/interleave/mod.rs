@@ -2,14 +2,16 @@
 //! all invariants are checked after each order. A black box to the server, as the harness is: it speaks HTTP, sits between the
 //! servers and their database, and judges by the harness's checkers.
 
+/// Statements with a condition removed.
+pub mod mutation;
 /// What is asked for at the same time.
 pub mod case;
 /// What a statement touches.
-mod statement;
+pub mod statement;
 /// What a step touches, and which steps may be swapped.
 mod footprint;
 /// The proxy that holds statements back.
-mod gate;
+pub mod gate;
 /// Which order comes next.
 pub mod search;
 /// What the orders run on.
@@ -18,6 +20,8 @@ pub mod lane;
 mod situation;
 /// One order, step by step.
 mod order;
+/// What happened in it.
+pub mod ran;
 /// What is true after each order.
 pub mod judge;
 /// All orders of all cases.

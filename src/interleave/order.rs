@@ -11,6 +11,7 @@ use super::case::{Case, Keys, Operation};
 use super::footprint::{Footprint, Rows, Transaction};
 use super::gate::{Gate, News, Signal};
 use super::lane::{EXPIRE, Lane, STUCK_AFTER};
+use super::ran::{Line, Ran, TIME_PASSES};
 use super::search::{Next, Search, Taken};
 use super::situation::{Request, Situation, exchange};
 use super::statement::{self, touch};
@@ -21,57 +22,10 @@ use crate::harness::targets::Call;
 pub const LATER: Duration = Duration::from_hours(1);
 /// How long to listen to the gates before asking the database who waits.
 const LISTEN: Duration = Duration::from_millis(1);
-/// How the step is called by which time passes.
-pub const TIME_PASSES: &str = "an hour passes";
 /// How the step is called by which a request is sent that asks for a lease first.
 const ASKS_FOR_LEASE: &str = "ask for the lease";
 /// Steps of an order at most.
 const STEPS_MAX: usize = 60;
-
-/// An order that was run to its end.
-#[derive(Debug)]
-pub struct Ran {
-    /// The steps, as they were taken.
-    pub steps: Vec<Taken>,
-    /// What happened, for people.
-    pub lines: Vec<Line>,
-    /// What clients asked and were answered, what stood before included.
-    pub history: Vec<recorder::Operation>,
-}
-
-impl Ran {
-    /// Whether the hour passed in it.
-    pub fn time_passed(&self) -> bool {
-        let passes = |line: &Line| matches!(line, Line::Step { name, .. } if name == TIME_PASSES);
-        self.lines.iter().any(passes)
-    }
-}
-
-/// Something that happened.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Line {
-    /// A session took a step.
-    Step {
-        /// Whose.
-        session: usize,
-        /// What it did.
-        name: String,
-        /// It has to wait for another's lock.
-        waits: bool,
-    },
-    /// A session had waited and goes on.
-    GoesOn {
-        /// Whose.
-        session: usize,
-    },
-    /// A session was answered, or a job's round is over.
-    Answer {
-        /// Whose.
-        session: usize,
-        /// What the answer says.
-        text: String,
-    },
-}
 
 /// Where a session stands.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -1,6 +1,6 @@
 //! All orders of all cases of a strategy, on a few lanes side by side.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -11,7 +11,8 @@ use tokio::task::JoinSet;
 use super::case::Case;
 use super::judge::{self, Broken, Guarded};
 use super::lane::Lane;
-use super::order::{Line, Runner};
+use super::order::Runner;
+use super::ran::Line;
 use super::search::{Reduction, Search, orders_like};
 
 /// An order that did not go on as before is tried so often again. Two copies of a request that both wait for a third to
@@ -31,9 +32,23 @@ pub struct CaseReport {
     pub bad: u64,
     /// What was true then, each once, and how often.
     pub broken: Vec<Broken>,
+    /// The names of all steps that its sessions took.
+    #[serde(skip)]
+    pub steps: BTreeSet<String>,
     /// The first bad order.
     #[serde(skip)]
     pub first_bad: Option<BadOrder>,
+}
+
+/// How orders are run.
+#[derive(Debug, Clone, Copy)]
+pub struct How {
+    /// Whether every one is run.
+    pub reduction: Reduction,
+    /// Whether the database keeps a seat from being sold twice.
+    pub guarded: Guarded,
+    /// Whether nothing more is run after a bad one.
+    pub until_bad: bool,
 }
 
 /// An order after which something is true that must not be.
@@ -54,6 +69,8 @@ pub struct Live {
     pub orders: AtomicU64,
     /// Cases done.
     pub cases: AtomicU64,
+    /// Bad orders so far.
+    pub bad: AtomicU64,
 }
 
 /// Runs every order of these cases on these lanes; reports in the order of the cases.
@@ -63,13 +80,13 @@ pub struct Live {
 pub async fn all(
     lanes: Vec<Lane>,
     cases: Vec<Case>,
-    (reduction, guarded): (Reduction, Guarded),
+    how: How,
     live: &Arc<Live>,
 ) -> anyhow::Result<(Vec<Lane>, Vec<CaseReport>)> {
     let queue: Queue = Arc::new(Mutex::new(cases.into_iter().enumerate().collect()));
     let mut tasks = JoinSet::new();
     for lane in lanes {
-        tasks.spawn(on_lane(lane, Arc::clone(&queue), (reduction, guarded), Arc::clone(live)));
+        tasks.spawn(on_lane(lane, Arc::clone(&queue), how, Arc::clone(live)));
     }
     let (mut lanes, mut reports) = (Vec::new(), Vec::new());
     while let Some(end) = tasks.join_next().await {
@@ -87,13 +104,14 @@ type Queue = Arc<Mutex<VecDeque<(usize, Case)>>>;
 async fn on_lane(
     mut lane: Lane,
     queue: Queue,
-    how: (Reduction, Guarded),
+    how: How,
     live: Arc<Live>,
 ) -> anyhow::Result<(Lane, Vec<(usize, CaseReport)>)> {
     let mut reports = Vec::new();
     loop {
         let next = queue.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
-        let Some((place, case)) = next else { return Ok((lane, reports)) };
+        let is_over = how.until_bad && live.bad.load(Ordering::Relaxed) > 0;
+        let Some((place, case)) = next.filter(|_| !is_over) else { return Ok((lane, reports)) };
         let report = of_case(&mut lane, &case, how, &live).await;
         reports.push((place, report.with_context(|| case.name())?));
         live.cases.fetch_add(1, Ordering::Relaxed);
@@ -104,7 +122,7 @@ async fn on_lane(
 async fn of_case(
     lane: &mut Lane,
     case: &Case,
-    (reduction, guarded): (Reduction, Guarded),
+    how: How,
     live: &Live,
 ) -> anyhow::Result<CaseReport> {
     let mut report = CaseReport {
@@ -113,9 +131,10 @@ async fn of_case(
         run: 0,
         bad: 0,
         broken: Vec::new(),
+        steps: BTreeSet::new(),
         first_bad: None,
     };
-    let mut search = Search::new(reduction);
+    let mut search = Search::new(how.reduction);
     let mut tries = 0;
     loop {
         let number = lane.next_number();
@@ -130,19 +149,21 @@ async fn of_case(
         };
         tries = 0;
         let broken = match &ran {
-            Some(ran) => judge::judge(lane, ran, guarded).await?,
+            Some(ran) => judge::judge(lane, ran, how.guarded).await?,
             None => Vec::new(),
         };
         if let Some(ran) = ran {
-            report.orders += match reduction {
+            report.orders += match how.reduction {
                 Reduction::None => 1,
                 Reduction::ByClass => orders_like(&ran.steps),
             };
             report.run += 1;
             live.orders.fetch_add(1, Ordering::Relaxed);
+            live.bad.fetch_add(u64::from(!broken.is_empty()), Ordering::Relaxed);
+            report.steps.extend(ran.step_names());
             take_in(&mut report, broken, || (case.clone(), ran.lines));
         }
-        if !search.advance() {
+        if (how.until_bad && report.bad > 0) || !search.advance() {
             return Ok(report);
         }
     }

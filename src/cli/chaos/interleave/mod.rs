@@ -1,5 +1,10 @@
 //! `ticketctl chaos interleave`: every order of the steps of two or three requests, and what is true after each.
 
+/// Conditions removed in turn.
+mod mutate;
+/// Conditions that may be removed.
+mod excuses;
+
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -15,11 +20,14 @@ use crate::cli::process::{raise_open_files_limit, stop_signal, this_program};
 use crate::domain::{counted, grouped};
 use crate::interleave::case::{Case, Operation};
 use crate::interleave::diagram;
+use crate::interleave::gate::Rewrite;
 use crate::interleave::judge::Guarded;
 use crate::interleave::lane::{Lane, LaneSpec};
-use crate::interleave::run::{self, BadOrder, CaseReport, Live};
+use crate::interleave::run::{self, BadOrder, CaseReport, How, Live};
 use crate::interleave::search::Reduction;
 use crate::stack::{Stack, StackSpec};
+
+use mutate::MutantReport;
 
 /// Lanes that work side by side: a core each on the smallest machine.
 const LANES: usize = 2;
@@ -34,6 +42,7 @@ Examples:
   ticketctl chaos interleave --strategy row_lock --only hold,cancel
   ticketctl chaos interleave --strategy naive --only hold   # prints how a seat is sold twice
   ticketctl chaos interleave --sessions 3 --json
+  ticketctl chaos interleave --mutate         # which conditions of our statements matter?
 
 A step is one round trip to PostgreSQL. A proxy in front of each server holds statements back, and
 lets them go one at a time; a session that waits for a lock goes on when it gets it. Of two sessions
@@ -42,7 +51,8 @@ steps that touch nothing in common; the orders of each class are counted all the
 
 Exit codes:
   0   every order of the safe strategies passed, and naive was caught
-  1   an order broke an invariant, or naive's did not
+  1   an order broke an invariant, or naive's did not; with --mutate, a removed condition
+      was not noticed that has to be
   2   bad arguments
   4   could not run, or an order would not go the same way twice")]
 pub struct Args {
@@ -58,12 +68,25 @@ pub struct Args {
     /// Two sessions, the strategies naive and `row_lock`: half a minute.
     #[arg(long)]
     quick: bool,
-    /// Draw bad orders in Mermaid's language.
-    #[arg(long)]
-    mermaid: bool,
+    /// Remove each condition of each statement in turn, and see that some order of two requests notices.
+    #[arg(long, conflicts_with_all = ["sessions", "only", "quick"])]
+    mutate: bool,
+    /// How bad orders are drawn.
+    #[arg(long, value_enum, default_value_t)]
+    diagram: Drawn,
     /// Print JSON, and no progress.
     #[arg(long)]
     json: bool,
+}
+
+/// How a sequence diagram is drawn.
+#[derive(Debug, Clone, Copy, Default, clap::ValueEnum)]
+enum Drawn {
+    /// In columns of text.
+    #[default]
+    Text,
+    /// In Mermaid's language.
+    Mermaid,
 }
 
 fn operations() -> Vec<PossibleValue> {
@@ -98,18 +121,37 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
     };
     let mut stack = Stack::start(spec).await?;
     let ended = tokio::select! {
-        ended = of_strategies(&mut stack, &plan, &args) => ended,
+        ended = work(&mut stack, &plan, &args) => ended.map(Some),
         () = stop_signal() => {
             output::note("interrupted: nothing is proved");
             Ok(None)
         }
     };
     stack.stop().await?;
-    let Some(reports) = ended? else { return Ok(ExitCode::from(3)) };
+    let Some(is_right) = ended? else { return Ok(ExitCode::from(3)) };
+    Ok(ExitCode::from(u8::from(!is_right)))
+}
+
+/// Whether all is as it should be.
+async fn work(
+    stack: &mut Stack,
+    plan: &[(&'static StrategyEntry, usize)],
+    args: &Args,
+) -> anyhow::Result<bool> {
+    if args.mutate {
+        let reports = mutate::run(stack, &args.strategy, args.json).await?;
+        if args.json {
+            output::json(&reports)?;
+        } else {
+            output::data(mutate::sum(&reports));
+        }
+        return Ok(reports.iter().all(MutantReport::is_right));
+    }
+    let reports = of_strategies(stack, plan, args).await?;
     if args.json {
         output::json(&reports)?;
     }
-    Ok(ExitCode::from(u8::from(reports.iter().any(|report| !is_as_it_should(report)))))
+    Ok(reports.iter().all(is_as_it_should))
 }
 
 /// What is to be run: strategies, and how many sessions.
@@ -132,14 +174,15 @@ async fn of_strategies(
     stack: &mut Stack,
     plan: &[(&'static StrategyEntry, usize)],
     args: &Args,
-) -> anyhow::Result<Option<Vec<StrategyReport>>> {
+) -> anyhow::Result<Vec<StrategyReport>> {
     let mut reports = Vec::new();
     let mut number = 0;
     for (strategy, sessions) in plan {
         let mut lanes = Vec::new();
         for _ in 0..LANES {
             number += 1;
-            lanes.push(lane(stack, strategy, (*sessions, number)).await?);
+            let as_it_is = Arc::new(|_: &str| None) as _;
+            lanes.push(lane(stack, strategy, (*sessions, number), &as_it_is).await?);
         }
         let report = of_strategy(lanes, strategy, *sessions, args).await?;
         if !args.json {
@@ -147,13 +190,14 @@ async fn of_strategies(
         }
         reports.push(report);
     }
-    Ok(Some(reports))
+    Ok(reports)
 }
 
 async fn lane(
     stack: &mut Stack,
     strategy: &StrategyEntry,
     (sessions, number): (usize, usize),
+    rewrite: &Rewrite,
 ) -> anyhow::Result<Lane> {
     let spec = LaneSpec {
         strategy: strategy.name,
@@ -162,7 +206,7 @@ async fn lane(
         sessions,
         exe: &this_program()?,
     };
-    Lane::open(stack, spec, &(Arc::new(|_: &str| None) as _)).await
+    Lane::open(stack, spec, rewrite).await
 }
 
 async fn of_strategy(
@@ -181,7 +225,8 @@ async fn of_strategy(
     let live = Arc::new(Live::default());
     let title = format!("{}, {sessions} sessions", strategy.name);
     let bar = bar(cases.len(), &title, args);
-    let running = run::all(lanes, cases, (reduction, guarded), &live);
+    let how = How { reduction, guarded, until_bad: false };
+    let running = run::all(lanes, cases, how, &live);
     tokio::pin!(running);
     let cases = loop {
         tokio::select! {
@@ -262,10 +307,9 @@ fn print(report: &StrategyReport, args: &Args) {
 
 fn draw(bad: &BadOrder, args: &Args) {
     output::data(format_args!("A bad order of {}:\n", bad.case.name()));
-    let drawn = if args.mermaid {
-        diagram::mermaid(&bad.case, &bad.lines)
-    } else {
-        diagram::text(&bad.case, &bad.lines)
+    let drawn = match args.diagram {
+        Drawn::Text => diagram::text(&bad.case, &bad.lines),
+        Drawn::Mermaid => diagram::mermaid(&bad.case, &bad.lines),
     };
     output::data(drawn);
     for broken in &bad.broken {
