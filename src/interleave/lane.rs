@@ -15,6 +15,7 @@ use uuid::Uuid;
 
 use super::gate::{Gate, News, Rewrite, Signal};
 use super::statement::{self, Touch};
+use crate::booking::strategies::{Need, StrategyEntry};
 use crate::harness::targets::{self, Access, BookingApi, Server};
 use crate::stack::Stack;
 use crate::stack::payments::{PaymentBehaviour, PaymentSimulator};
@@ -22,6 +23,8 @@ use crate::stack::server::ServerSpec;
 use crate::storage::interleaving::{Control, Stock};
 use crate::wire::PaymentCall;
 
+/// Lanes that work side by side: a core each on the smallest machine.
+pub const LANES: usize = 2;
 /// Prices of the event's seats: no two alike, so that a sum says which seats it is of.
 const PRICES: [i64; 4] = [1_000, 2_000, 4_000, 8_000];
 /// Longer than anything takes: nothing happens but what the search lets go.
@@ -77,13 +80,11 @@ pub struct JobGate {
 #[derive(Debug, Clone, Copy)]
 pub struct LaneSpec<'a> {
     /// The strategy of its servers.
-    pub strategy: &'a str,
+    pub strategy: &'a StrategyEntry,
     /// Its number, from 1.
     pub number: usize,
     /// Sessions, at least one.
     pub sessions: usize,
-    /// Whether that strategy asks for a lease before it holds.
-    pub takes_leases: bool,
     /// The program.
     pub exe: &'a Path,
 }
@@ -98,7 +99,9 @@ impl Lane {
         spec: LaneSpec<'_>,
         rewrite: &Rewrite,
     ) -> anyhow::Result<Self> {
-        let LaneSpec { strategy, number, sessions, takes_leases, exe } = spec;
+        let LaneSpec { strategy, number, sessions, exe } = spec;
+        let takes_leases = strategy.needs.contains(&Need::LockNodes);
+        let strategy = strategy.name;
         let name = format!("{}-{number}", strategy.replace('_', "-"));
         let event = Uuid::from_u64_pair(8, number as u64);
         let for_sale = Stock { event, prices: PRICES.to_vec() };

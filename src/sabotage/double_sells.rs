@@ -115,7 +115,8 @@ pub const CLASS: Class = Class {
                 Way::sql(START_PAYMENT, "and status = 'published'))", "))"),
                 Way::sql(SELL, "and status = 'published')", ")"),
             ],
-        ),
+        )
+        .with(&[("REFUND_EVERY", "3s")]),
     ],
 };
 

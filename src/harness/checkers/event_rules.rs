@@ -17,7 +17,8 @@ use crate::harness::recorder::{OpKind, Operation, Outcome};
 use crate::harness::summary::{CheckResult, Violation};
 use crate::storage::audit::{Audit, EventRow, FindingKind};
 
-/// How long cancelling an event may take until nothing more of it is begun: the time of a transaction.
+/// How long cancelling an event may take: until nothing more of it is begun, the time of a transaction, and until no hold is left
+/// of it, some rounds of a job.
 const CANCEL_MAX: Duration = Duration::from_secs(5);
 
 /// The checker.
@@ -53,6 +54,7 @@ impl Checker for EventRules {
         }
         check_events(audit, &cancelled, &mut violations);
         check_made_late(audit, &Clocks::read(history, audit), &cancelled, &mut violations);
+        check_held_on(audit, &mut violations);
         let buyers = claims.iter().map(|claim| claim.user).collect::<HashSet<Uuid>>().len() as u64;
         let nothing = "nobody was told that a seat is theirs";
         Ok(violations.result(self.name(), buyers, nothing, || {
@@ -209,6 +211,33 @@ fn check_made_late(
     }
 }
 
+/// No hold lives on much longer than its event.
+fn check_held_on(audit: &Audit, violations: &mut Violations) {
+    let cancelled: HashMap<Uuid, OffsetDateTime> = audit
+        .events
+        .iter()
+        .filter_map(|row| row.cancelled_at.map(|at| (row.id, at + CANCEL_MAX)))
+        .collect();
+    for row in audit.reservations.iter().filter(|row| row.state != ReservationState::Confirmed) {
+        let Some(over) = cancelled.get(&row.event_id) else { continue };
+        let ended_at = row.ended_at.unwrap_or(audit.taken_at).min(row.expires_at);
+        if ended_at <= *over {
+            continue;
+        }
+        let text = format!(
+            "reservation {} was held until {ended_at}, and event {} was cancelled by {over}",
+            row.id, row.event_id
+        );
+        let violation = Violation {
+            events: vec![row.event_id],
+            reservations: vec![row.id],
+            users: vec![row.user_id],
+            ..Violation::new("held_after_cancel", text)
+        };
+        violations.add(1, violation);
+    }
+}
+
 fn tally(limit: Option<u32>, buyers: u64, claims: &[Claim], cancelled: usize) -> String {
     let most = peaks(claims).into_values().map(|(tickets, _)| tickets).max().unwrap_or_default();
     let limit = limit.map_or("no limit".to_owned(), |limit| format!("a limit of {limit}"));
@@ -224,8 +253,8 @@ fn tally(limit: Option<u32>, buyers: u64, claims: &[Claim], cancelled: usize) ->
 mod tests {
     use std::time::Duration;
 
-    use super::EventRules;
-    use crate::domain::EventStatus;
+    use super::{CANCEL_MAX, EventRules};
+    use crate::domain::{EventStatus, ReservationState};
     use crate::harness::checkers::fixtures::Case;
     use crate::harness::checkers::judge;
     use crate::harness::recorder::fixtures::{
@@ -310,6 +339,20 @@ mod tests {
         let mut case = Case::honest_sale();
         case.history.push(cancel_event(900_000..900_010));
         assert!(check(&case).detail.contains("is published in the database"));
+    }
+
+    #[test]
+    fn a_hold_that_lives_on_without_its_event_fails_unless_it_was_over_by_itself() {
+        let mut case = Case::honest_sale();
+        let row = &mut case.audit.reservations[0];
+        let cancelled_at = row.created_at;
+        (row.state, row.expires_at) = (ReservationState::Expired, cancelled_at + CANCEL_MAX * 2);
+        row.ended_at = Some(row.expires_at);
+        case.audit.events[0].cancelled_at = Some(cancelled_at);
+        let held_on = |case: &Case| check(case).violation_kinds.get("held_after_cancel").copied();
+        assert_eq!(held_on(&case), Some(1));
+        case.audit.reservations[0].expires_at = cancelled_at + CANCEL_MAX;
+        assert_eq!(held_on(&case), None, "it ended in time, and was swept later");
     }
 
     #[test]

@@ -21,6 +21,8 @@ pub const DECLINED_CARD: &str = "declined";
 pub const SHORT_HOLD: Duration = Duration::from_secs(1);
 /// How long after a hold's end a buyer is certain that it is over.
 pub const AFTER_END: Duration = Duration::from_millis(150);
+/// Seats that a buyer tries to get, one pick after the other.
+const PICKS_MAX: u32 = 5;
 
 impl Iteration {
     /// An order to hold these seats.
@@ -52,6 +54,19 @@ impl Iteration {
     /// Buys these seats in one step under a new key. What becomes of them is not remembered: they may be cancelled.
     pub async fn book(&mut self, event: usize, wanted: Wanted) -> Ended<Booked> {
         booked(self.ask_keyed(event, &Self::book_order(wanted)).await.as_ref())
+    }
+
+    /// Buys so many tickets in one step, others where somebody took those; `None` after a few tries.
+    pub async fn buy(&mut self, event: usize, tickets: u32) -> Option<Booked> {
+        for _ in 0..PICKS_MAX {
+            let wanted = self.want(event, tickets);
+            match self.book(event, wanted).await {
+                Ended::Ok(booked) => return Some(booked),
+                Ended::Refused(Refused::SeatsTaken) => {}
+                Ended::Refused(_) | Ended::Unknown => break,
+            }
+        }
+        None
     }
 
     /// Pays for the seats under a new key; remembers them as sold when they are.

@@ -4,7 +4,6 @@
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
-use super::order::Ended;
 use super::{Iteration, Workload};
 use crate::harness::parsing::Section;
 use crate::harness::recorder::Role;
@@ -37,9 +36,8 @@ impl Workload for CheckIn {
 
     async fn iterate(&self, iteration: &mut Iteration) {
         let event = iteration.choose_event();
-        let (used, cancelled) = (iteration.want(event, 2), iteration.want(event, 1));
         let Ok(mut doors) = iteration.companion(Role::Admin).await else { return };
-        if let Ended::Ok(booked) = iteration.book(event, used).await
+        if let Some(booked) = iteration.buy(event, 2).await
             && let Some(order) = first_ticket(&booked)
         {
             doors.ask_at_once(event, &order, DOORS).await;
@@ -47,7 +45,7 @@ impl Workload for CheckIn {
             iteration.cancel_booking(event, &booked, 1).await;
             iteration.see(event, Read::Booking(booked.booking)).await;
         }
-        if let Ended::Ok(booked) = iteration.book(event, cancelled).await
+        if let Some(booked) = iteration.buy(event, 1).await
             && let Some(order) = first_ticket(&booked)
         {
             iteration.cancel_booking(event, &booked, 1).await;

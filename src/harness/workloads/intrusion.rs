@@ -37,7 +37,7 @@ impl Workload for Intrusion {
 
     async fn iterate(&self, iteration: &mut Iteration) {
         let event = iteration.choose_event();
-        let (to_hold, to_book) = (iteration.want(event, 2), iteration.want(event, 1));
+        let to_hold = iteration.want(event, 2);
         let key = iteration.new_key();
         let Ok(mut intruder) = iteration.companion(Role::Customer).await else { return };
         let order = Order::Hold(Hold { wanted: to_hold, ttl: iteration.context.hold_ttl });
@@ -51,7 +51,7 @@ impl Workload for Intrusion {
             try_hold(&mut intruder, event, &held).await;
             iteration.confirm(event, &held).await;
         }
-        if let Ended::Ok(booked) = iteration.book(event, to_book).await {
+        if let Some(booked) = iteration.buy(event, 1).await {
             intruder.see(event, Read::BookingsOf(victim)).await;
             try_booking(&mut intruder, event, &booked).await;
             iteration.see(event, Read::Booking(booked.booking)).await;

@@ -43,6 +43,7 @@ impl Workload for LatePayment {
             return;
         }
         if let Ended::Ok(held) = &first {
+            iteration.ask_once(event, &Order::Extend(held.clone())).await;
             iteration.confirm(event, held).await;
         }
         if let Ended::Ok(held) = &second {

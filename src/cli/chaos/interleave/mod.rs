@@ -14,23 +14,20 @@ use clap::builder::{PossibleValue, PossibleValuesParser};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde::Serialize;
 
-use crate::booking::strategies::{self, Need, STRATEGIES, StrategyEntry};
+use crate::booking::strategies::{self, STRATEGIES, StrategyEntry};
 use crate::cli::output;
 use crate::cli::process::{raise_open_files_limit, stop_signal, this_program};
 use crate::domain::{counted, grouped};
 use crate::interleave::case::{Case, Operation};
 use crate::interleave::diagram;
-use crate::interleave::gate::Rewrite;
 use crate::interleave::judge::Guarded;
-use crate::interleave::lane::{Lane, LaneSpec};
+use crate::interleave::lane::{LANES, Lane, LaneSpec};
 use crate::interleave::run::{self, BadOrder, CaseReport, How, Live};
 use crate::interleave::search::Reduction;
 use crate::stack::{Stack, StackSpec};
 
 use mutate::MutantReport;
 
-/// Lanes that work side by side: a core each on the smallest machine.
-const LANES: usize = 2;
 /// How often the progress bar moves.
 const LOOK_EVERY: Duration = Duration::from_millis(200);
 
@@ -181,8 +178,9 @@ async fn of_strategies(
         let mut lanes = Vec::new();
         for _ in 0..LANES {
             number += 1;
+            let spec = LaneSpec { strategy, number, sessions: *sessions, exe: &this_program()? };
             let as_it_is = Arc::new(|_: &str| None) as _;
-            lanes.push(lane(stack, strategy, (*sessions, number), &as_it_is).await?);
+            lanes.push(Lane::open(stack, spec, &as_it_is).await?);
         }
         let report = of_strategy(lanes, strategy, *sessions, args).await?;
         if !args.json {
@@ -191,22 +189,6 @@ async fn of_strategies(
         reports.push(report);
     }
     Ok(reports)
-}
-
-async fn lane(
-    stack: &mut Stack,
-    strategy: &StrategyEntry,
-    (sessions, number): (usize, usize),
-    rewrite: &Rewrite,
-) -> anyhow::Result<Lane> {
-    let spec = LaneSpec {
-        strategy: strategy.name,
-        takes_leases: strategy.needs.contains(&Need::LockNodes),
-        number,
-        sessions,
-        exe: &this_program()?,
-    };
-    Lane::open(stack, spec, rewrite).await
 }
 
 async fn of_strategy(

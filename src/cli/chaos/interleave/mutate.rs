@@ -9,10 +9,11 @@ use serde::Serialize;
 use super::excuses::excuse;
 use crate::booking::strategies::{StrategyEntry, find};
 use crate::cli::output;
+use crate::cli::process::this_program;
 use crate::interleave::case::{Case, Operation};
 use crate::interleave::gate::Rewrite;
 use crate::interleave::judge::Guarded;
-use crate::interleave::lane::Lane;
+use crate::interleave::lane::{LANES, Lane, LaneSpec};
 use crate::interleave::mutation::{Mutant, mutants};
 use crate::interleave::run::{self, CaseReport, How};
 use crate::interleave::search::Reduction;
@@ -154,9 +155,11 @@ impl Lanes<'_> {
         until_bad: bool,
     ) -> anyhow::Result<Vec<CaseReport>> {
         let mut lanes = Vec::new();
-        for _ in 0..super::LANES {
+        for _ in 0..LANES {
             self.opened += 1;
-            lanes.push(super::lane(self.stack, strategy, (SESSIONS, self.opened), rewrite).await?);
+            let (number, exe) = (self.opened, this_program()?);
+            let spec = LaneSpec { strategy, number, sessions: SESSIONS, exe: &exe };
+            lanes.push(Lane::open(self.stack, spec, rewrite).await?);
         }
         let servers: Vec<String> = lanes.iter().flat_map(Lane::server_names).collect();
         let how = How { reduction: Reduction::None, guarded: Guarded::Yes, until_bad };
