@@ -9,6 +9,7 @@ use super::order::LATER;
 use super::ran::Ran;
 use crate::harness::checkers::{self, CHECKERS, Collected};
 use crate::harness::plan::{GeneratorLimits, Inventory, Payments, Plan, Target};
+use crate::harness::recorder::{OpKind, Outcome};
 use crate::harness::summary::CheckVerdict;
 use crate::storage::audit::{Audit, FindingKind};
 use crate::wire::{Admission, PaymentCall};
@@ -45,6 +46,7 @@ pub async fn judge(lane: &mut Lane, ran: &Ran, guarded: Guarded) -> anyhow::Resu
     let mut broken = by_checkers(ran, &at_once, &ledger);
     broken.extend(claims_twice(&at_once));
     broken.extend(undecided(ran));
+    broken.extend(overwritten(ran));
     lane.control.pass(LATER).await?;
     lane.expire().await?;
     let later = audit(lane, guarded).await?;
@@ -52,6 +54,10 @@ pub async fn judge(lane: &mut Lane, ran: &Ran, guarded: Guarded) -> anyhow::Resu
         checker: "audit".to_owned(),
         detail: format!("{}: {}", finding.kind.name(), finding.detail),
     }));
+    if lane.control.bystanders().await? != lane.bystanders {
+        let detail = "something is not as it was that no request asked to change".to_owned();
+        broken.push(Broken { checker: "bystanders".to_owned(), detail });
+    }
     broken.sort();
     broken.dedup();
     Ok(broken)
@@ -112,6 +118,16 @@ fn undecided(ran: &Ran) -> Vec<Broken> {
             detail: format!("{} failed: {}", operation.op.name(), operation.detail),
         })
         .collect()
+}
+
+/// Of changes of an event's first version one has to be accepted; a second one would overwrite what it has not seen.
+fn overwritten(ran: &Ran) -> Option<Broken> {
+    let asked = || ran.history.iter().filter(|operation| operation.op == OpKind::CancelEvent);
+    let accepted = asked().filter(|operation| operation.outcome == Outcome::Ok).count();
+    (asked().count() > 0 && accepted != 1).then(|| Broken {
+        checker: "versions".to_owned(),
+        detail: format!("of the changes of the event's first version {accepted} were accepted"),
+    })
 }
 
 fn plan() -> Plan {

@@ -59,6 +59,8 @@ pub struct Lane {
     pub event: Uuid,
     /// Its seats.
     pub seats: Vec<i64>,
+    /// All that no request is to change, as it has to stay.
+    pub bystanders: String,
     /// Its servers ask for a lease before they hold.
     pub takes_leases: bool,
     server_names: Vec<String>,
@@ -108,7 +110,7 @@ impl Lane {
         let (mut control, url) = Control::create(stack.database_url(), &name, &for_sale)
             .await
             .context("cannot prepare a database")?;
-        let seats = control.seats().await?;
+        let seats = control.seats(event).await?;
         let payments = PaymentSimulator::start(PaymentBehaviour::default()).await?;
         let (sender, signals) = mpsc::channel(SIGNALS_MAX);
         let upstream = authority(&url)?;
@@ -148,6 +150,7 @@ impl Lane {
             payments,
             event,
             seats,
+            bystanders: String::new(),
             takes_leases,
             server_names,
             number,
@@ -158,6 +161,9 @@ impl Lane {
         tokio::time::timeout(STUCK_AFTER, lane.wait_for_jobs())
             .await
             .context("a job does not come round")??;
+        // Not before: the strategy without a guard wants an empty database.
+        lane.control.reset().await?;
+        lane.bystanders = lane.control.bystanders().await?;
         Ok(lane)
     }
 

@@ -129,7 +129,7 @@ impl Situation {
         let copied = if case.keys == Keys::Shared && place == 1 { 0 } else { place };
         let operation = case.operations[place];
         let own = self.user(copied as u64);
-        let key = Some(format!("{}-{own}", operation.name()));
+        let key = Some(format!("{}-{copied}", operation.name()));
         let held = || self.held.clone().context("no hold stands before");
         let (buyer, key, order) = match operation {
             Operation::Hold => {

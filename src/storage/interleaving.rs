@@ -38,12 +38,59 @@ const SETTINGS: &str = "
         execute format('alter database %I set deadlock_timeout = ''50ms''', current_database());
     end $$;";
 
-/// Everything that was sold or tried, gone; the event and its seats as they were made.
+/// Everything that was sold or tried, gone; the event and its seats as they were made, and the bystanders again.
 const RESET: &str = "
     delete from booking_seats; delete from bookings; delete from payments; delete from idempotency_records;
     delete from reservations; delete from clock.moves;
     update seats set reservation_id = null, held_until = null, booking_id = null, version = 0, fence = 0;
-    update events set status = 'published', version = 1, cancelled_at = null;";
+    update events set status = 'published', version = 1, cancelled_at = null where slug = 'interleave';";
+
+/// Another event, which no request names, and whoever has its seats. It is over.
+const BYSTANDER: Uuid = Uuid::from_u128(7);
+/// One more, which stays on sale.
+const ON_SALE: Uuid = Uuid::from_u128(6);
+
+/// What is of no concern to any request: another event with the same places, a hold and a booking of its seats, a payment that
+/// went wrong, and another user's requests under the same keys. A statement that forgets whose row it is about finds them.
+const BYSTANDERS: &str = "
+    update events set status = case slug when 'bystander' then 'completed' else 'published' end::event_status, version = 1, cancelled_at = null
+        where slug <> 'interleave' and (version <> 1 or cancelled_at is not null);
+    insert into reservations (id, event_id, user_id, seat_ids, state, total_cents, expires_at, idempotency_key, created_at, claimed_at, ended_at)
+        select id, '00000000-0000-0000-0000-000000000007', '00000000-0000-0000-0000-000000000007',
+               array (select seats.id from seats where event_id = '00000000-0000-0000-0000-000000000007' and number between first and first + 1 order by 1),
+               state::reservation_state, 2, '2100-01-01', 'bystander-' || first, '2020-01-01', '2020-01-01', ended_at::timestamptz
+        from (values ('00000000-0000-0000-0000-000000000001'::uuid, 1, 'held', null),
+                     ('00000000-0000-0000-0000-000000000003'::uuid, 3, 'confirmed', '2020-01-02')) as made (id, first, state, ended_at);
+    insert into bookings (id, reference, reservation_id, event_id, user_id, state, total_cents, idempotency_key, created_at)
+        select '00000000-0000-0000-0000-000000000004', 'BYSTANDER', id, event_id, user_id, 'confirmed', 2, idempotency_key, '2020-01-02'
+        from reservations where state = 'confirmed';
+    insert into booking_seats (booking_id, seat_id, ticket_number, price_cents, checked_in_at)
+        select bookings.id, seat, 'BYSTANDER-' || seat, 1, '2020-01-03'
+        from bookings join reservations on reservations.id = reservation_id, unnest(seat_ids) as seat;
+    update seats set reservation_id = reservations.id, held_until = reservations.expires_at, booking_id = bookings.id
+        from reservations left join bookings on bookings.reservation_id = reservations.id where seats.id = any (seat_ids);
+    insert into payments (id, reservation_id, user_id, idempotency_key, amount_cents, payment_method, state, step, worked_at, created_at)
+        select bookings.id, reservation_id, user_id, idempotency_key, total_cents, 'card', 'captured', 'done', '2020-01-02', '2020-01-02' from bookings;
+    insert into payments (id, reservation_id, user_id, idempotency_key, amount_cents, payment_method, state, step, worked_at, created_at)
+        select id, id, user_id, idempotency_key, total_cents, 'card', 'failed', 'done', '2020-01-02', '2020-01-02'
+        from reservations where state = 'held';
+    insert into idempotency_records (user_id, key, request_sha256, state, status_code, response, expires_at, created_at)
+        select '00000000-0000-0000-0000-000000000007', key, '\\x00', 'SUCCESS', 201, '{}', '2100-01-01', '2020-01-01'
+        from unnest(array['hold-0', 'hold-1', 'confirm-0', 'confirm-1']) as key;";
+
+/// All that is the bystanders', in one text; and of the event what no request asks to change.
+const OF_BYSTANDERS: &str = "
+    with asked (id) as (values ('00000000-0000-0000-0000-000000000007'::uuid))
+    select string_agg(line, e'\\n' order by line) as lines from (
+        select events::text from events where slug <> 'interleave'
+        union all select (title, venue, description, starts_at, sales_end_at, organizer_id, deleted_at)::text from events
+        union all select seats::text from seats, asked where event_id = asked.id
+        union all select reservations::text from reservations, asked where user_id = asked.id
+        union all select bookings::text from bookings, asked where user_id = asked.id
+        union all select booking_seats::text from booking_seats where ticket_number like 'BYSTANDER-%'
+        union all select payments::text from payments, asked where user_id = asked.id
+        union all select idempotency_records::text from idempotency_records, asked where user_id = asked.id
+    ) as lines (line)";
 
 /// The connection through which such a database is prepared and watched; it waits for nobody.
 pub struct Control {
@@ -94,16 +141,25 @@ impl Control {
         Ok((Self { connection: options.connect().await?, storage }, url))
     }
 
-    /// The seats' ids, in the order in which they were made.
-    pub async fn seats(&mut self) -> Result<Vec<i64>, StorageError> {
-        let rows = sqlx::query("select id from seats order by id").fetch_all(&mut self.connection);
+    /// The ids of the event's seats, in the order in which they were made.
+    pub async fn seats(&mut self, event: Uuid) -> Result<Vec<i64>, StorageError> {
+        let rows = sqlx::query("select id from seats where event_id = $1 order by id")
+            .bind(event)
+            .fetch_all(&mut self.connection);
         rows.await?.iter().map(|row| Ok(row.try_get("id")?)).collect()
     }
 
     /// Puts everything back to the beginning.
     pub async fn reset(&mut self) -> Result<(), StorageError> {
-        sqlx::raw_sql(RESET).execute(&mut self.connection).await?;
+        let text = format!("{RESET}{BYSTANDERS}");
+        sqlx::raw_sql(sqlx::AssertSqlSafe(text)).execute(&mut self.connection).await?;
         Ok(())
+    }
+
+    /// All that no request is to change, as text.
+    pub async fn bystanders(&mut self) -> Result<String, StorageError> {
+        let row = sqlx::query(OF_BYSTANDERS).fetch_one(&mut self.connection).await?;
+        Ok(row.try_get("lines")?)
     }
 
     /// Moves the clock on, for every transaction that begins from now on.
@@ -117,9 +173,15 @@ impl Control {
         Ok(())
     }
 
-    /// Everything in it.
+    /// Everything in it but the bystanders.
     pub async fn audit(&self) -> Result<Audit, StorageError> {
-        audit::read_from(&self.storage).await
+        let mut audit = audit::read_from(&self.storage).await?;
+        audit.events.retain(|row| ![BYSTANDER, ON_SALE].contains(&row.id));
+        audit.seats.retain(|row| ![BYSTANDER, ON_SALE].contains(&row.event_id));
+        audit.reservations.retain(|row| row.event_id != BYSTANDER);
+        audit.bookings.retain(|row| row.event_id != BYSTANDER);
+        audit.payments.retain(|row| row.user_id != BYSTANDER);
+        Ok(audit)
     }
 
     /// Live claims of cancelled events, and payments that are being refunded: what the job that refunds has to do.
@@ -149,20 +211,29 @@ impl Control {
 }
 
 async fn put_in(connection: &mut PgConnection, stock: &Stock) -> Result<(), StorageError> {
-    sqlx::query(
-        "insert into events (id, slug, title, venue, starts_at, admission, status)
-         values ($1, 'interleave', 'Interleaved', 'Here', now() + interval '10 years', 'seated', 'published')",
-    )
-    .bind(stock.event)
-    .execute(&mut *connection)
-    .await?;
-    sqlx::query(
-        "insert into seats (event_id, section, row_label, number, price_cents)
-         select $1, 'A', '1', number, price from unnest($2::bigint[]) with ordinality as priced (price, number)",
-    )
-    .bind(stock.event)
-    .bind(&stock.prices)
-    .execute(connection)
-    .await?;
+    // The bystanders come first: who asks for any event, or any seat, gets that.
+    for (event, slug, status, prices) in [
+        (BYSTANDER, "bystander", "completed", &vec![1; stock.prices.len()]),
+        (ON_SALE, "on-sale", "published", &vec![1]),
+        (stock.event, "interleave", "published", &stock.prices),
+    ] {
+        sqlx::query(
+            "insert into events (id, slug, title, venue, starts_at, admission, status)
+             values ($1, $2, $2, $2, '2100-01-01', 'seated', $3::event_status)",
+        )
+        .bind(event)
+        .bind(slug)
+        .bind(status)
+        .execute(&mut *connection)
+        .await?;
+        sqlx::query(
+            "insert into seats (event_id, section, row_label, number, price_cents)
+             select $1, 'A', '1', number, price from unnest($2::bigint[]) with ordinality as priced (price, number)",
+        )
+        .bind(event)
+        .bind(prices)
+        .execute(&mut *connection)
+        .await?;
+    }
     Ok(())
 }

@@ -1,13 +1,21 @@
 //! `refusals`: a no is a promise, too. Nobody is told that seats are taken that nobody can have had, that tickets are sold out
-//! while enough were left throughout, that a limit is reached that certainly was not, or that nothing is on sale when it was.
+//! while enough were left throughout, that a limit is reached that certainly was not, that nothing is on sale when it was, or that
+//! a booking can't be given back to which nothing had happened.
 //!
 //! What may have been is taken as wide as it can be (see `possible`), from the sending of the first request of a key to the
 //! answer: so an answer that is repeated is judged by all of that time.
+
+/// Refusals that are about a booking.
+mod bookings;
+/// What is said of one.
+mod judged;
 
 use std::collections::{BTreeMap, HashMap};
 
 use uuid::Uuid;
 
+use self::bookings::Bookings;
+use self::judged::Judged;
 use super::tickets::Tickets;
 use super::violations::{Violations, at};
 use super::{Checker, Evidence, Undeclared, possible};
@@ -31,7 +39,7 @@ impl Checker for Refusals {
     }
 
     fn summary(&self) -> &'static str {
-        "nobody was refused seats that nobody could have had, or by a limit that was not reached"
+        "nobody was refused what nothing stood in the way of"
     }
 
     fn needs(&self) -> &'static [EvidenceKind] {
@@ -51,10 +59,16 @@ impl Checker for Refusals {
         let causes = Causes::read(evidence, history, audit, Tickets::read(&possible));
         let mut violations = Violations::default();
         let (mut answered, mut refused) = (0_u64, 0_u64);
-        let asks = |op: &&Operation| matches!(op.op, OpKind::Hold | OpKind::Book);
+        let bookings = Bookings::read(history);
+        let asks =
+            |op: &&Operation| matches!(op.op, OpKind::Hold | OpKind::Book | OpKind::CancelBooking);
         for op in history.iter().filter(asks) {
             answered += u64::from(op.outcome != Outcome::Info && op.status.is_some());
-            let Some(judged) = causes.judge(op) else { continue };
+            let judged = match op.op {
+                OpKind::CancelBooking => bookings.judge(op),
+                _ => causes.judge(op),
+            };
+            let Some(judged) = judged else { continue };
             refused += 1;
             if let Judged::WithoutCause(why) = judged {
                 violations.add(1, violation(op, &why));
@@ -63,20 +77,12 @@ impl Checker for Refusals {
         let nothing = "no request for tickets was answered";
         Ok(violations.result(self.name(), answered, nothing, || {
             format!(
-                "{} for tickets, {} refused for a cause that there may have been",
+                "{} for or about tickets, {} refused for a cause that there may have been",
                 counted(answered, "answered request"),
                 grouped(refused)
             )
         }))
     }
-}
-
-/// Whether a refusal had a cause.
-enum Judged {
-    /// It may have had.
-    MayHaveCause,
-    /// It certainly had none: this.
-    WithoutCause(String),
 }
 
 /// What may have been the cause of a refusal.
@@ -185,9 +191,10 @@ impl<'a> Causes<'a> {
 }
 
 fn violation(op: &Operation, why: &str) -> Violation {
-    let wanted = match op.quantity {
-        Some(quantity) => counted(quantity, "ticket"),
-        None => format!("seats {:?}", op.seats),
+    let wanted = match (op.op, op.quantity) {
+        (OpKind::CancelBooking, _) => "to give their booking back".to_owned(),
+        (_, Some(quantity)) => counted(quantity, "ticket"),
+        (_, None) => format!("seats {:?}", op.seats),
     };
     let reason = op.reason.as_deref().unwrap_or_default();
     let text = format!(

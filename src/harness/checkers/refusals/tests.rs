@@ -4,9 +4,9 @@ use super::Refusals;
 use crate::harness::checkers::fixtures::Case;
 use crate::harness::checkers::judge;
 use crate::harness::recorder::fixtures::{
-    TTL_US, booking, cancel, cancel_event, confirm, ended, hold, user,
+    TTL_US, book, booking, cancel, cancel_booking, cancel_event, confirm, ended, hold, user,
 };
-use crate::harness::recorder::{Operation, Outcome};
+use crate::harness::recorder::{OpKind, Operation, Outcome};
 use crate::harness::summary::{CheckResult, CheckVerdict};
 
 fn check(history: Vec<Operation>) -> CheckResult {
@@ -112,4 +112,25 @@ fn an_event_that_nobody_cancelled_is_there_and_on_sale_with_its_seats() {
     fails(vec![refused("seat_ids", &[7], 20..30)]);
     passes(vec![refused("seat_ids", &[7, 11], 20..30)]);
     passes(vec![refused("seat_contended", &[7], 20..30)]);
+}
+
+#[test]
+fn a_booking_can_be_given_back_while_nothing_has_happened_to_it() {
+    let sale = book(user(1), &[7], booking(1), 0..10);
+    let refused = |reason: &str, user| Operation {
+        user,
+        reason: Some(reason.to_owned()),
+        ..ended(cancel_booking(&sale, 20..30), Outcome::Fail)
+    };
+    let shown = |us| Operation { op: OpKind::CheckIn, ..cancel_booking(&sale, us) };
+    for reason in ["ticket_used", "booking_ended", "not_owner"] {
+        fails(vec![sale.clone(), refused(reason, user(1))]);
+    }
+    passes(vec![sale.clone(), refused("not_owner", user(2))]);
+    passes(vec![sale.clone(), refused("rate_limit", user(1))]);
+    passes(vec![sale.clone(), shown(12..40), refused("ticket_used", user(1))]);
+    fails(vec![sale.clone(), shown(31..40), refused("ticket_used", user(1))]);
+    fails(vec![sale.clone(), ended(shown(12..19), Outcome::Fail), refused("ticket_used", user(1))]);
+    passes(vec![sale.clone(), cancel_booking(&sale, 12..40), refused("booking_ended", user(1))]);
+    passes(vec![sale.clone(), cancel_event(12..40), refused("booking_ended", user(1))]);
 }
