@@ -54,6 +54,16 @@ pub const CLASS: Class = Class {
             )],
         ),
         Bug::new(
+            "kept-for-anothers-use",
+            "whether a ticket was used is asked of the event, and not of the booking that is to be cancelled",
+            "latency-baseline",
+            &[Way::sql(
+                CANCEL_BOOKING,
+                "where booking_id = $1 order by seat_id for update",
+                "where booking_id = $1 or checked_in_at is not null order by seat_id for update",
+            )],
+        ),
+        Bug::new(
             "seats-kept-after-expiry",
             "the sweep ends reservations and leaves their seats to another job, which is gone",
             "expiry-against-confirm",
