@@ -5,6 +5,7 @@ use time::format_description::well_known::Rfc3339;
 use time::{Duration, OffsetDateTime};
 
 use super::http::{Changed, ChangedOn, First, Route};
+use super::statements::{FIND_RESERVATION, LIST_BOOKINGS, SEAT_COUNTS};
 use super::{Bug, Class, Way};
 
 const HOLD: Route = Route::new("POST", "/api/v1/reservations");
@@ -78,6 +79,33 @@ pub const CLASS: Class = Class {
             "the seat map is drawn from a table that sales don't touch",
             "latency-baseline",
             &[Way::Http(&Changed { on: ChangedOn::Success(&[SEATS]), change: all_free })],
+        ),
+        Bug::new(
+            "availability-of-all-events",
+            "the count of free seats lost its event when it was moved into a function",
+            "latency-baseline",
+            &[Way::sql(SEAT_COUNTS, "where event_id = asked.id", "where asked.id is not null")],
+        ),
+        Bug::new(
+            "ended-looks-held",
+            "a hold's state is shown as the sweep left it",
+            "latency-baseline",
+            &[Way::sql(
+                FIND_RESERVATION,
+                "(case when state = 'held' and expires_at <= now() then 'expired' else state end)::text",
+                "state::text",
+            )],
+        )
+        .with(&[("EXPIRE_EVERY", "8s")]),
+        Bug::new(
+            "list-without-cancelled",
+            "a user's list shows what is confirmed, and what was refunded can't be found",
+            "latency-baseline",
+            &[Way::sql(
+                LIST_BOOKINGS,
+                "from bookings where user_id = $1 and",
+                "from bookings where user_id = $1 and state = 'confirmed' and",
+            )],
         ),
     ],
 };

@@ -84,5 +84,12 @@ pub const CLASS: Class = Class {
                 "where state in ('held', 'confirmed') and expires_at <= now()",
             )],
         ),
+        Bug::new(
+            "sweep-frees-seats-of-others",
+            "the sweep frees the seats of a hold that is over, whoever has them by then",
+            "expiry-against-confirm",
+            &[Way::sql(EXPIRE_DUE, "and seats.reservation_id = pairs.reservation_id", "")],
+        )
+        .with(&[("EXPIRE_EVERY", "1s")]),
     ],
 };

@@ -1,6 +1,6 @@
 //! More tickets for one user than an event allows.
 
-use super::statements::{COUNT_OF_USER, ROW_LOCK_CLAIM};
+use super::statements::{COUNT_OF_USER, INSERT_RESERVATION, ROW_LOCK_CLAIM};
 use super::{Bug, Class, Way};
 
 /// The class.
@@ -57,6 +57,26 @@ pub const CLASS: Class = Class {
                 "(bookings.state = 'confirmed' or (reservations.state = 'held' and \
                      expires_at > now()))",
                 "(reservations.state = 'held' and expires_at > now())",
+            )],
+        ),
+        Bug::new(
+            "holds-without-bound",
+            "how much one user may hold is a rule of the page, which bots don't use",
+            "latency-baseline",
+            &[Way::sql(
+                INSERT_RESERVATION,
+                "holds as \"holds!\", seats as \"seats!\"",
+                "0::bigint as \"holds!\", 0::numeric as \"seats!\"",
+            )],
+        ),
+        Bug::new(
+            "limit-counts-cancelled",
+            "tickets that were given back count for ever",
+            "ticket-limit",
+            &[Way::sql(
+                COUNT_OF_USER,
+                "(bookings.state = 'confirmed' or",
+                "(bookings.id is not null or",
             )],
         ),
     ],

@@ -69,5 +69,16 @@ pub const CLASS: Class = Class {
             )],
         )
         .of_strategy("row_lock"),
+        Bug::new(
+            "whole-units",
+            "prices pass through a type without cents",
+            "latency-baseline",
+            &[Way::sql(
+                ROW_LOCK_CLAIM,
+                "price_cents as \"price_cents!\"",
+                "price_cents / 100 * 100 as \"price_cents!\"",
+            )],
+        )
+        .of_strategy("row_lock"),
     ],
 };

@@ -73,5 +73,25 @@ pub const CLASS: Class = Class {
                 "from theirs where seats.id = theirs.id and false)",
             )],
         ),
+        Bug::new(
+            "tickets-stay-live",
+            "a cancelled booking's tickets are not taken back",
+            "cancel-rebook",
+            &[Way::sql(
+                CANCEL_BOOKING,
+                "update booking_seats set live = false from allowed where booking_id = allowed.id",
+                "update booking_seats set live = false from allowed where booking_id = allowed.id and false",
+            )],
+        ),
+        Bug::new(
+            "hold-goes-on-after-sale",
+            "the sale is written, and the hold that it came from is left to the sweep",
+            "latency-baseline",
+            &[Way::sql(
+                SELL,
+                "set state = 'confirmed', ended_at = now() from allowed where id = $4",
+                "set state = 'confirmed', ended_at = now() from allowed where id = $4 and false",
+            )],
+        ),
     ],
 };

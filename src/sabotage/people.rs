@@ -120,5 +120,11 @@ pub const CLASS: Class = Class {
                 "and checked_in_at is null",
             )],
         ),
+        Bug::new(
+            "anybody-cancels-event",
+            "the office's tool hides the button, and the route behind it asks for no role",
+            "latency-baseline",
+            &[Way::Http(&AsAdmin { routes: &[Route::new("PATCH", "/api/v1/events/{}")] })],
+        ),
     ],
 };

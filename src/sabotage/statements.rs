@@ -51,3 +51,12 @@ pub const FAIL_LEFT_BEHIND: &str =
 
 /// Answers that the cleanup forgets.
 pub const DELETE_EXPIRED: &str = "delete from idempotency_records";
+
+/// The seats of events, counted.
+pub const SEAT_COUNTS: &str = "from seats where event_id = asked.id";
+
+/// A reservation, read by its id.
+pub const FIND_RESERVATION: &str = "total_cents, expires_at from reservations where id = $1";
+
+/// A user's bookings.
+pub const LIST_BOOKINGS: &str = "order by created_at desc, id desc limit $4), unpaid as";

@@ -94,5 +94,33 @@ pub const CLASS: Class = Class {
                 "set version = version + 1",
             )],
         ),
+        Bug::new(
+            "extended-too-long",
+            "an extension counts from the end that it moves, and then from the beginning, too",
+            "latency-baseline",
+            &[Way::sql(
+                EXTEND,
+                "expires_at + (expires_at - created_at)",
+                "expires_at + 2 * (expires_at - created_at)",
+            )],
+        ),
+        Bug::new(
+            "shorter-than-asked",
+            "the length of the hold is the shop's, whatever was asked for and promised elsewhere",
+            "latency-baseline",
+            &[
+                Way::sql(
+                    ROW_LOCK_CLAIM,
+                    "held_until = now() + make_interval(secs => $3), version",
+                    "held_until = now() + make_interval(secs => $3 / 2), version",
+                ),
+                Way::sql(
+                    ROW_LOCK_CLAIM,
+                    "now() + make_interval(secs => $3) as \"expires_at!\"",
+                    "now() + make_interval(secs => $3 / 2) as \"expires_at!\"",
+                ),
+            ],
+        )
+        .of_strategy("row_lock"),
     ],
 };

@@ -2,10 +2,14 @@
 
 use uuid::Uuid;
 
+use crate::domain::Holds;
 use crate::harness::plan::{EvidenceKind, Plan};
 use crate::harness::recorder::Operation;
 use crate::storage::audit::Audit;
 use crate::wire::PaymentCall;
+
+/// Settings of a server that change what one user may hold.
+const LIMITS_ENV: [&str; 2] = ["HOLDS_PER_USER", "HELD_SEATS_PER_USER"];
 
 /// Everything that a run can be judged from. Judging needs no stack and can be repeated on an old run.
 #[derive(Debug, Clone, Copy)]
@@ -81,6 +85,12 @@ impl<'a> Evidence<'a> {
             Some(row) => row.tickets_per_user_max.map(i32::unsigned_abs),
             None => self.plan().inventory.tickets_per_user,
         }
+    }
+
+    /// What one user may hold of an event at a time; none where the servers were told something else than is usual.
+    pub fn bounds(&self) -> Option<Holds> {
+        let env = &self.plan().target.env;
+        (!LIMITS_ENV.iter().any(|name| env.contains_key(*name))).then_some(Holds::USUAL)
     }
 
     /// Whether every request that was ever sent is in the history.

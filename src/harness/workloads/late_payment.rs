@@ -51,7 +51,10 @@ impl Workload for LatePayment {
             iteration.confirm(event, held).await;
             iteration.ask_once(event, &Order::Extend(held.clone())).await;
             iteration.cancel(event, held).await;
-            iteration.see(event, Read::Reservation(held.reservation)).await;
+            // By now it is over for everybody, however far clocks are apart.
+            if iteration.pause(AFTER_END).await {
+                iteration.see(event, Read::Reservation(held.reservation)).await;
+            }
             if let Ended::Ok(booked) = bought {
                 next.see(event, Read::Booking(booked.booking)).await;
             }

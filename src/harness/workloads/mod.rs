@@ -32,6 +32,8 @@ pub mod check_in;
 pub mod reload;
 /// What is another's.
 pub mod intrusion;
+/// More holds than one may have.
+pub mod hoarding;
 /// A setting of most of them: how many seats an order is for.
 pub mod seats_per_order;
 /// Which inventory a workload can't work with.
@@ -81,6 +83,7 @@ pub const WORKLOADS: &[WorkloadEntry] = &[
     entry::<check_in::CheckIn>(),
     entry::<reload::Reload>(),
     entry::<intrusion::Intrusion>(),
+    entry::<hoarding::Hoarding>(),
 ];
 
 /// What a buyer does in one iteration, with its settings: what it is serialised to is what the plan keeps of it.

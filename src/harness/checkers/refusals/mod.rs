@@ -26,9 +26,6 @@ use crate::harness::summary::{CheckResult, Violation};
 use crate::storage::audit::Audit;
 use crate::wire::Reason;
 
-/// Settings of a server that change what one user may hold.
-const LIMITS_ENV: [&str; 2] = ["HOLDS_PER_USER", "HELD_SEATS_PER_USER"];
-
 /// The checker.
 #[derive(Debug)]
 pub struct Refusals;
@@ -125,14 +122,13 @@ impl<'a> Causes<'a> {
         for seats in seats.values_mut() {
             seats.sort_unstable();
         }
-        let usual = !LIMITS_ENV.iter().any(|name| evidence.plan().target.env.contains_key(*name));
         Self {
             tickets,
             first_asked,
             cancelled,
             seats,
             evidence: *evidence,
-            bounds: usual.then_some(Holds::USUAL),
+            bounds: evidence.bounds(),
         }
     }
 
