@@ -59,7 +59,7 @@ pub struct Lane {
     pub event: Uuid,
     /// Its seats.
     pub seats: Vec<i64>,
-    /// All that no request is to change, as it has to stay.
+    /// All that no request of the order is to change, as it has to stay.
     pub bystanders: String,
     /// Its servers ask for a lease before they hold.
     pub takes_leases: bool,
@@ -161,9 +161,6 @@ impl Lane {
         tokio::time::timeout(STUCK_AFTER, lane.wait_for_jobs())
             .await
             .context("a job does not come round")??;
-        // Not before: the strategy without a guard wants an empty database.
-        lane.control.reset().await?;
-        lane.bystanders = lane.control.bystanders().await?;
         Ok(lane)
     }
 

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 use tokio::task::JoinSet;
+use uuid::Uuid;
 
 use super::case::{Case, Keys, Operation};
 use super::footprint::{Footprint, Rows, Transaction};
@@ -13,7 +14,7 @@ use super::gate::{Gate, News, Signal};
 use super::lane::{EXPIRE, Lane, STUCK_AFTER};
 use super::ran::{Line, Ran, TIME_PASSES};
 use super::search::{Next, Search, Taken};
-use super::situation::{Request, Situation, exchange};
+use super::situation::{HOLDER, OWNER, Request, Situation, exchange};
 use super::statement::{self, touch};
 use crate::harness::recorder::{self, Epoch};
 use crate::harness::targets::Call;
@@ -70,7 +71,8 @@ impl<'a> Runner<'a> {
     /// Puts the lane back to the beginning, and makes what stands before; `number` makes users and keys that nobody had
     /// before.
     pub async fn begin(lane: &'a mut Lane, case: &Case, number: u64) -> anyhow::Result<Self> {
-        lane.control.reset().await?;
+        let user = |place| Uuid::from_u64_pair(number, place);
+        lane.bystanders = lane.control.reset(user(HOLDER), user(OWNER)).await?;
         // Those of an order that was not judged are nobody's.
         drop(lane.new_calls());
         let epoch = Epoch::begin();

@@ -17,9 +17,9 @@ const HOLD_TTL: Duration = Duration::from_mins(2);
 /// Payment method of every order.
 const CARD: &str = "card";
 /// Whose the hold is that stands before, among the order's users.
-const HOLDER: u64 = 100;
+pub const HOLDER: u64 = 100;
 /// Whose the booking is that stands before.
-const OWNER: u64 = 101;
+pub const OWNER: u64 = 101;
 
 /// What stands before an order.
 pub struct Situation {

@@ -45,22 +45,24 @@ const RESET: &str = "
     update seats set reservation_id = null, held_until = null, booking_id = null, version = 0, fence = 0;
     update events set status = 'published', version = 1, cancelled_at = null where slug = 'interleave';";
 
-/// Another event, which no request names, and whoever has its seats. It is over.
+/// An event that no request names, and that is over.
 const BYSTANDER: Uuid = Uuid::from_u128(7);
 /// One more, which stays on sale.
 const ON_SALE: Uuid = Uuid::from_u128(6);
 
-/// What is of no concern to any request: another event with the same places, a hold and a booking of its seats, a payment that
-/// went wrong, and another user's requests under the same keys. A statement that forgets whose row it is about finds them.
+/// What is of no concern to any request: another event with the same places, where those who ask have a hold and a booking, too;
+/// payments of those; and another user's requests under the same keys. A statement that forgets whose row it is about, or which,
+/// finds them.
 const BYSTANDERS: &str = "
     update events set status = case slug when 'bystander' then 'completed' else 'published' end::event_status, version = 1, cancelled_at = null
         where slug <> 'interleave' and (version <> 1 or cancelled_at is not null);
     insert into reservations (id, event_id, user_id, seat_ids, state, total_cents, expires_at, idempotency_key, created_at, claimed_at, ended_at)
-        select id, '00000000-0000-0000-0000-000000000007', '00000000-0000-0000-0000-000000000007',
-               array (select seats.id from seats where event_id = '00000000-0000-0000-0000-000000000007' and number between first and first + 1 order by 1),
+        select made.id, events.id, owner, array (select seats.id from seats where event_id = events.id and number between first and first + 1 order by 1),
                state::reservation_state, 2, '2100-01-01', 'bystander-' || first, '2020-01-01', '2020-01-01', ended_at::timestamptz
-        from (values ('00000000-0000-0000-0000-000000000001'::uuid, 1, 'held', null),
-                     ('00000000-0000-0000-0000-000000000003'::uuid, 3, 'confirmed', '2020-01-02')) as made (id, first, state, ended_at);
+        from events, (values ('00000000-0000-0000-0000-000000000001'::uuid, 'HOLDER'::uuid, 1, 'held', null),
+                             ('00000000-0000-0000-0000-000000000003'::uuid, 'OWNER'::uuid, 3, 'confirmed', '2020-01-02'))
+                     as made (id, owner, first, state, ended_at)
+        where slug = 'bystander';
     insert into bookings (id, reference, reservation_id, event_id, user_id, state, total_cents, idempotency_key, created_at)
         select '00000000-0000-0000-0000-000000000004', 'BYSTANDER', id, event_id, user_id, 'confirmed', 2, idempotency_key, '2020-01-02'
         from reservations where state = 'confirmed';
@@ -70,26 +72,28 @@ const BYSTANDERS: &str = "
     update seats set reservation_id = reservations.id, held_until = reservations.expires_at, booking_id = bookings.id
         from reservations left join bookings on bookings.reservation_id = reservations.id where seats.id = any (seat_ids);
     insert into payments (id, reservation_id, user_id, idempotency_key, amount_cents, payment_method, state, step, worked_at, created_at)
-        select bookings.id, reservation_id, user_id, idempotency_key, total_cents, 'card', 'captured', 'done', '2020-01-02', '2020-01-02' from bookings;
-    insert into payments (id, reservation_id, user_id, idempotency_key, amount_cents, payment_method, state, step, worked_at, created_at)
-        select id, id, user_id, idempotency_key, total_cents, 'card', 'failed', 'done', '2020-01-02', '2020-01-02'
-        from reservations where state = 'held';
+        select made.id, reservations.id, user_id, idempotency_key, total_cents, 'card', made.state::payment_state, step::payment_step, '2100-01-01', '2020-01-02'
+        from reservations, (values ('00000000-0000-0000-0000-000000000001'::uuid, 'held', 'failed', 'done'),
+                                   ('00000000-0000-0000-0000-000000000002'::uuid, 'held', 'pending', 'charging'),
+                                   ('00000000-0000-0000-0000-000000000004'::uuid, 'confirmed', 'captured', 'done')) as made (id, of, state, step)
+        where reservations.state::text = made.of;
     insert into idempotency_records (user_id, key, request_sha256, state, status_code, response, expires_at, created_at)
         select '00000000-0000-0000-0000-000000000007', key, '\\x00', 'SUCCESS', 201, '{}', '2100-01-01', '2020-01-01'
-        from unnest(array['hold-0', 'hold-1', 'confirm-0', 'confirm-1']) as key;";
+        from unnest(array['hold-0', 'hold-1', 'confirm-0', 'confirm-1']) as key;
+    insert into idempotency_records (user_id, key, request_sha256, state, expires_at, created_at)
+        select user_id, idempotency_key, '\\x00', 'IN_PROGRESS', '2100-01-01', '2020-01-01' from reservations where state = 'held';";
 
 /// All that is the bystanders', in one text; and of the event what no request asks to change.
 const OF_BYSTANDERS: &str = "
-    with asked (id) as (values ('00000000-0000-0000-0000-000000000007'::uuid))
     select string_agg(line, e'\\n' order by line) as lines from (
         select events::text from events where slug <> 'interleave'
         union all select (title, venue, description, starts_at, sales_end_at, organizer_id, deleted_at)::text from events
-        union all select seats::text from seats, asked where event_id = asked.id
-        union all select reservations::text from reservations, asked where user_id = asked.id
-        union all select bookings::text from bookings, asked where user_id = asked.id
+        union all select seats::text from seats join events on events.id = event_id where slug <> 'interleave'
+        union all select reservations::text from reservations where idempotency_key like 'bystander-%'
+        union all select bookings::text from bookings where idempotency_key like 'bystander-%'
         union all select booking_seats::text from booking_seats where ticket_number like 'BYSTANDER-%'
-        union all select payments::text from payments, asked where user_id = asked.id
-        union all select idempotency_records::text from idempotency_records, asked where user_id = asked.id
+        union all select payments::text from payments where idempotency_key like 'bystander-%'
+        union all select idempotency_records::text from idempotency_records where expires_at = '2100-01-01'
     ) as lines (line)";
 
 /// The connection through which such a database is prepared and watched; it waits for nobody.
@@ -149,11 +153,14 @@ impl Control {
         rows.await?.iter().map(|row| Ok(row.try_get("id")?)).collect()
     }
 
-    /// Puts everything back to the beginning.
-    pub async fn reset(&mut self) -> Result<(), StorageError> {
-        let text = format!("{RESET}{BYSTANDERS}");
-        sqlx::raw_sql(sqlx::AssertSqlSafe(text)).execute(&mut self.connection).await?;
-        Ok(())
+    /// Puts everything back to the beginning. The bystanders' hold is `holder`'s, and their booking `owner`'s. Returns all that no
+    /// request is to change, as text.
+    pub async fn reset(&mut self, holder: Uuid, owner: Uuid) -> Result<String, StorageError> {
+        let bystanders =
+            BYSTANDERS.replace("HOLDER", &holder.to_string()).replace("OWNER", &owner.to_string());
+        let text = sqlx::AssertSqlSafe(format!("{RESET}{bystanders}"));
+        sqlx::raw_sql(text).execute(&mut self.connection).await?;
+        self.bystanders().await
     }
 
     /// All that no request is to change, as text.
@@ -180,7 +187,7 @@ impl Control {
         audit.seats.retain(|row| ![BYSTANDER, ON_SALE].contains(&row.event_id));
         audit.reservations.retain(|row| row.event_id != BYSTANDER);
         audit.bookings.retain(|row| row.event_id != BYSTANDER);
-        audit.payments.retain(|row| row.user_id != BYSTANDER);
+        audit.payments.retain(|row| !row.idempotency_key.starts_with("bystander-"));
         Ok(audit)
     }
 

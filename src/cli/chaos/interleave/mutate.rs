@@ -111,7 +111,10 @@ impl Lanes<'_> {
             })
         };
         let cases = Case::all(&Operation::ALL, SESSIONS);
-        let reports = self.run(strategy, &recording, cases.clone(), false).await?;
+        let lanes = self.open(strategy, &recording).await?;
+        // What servers do when they start is no part of an order.
+        seen.lock().unwrap_or_else(PoisonError::into_inner).clear();
+        let reports = self.run(lanes, cases.clone(), false).await?;
         if let Some(bad) = reports.iter().find(|report| report.bad > 0) {
             anyhow::bail!("orders of {} are bad as they are; see to that first", bad.case);
         }
@@ -137,7 +140,11 @@ impl Lanes<'_> {
             let statement = statement.clone();
             Arc::new(move |sql: &str| (sql == statement).then(|| mutated.clone()))
         };
-        let noticed = match self.run(strategy, &rewrite, cases, true).await {
+        let run = async {
+            let lanes = self.open(strategy, &rewrite).await?;
+            self.run(lanes, cases, true).await
+        };
+        let noticed = match run.await {
             Ok(reports) => reports.iter().find_map(of_bad),
             Err(error) => Some(output::one_line(&error)),
         };
@@ -146,14 +153,12 @@ impl Lanes<'_> {
         Ok(MutantReport { strategy: strategy.name, statement, condition, noticed, excuse })
     }
 
-    /// Runs orders of cases on lanes of their own, whose servers end afterwards.
-    async fn run(
+    /// Lanes of their own.
+    async fn open(
         &mut self,
         strategy: &StrategyEntry,
         rewrite: &Rewrite,
-        cases: Vec<Case>,
-        until_bad: bool,
-    ) -> anyhow::Result<Vec<CaseReport>> {
+    ) -> anyhow::Result<Vec<Lane>> {
         let mut lanes = Vec::new();
         for _ in 0..LANES {
             self.opened += 1;
@@ -161,6 +166,16 @@ impl Lanes<'_> {
             let spec = LaneSpec { strategy, number, sessions: SESSIONS, exe: &exe };
             lanes.push(Lane::open(self.stack, spec, rewrite).await?);
         }
+        Ok(lanes)
+    }
+
+    /// Runs orders of cases on these lanes, whose servers end afterwards.
+    async fn run(
+        &mut self,
+        lanes: Vec<Lane>,
+        cases: Vec<Case>,
+        until_bad: bool,
+    ) -> anyhow::Result<Vec<CaseReport>> {
         let servers: Vec<String> = lanes.iter().flat_map(Lane::server_names).collect();
         let how = How { reduction: Reduction::None, guarded: Guarded::Yes, until_bad };
         let ran = run::all(lanes, cases, how, &Arc::default()).await;
