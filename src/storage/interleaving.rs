@@ -50,21 +50,23 @@ const BYSTANDER: Uuid = Uuid::from_u128(7);
 /// One more, which stays on sale.
 const ON_SALE: Uuid = Uuid::from_u128(6);
 
-/// What is of no concern to any request: another event with the same places, where those who ask have a hold and a booking, too;
+/// What the keys of the bystanders' requests begin with.
+const THEIRS: &str = "bystander-";
+
+/// What is of no concern to any request: other events with the same places, of which those who ask have a hold and a booking, too;
 /// payments of those; and another user's requests under the same keys. A statement that forgets whose row it is about, or which,
 /// finds them.
 const BYSTANDERS: &str = "
     update events set status = case slug when 'bystander' then 'completed' else 'published' end::event_status, version = 1, cancelled_at = null
         where slug <> 'interleave' and (version <> 1 or cancelled_at is not null);
     insert into reservations (id, event_id, user_id, seat_ids, state, total_cents, expires_at, idempotency_key, created_at, claimed_at, ended_at)
-        select made.id, events.id, owner, array (select seats.id from seats where event_id = events.id and number between first and first + 1 order by 1),
-               state::reservation_state, 2, '2100-01-01', 'bystander-' || first, '2020-01-01', '2020-01-01', ended_at::timestamptz
-        from events, (values ('00000000-0000-0000-0000-000000000001'::uuid, 'HOLDER'::uuid, 1, 'held', null),
-                             ('00000000-0000-0000-0000-000000000003'::uuid, 'OWNER'::uuid, 3, 'confirmed', '2020-01-02'))
-                     as made (id, owner, first, state, ended_at)
-        where slug = 'bystander';
+        select made.id, events.id, owner, array (select seats.id from seats where event_id = events.id order by 1),
+               state::reservation_state, 4, '2100-01-01', 'bystander-' || state, '2020-01-01', '2020-01-01', ended_at::timestamptz
+        from (values ('00000000-0000-0000-0000-000000000001'::uuid, 'HOLDER'::uuid, 'on-sale', 'held', null),
+                     ('00000000-0000-0000-0000-000000000003'::uuid, 'OWNER'::uuid, 'bystander', 'confirmed', '2020-01-02'))
+             as made (id, owner, of, state, ended_at) join events on slug = of;
     insert into bookings (id, reference, reservation_id, event_id, user_id, state, total_cents, idempotency_key, created_at)
-        select '00000000-0000-0000-0000-000000000004', 'BYSTANDER', id, event_id, user_id, 'confirmed', 2, idempotency_key, '2020-01-02'
+        select '00000000-0000-0000-0000-000000000004', 'BYSTANDER', id, event_id, user_id, 'confirmed', 4, idempotency_key, '2020-01-02'
         from reservations where state = 'confirmed';
     insert into booking_seats (booking_id, seat_id, ticket_number, price_cents, checked_in_at)
         select bookings.id, seat, 'BYSTANDER-' || seat, 1, '2020-01-03'
@@ -75,7 +77,8 @@ const BYSTANDERS: &str = "
         select made.id, reservations.id, user_id, idempotency_key, total_cents, 'card', made.state::payment_state, step::payment_step, '2100-01-01', '2020-01-02'
         from reservations, (values ('00000000-0000-0000-0000-000000000001'::uuid, 'held', 'failed', 'done'),
                                    ('00000000-0000-0000-0000-000000000002'::uuid, 'held', 'pending', 'charging'),
-                                   ('00000000-0000-0000-0000-000000000004'::uuid, 'confirmed', 'captured', 'done')) as made (id, of, state, step)
+                                   ('00000000-0000-0000-0000-000000000004'::uuid, 'confirmed', 'captured', 'done'),
+                                   ('00000000-0000-0000-0000-000000000005'::uuid, 'held', 'failed', 'refunding')) as made (id, of, state, step)
         where reservations.state::text = made.of;
     insert into idempotency_records (user_id, key, request_sha256, state, status_code, response, expires_at, created_at)
         select '00000000-0000-0000-0000-000000000007', key, '\\x00', 'SUCCESS', 201, '{}', '2100-01-01', '2020-01-01'
@@ -185,9 +188,9 @@ impl Control {
         let mut audit = audit::read_from(&self.storage).await?;
         audit.events.retain(|row| ![BYSTANDER, ON_SALE].contains(&row.id));
         audit.seats.retain(|row| ![BYSTANDER, ON_SALE].contains(&row.event_id));
-        audit.reservations.retain(|row| row.event_id != BYSTANDER);
-        audit.bookings.retain(|row| row.event_id != BYSTANDER);
-        audit.payments.retain(|row| !row.idempotency_key.starts_with("bystander-"));
+        audit.reservations.retain(|row| !row.idempotency_key.starts_with(THEIRS));
+        audit.bookings.retain(|row| !row.idempotency_key.starts_with(THEIRS));
+        audit.payments.retain(|row| !row.idempotency_key.starts_with(THEIRS));
         Ok(audit)
     }
 
@@ -198,7 +201,7 @@ impl Control {
                      where status = 'cancelled' and state = 'confirmed')
                   + (select count(*) from reservations join events on events.id = event_id
                      where status = 'cancelled' and state = 'held')
-                  + (select count(*) from payments where step = 'refunding') as due",
+                  + (select count(*) from payments where step = 'refunding' and idempotency_key not like 'bystander-%') as due",
         )
         .fetch_one(&mut self.connection)
         .await?;
@@ -221,7 +224,7 @@ async fn put_in(connection: &mut PgConnection, stock: &Stock) -> Result<(), Stor
     // The bystanders come first: who asks for any event, or any seat, gets that.
     for (event, slug, status, prices) in [
         (BYSTANDER, "bystander", "completed", &vec![1; stock.prices.len()]),
-        (ON_SALE, "on-sale", "published", &vec![1]),
+        (ON_SALE, "on-sale", "published", &vec![1; stock.prices.len()]),
         (stock.event, "interleave", "published", &stock.prices),
     ] {
         sqlx::query(
