@@ -1,7 +1,7 @@
 //! People who may do what is not theirs to do.
 
 use super::http::{AsAdmin, AsOwner, Owned, Route};
-use super::statements::CHECK_IN;
+use super::statements::{CHECK_IN, ROW_LOCK_CLAIM};
 use super::{Bug, Class, Way};
 
 /// The class.
@@ -126,5 +126,23 @@ pub const CLASS: Class = Class {
             "latency-baseline",
             &[Way::Http(&AsAdmin { routes: &[Route::new("PATCH", "/api/v1/events/{}")] })],
         ),
+        Bug::new(
+            "seats-of-another-event",
+            "whether a seat is the event's is left to the page that drew it",
+            "latency-baseline",
+            &[
+                Way::sql(
+                    ROW_LOCK_CLAIM,
+                    "and not bool_or(taken) and bool_and(event_id = $4)",
+                    "and not bool_or(taken)",
+                ),
+                Way::sql(
+                    ROW_LOCK_CLAIM,
+                    "select id as \"id!\", event_id as \"event_id!\"",
+                    "select id as \"id!\", $4 as \"event_id!\"",
+                ),
+            ],
+        )
+        .of_strategy("row_lock"),
     ],
 };

@@ -1,6 +1,6 @@
 //! `intrusion`: an intruder who knows the ids of what is another's, and tries with a customer's token whatever there is to
-//! be done with a hold, a booking, a ticket, a key and an event. Nothing of it may succeed, and the victim pays for the
-//! hold and keeps the booking.
+//! be done with a hold, a booking, a ticket, a key and an event; and asks one event for seats of another. Nothing of it may
+//! succeed, and the victim pays for the hold and keeps the booking.
 
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
@@ -24,7 +24,7 @@ impl Workload for Intrusion {
     }
 
     fn summary() -> &'static str {
-        "tries everything with another's hold, booking, ticket and key, and to cancel the event"
+        "tries everything with another's hold, booking, ticket and key, seats of another event, and to cancel the event"
     }
 
     fn in_background() -> bool {
@@ -55,6 +55,10 @@ impl Workload for Intrusion {
             intruder.see(event, Read::BookingsOf(victim)).await;
             try_booking(&mut intruder, event, &booked).await;
             iteration.see(event, Read::Booking(booked.booking)).await;
+        }
+        if let Some(seats) = intruder.want_elsewhere(1) {
+            // Of this event, by name, and not by its rules and price.
+            intruder.ask_keyed(event, &intruder.hold_order(seats)).await;
         }
         if let Some(version) = intruder.event_version(event).await {
             intruder.ask_once(event, &Order::CancelEvent(version)).await;

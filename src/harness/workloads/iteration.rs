@@ -113,6 +113,12 @@ impl Iteration {
         Wanted::Seats(context.seat_maps[event].pick(count as usize, now_us, &mut self.rng))
     }
 
+    /// So many seats of an event that is not one of the background's; none where seats have no place.
+    pub fn want_elsewhere(&mut self, count: u32) -> Option<Wanted> {
+        let elsewhere = self.context.events.start;
+        Some(self.want(elsewhere, count)).filter(|wanted| matches!(wanted, Wanted::Seats(_)))
+    }
+
     /// Waits; false when it was aborted meanwhile.
     pub async fn pause(&self, duration: Duration) -> bool {
         tokio::select! {
