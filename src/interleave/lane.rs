@@ -228,20 +228,25 @@ impl Lane {
 
     /// Lets a job's statement go, and waits for its next one.
     async fn round(&mut self, job: usize) -> anyhow::Result<()> {
-        let round = async {
-            while self.jobs[job].waiting.is_none() {
-                let signal = self.signals.recv().await.context("the gates are gone")?;
-                self.note_job(&signal);
-            }
-            self.jobs[job].waiting = None;
-            self.gates[self.sessions() + job].let_go();
-            while self.jobs[job].waiting.is_none() {
+        self.rounds().await?;
+        self.jobs[job].waiting = None;
+        self.gates[self.sessions() + job].let_go();
+        self.rounds().await
+    }
+
+    /// Waits until each job waits with its next round.
+    ///
+    /// # Errors
+    /// One does not come round.
+    pub async fn rounds(&mut self) -> anyhow::Result<()> {
+        let all = async {
+            while self.jobs.iter().any(|job| job.waiting.is_none()) {
                 let signal = self.signals.recv().await.context("the gates are gone")?;
                 self.note_job(&signal);
             }
             anyhow::Ok(())
         };
-        tokio::time::timeout(STUCK_AFTER, round).await.context("a job does not come round")?
+        tokio::time::timeout(STUCK_AFTER, all).await.context("a job does not come round")?
     }
 
     /// Keeps what a job waits with; true where the signal was a job's.

@@ -73,6 +73,8 @@ impl<'a> Runner<'a> {
     pub async fn begin(lane: &'a mut Lane, case: &Case, number: u64) -> anyhow::Result<Self> {
         let user = |place| Uuid::from_u64_pair(number, place);
         lane.bystanders = lane.control.reset(user(HOLDER), user(OWNER)).await?;
+        // An order that was given up may have let a round go.
+        lane.rounds().await?;
         // Those of an order that was not judged are nobody's.
         drop(lane.new_calls());
         let epoch = Epoch::begin();
