@@ -15,7 +15,6 @@ use uuid::Uuid;
 
 use super::gate::{Gate, News, Rewrite, Signal};
 use super::statement::{self, Touch};
-use crate::booking::strategies::{Need, StrategyEntry};
 use crate::harness::targets::{self, Access, BookingApi, Server};
 use crate::stack::Stack;
 use crate::stack::payments::{PaymentBehaviour, PaymentSimulator};
@@ -82,11 +81,13 @@ pub struct JobGate {
 #[derive(Debug, Clone, Copy)]
 pub struct LaneSpec<'a> {
     /// The strategy of its servers.
-    pub strategy: &'a StrategyEntry,
+    pub strategy: &'a str,
     /// Its number, from 1.
     pub number: usize,
     /// Sessions, at least one.
     pub sessions: usize,
+    /// Whether that strategy asks for a lease before it holds.
+    pub takes_leases: bool,
     /// The program.
     pub exe: &'a Path,
 }
@@ -101,9 +102,7 @@ impl Lane {
         spec: LaneSpec<'_>,
         rewrite: &Rewrite,
     ) -> anyhow::Result<Self> {
-        let LaneSpec { strategy, number, sessions, exe } = spec;
-        let takes_leases = strategy.needs.contains(&Need::LockNodes);
-        let strategy = strategy.name;
+        let LaneSpec { strategy, number, sessions, takes_leases, exe } = spec;
         let name = format!("{}-{number}", strategy.replace('_', "-"));
         let event = Uuid::from_u64_pair(8, number as u64);
         let for_sale = Stock { event, prices: PRICES.to_vec() };

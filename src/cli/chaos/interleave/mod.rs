@@ -1,5 +1,7 @@
 //! `ticketctl chaos interleave`: every order of the steps of two or three requests, and what is true after each.
 
+/// What orders are run on.
+mod lanes;
 /// Conditions removed in turn.
 mod mutate;
 /// Conditions that may be removed.
@@ -21,11 +23,12 @@ use crate::domain::{counted, grouped};
 use crate::interleave::case::{Case, Operation};
 use crate::interleave::diagram;
 use crate::interleave::judge::Guarded;
-use crate::interleave::lane::{LANES, Lane, LaneSpec};
+use crate::interleave::lane::Lane;
 use crate::interleave::run::{self, BadOrder, CaseReport, How, Live};
 use crate::interleave::search::Reduction;
 use crate::stack::{Stack, StackSpec};
 
+use lanes::Opener;
 use mutate::MutantReport;
 
 /// How often the progress bar moves.
@@ -173,15 +176,10 @@ async fn of_strategies(
     args: &Args,
 ) -> anyhow::Result<Vec<StrategyReport>> {
     let mut reports = Vec::new();
-    let mut number = 0;
+    let mut opener = Opener::new(stack);
     for (strategy, sessions) in plan {
-        let mut lanes = Vec::new();
-        for _ in 0..LANES {
-            number += 1;
-            let spec = LaneSpec { strategy, number, sessions: *sessions, exe: &this_program()? };
-            let as_it_is = Arc::new(|_: &str| None) as _;
-            lanes.push(Lane::open(stack, spec, &as_it_is).await?);
-        }
+        let as_it_is = Arc::new(|_: &str| None) as _;
+        let lanes = opener.open(strategy, *sessions, &as_it_is).await?;
         let report = of_strategy(lanes, strategy, *sessions, args).await?;
         if !args.json {
             print(&report, args);

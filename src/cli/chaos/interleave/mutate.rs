@@ -7,13 +7,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 use serde::Serialize;
 
 use super::excuses::excuse;
+use super::lanes::Opener;
 use crate::booking::strategies::{StrategyEntry, find};
 use crate::cli::output;
-use crate::cli::process::this_program;
 use crate::interleave::case::{Case, Operation};
 use crate::interleave::gate::Rewrite;
 use crate::interleave::judge::Guarded;
-use crate::interleave::lane::{LANES, Lane, LaneSpec};
+use crate::interleave::lane::Lane;
 use crate::interleave::mutation::{Mutant, mutants};
 use crate::interleave::run::{self, CaseReport, How};
 use crate::interleave::search::Reduction;
@@ -60,7 +60,7 @@ pub async fn run(
     is_quiet: bool,
 ) -> anyhow::Result<Vec<MutantReport>> {
     let is_asked = |name: &&str| asked.is_empty() || asked.iter().any(|each| each == name);
-    let mut lanes = Lanes { stack, opened: 0 };
+    let mut lanes = Lanes { opener: Opener::new(stack) };
     let (mut reports, mut known) = (Vec::new(), BTreeSet::new());
     for strategy in STRATEGIES.iter().filter(|name| is_asked(name)).filter_map(|name| find(name)) {
         let (statements, cases) = lanes.record(strategy).await?;
@@ -92,8 +92,7 @@ fn concerned(statement: &str, cases: &[(Case, CaseReport)]) -> Vec<Case> {
 
 /// Where orders are run.
 struct Lanes<'a> {
-    stack: &'a mut Stack,
-    opened: usize,
+    opener: Opener<'a>,
 }
 
 impl Lanes<'_> {
@@ -111,7 +110,7 @@ impl Lanes<'_> {
             })
         };
         let cases = Case::all(&Operation::ALL, SESSIONS);
-        let lanes = self.open(strategy, &recording).await?;
+        let lanes = self.opener.open(strategy, SESSIONS, &recording).await?;
         // What servers do when they start is no part of an order.
         seen.lock().unwrap_or_else(PoisonError::into_inner).clear();
         let reports = self.run(lanes, cases.clone(), false).await?;
@@ -141,7 +140,7 @@ impl Lanes<'_> {
             Arc::new(move |sql: &str| (sql == statement).then(|| mutated.clone()))
         };
         let run = async {
-            let lanes = self.open(strategy, &rewrite).await?;
+            let lanes = self.opener.open(strategy, SESSIONS, &rewrite).await?;
             self.run(lanes, cases, true).await
         };
         let noticed = match run.await {
@@ -151,22 +150,6 @@ impl Lanes<'_> {
         let excuse = if noticed.is_some() { None } else { excuse(&statement, &condition) };
         let statement = statement::name(&statement);
         Ok(MutantReport { strategy: strategy.name, statement, condition, noticed, excuse })
-    }
-
-    /// Lanes of their own.
-    async fn open(
-        &mut self,
-        strategy: &StrategyEntry,
-        rewrite: &Rewrite,
-    ) -> anyhow::Result<Vec<Lane>> {
-        let mut lanes = Vec::new();
-        for _ in 0..LANES {
-            self.opened += 1;
-            let (number, exe) = (self.opened, this_program()?);
-            let spec = LaneSpec { strategy, number, sessions: SESSIONS, exe: &exe };
-            lanes.push(Lane::open(self.stack, spec, rewrite).await?);
-        }
-        Ok(lanes)
     }
 
     /// Runs orders of cases on these lanes, whose servers end afterwards.
@@ -180,7 +163,7 @@ impl Lanes<'_> {
         let how = How { reduction: Reduction::None, guarded: Guarded::Yes, until_bad };
         let ran = run::all(lanes, cases, how, &Arc::default()).await;
         for server in servers {
-            self.stack.kill(&server).await?;
+            self.opener.stack.kill(&server).await?;
         }
         Ok(ran?.1)
     }
