@@ -26,6 +26,8 @@ pub mod load;
 pub mod workloads;
 /// How requests ended whose clients never knew.
 pub mod settle;
+/// What a last buyer sees when everything has come to rest.
+pub mod last_look;
 /// The folder of a run.
 pub mod run_dir;
 /// A run as reports see it.

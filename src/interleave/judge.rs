@@ -146,7 +146,7 @@ fn plan() -> Plan {
             price_cents: vec![1_000],
             hold_ttl: Duration::from_mins(2),
         },
-        payments: Payments { decline: 0.0, latency: Duration::ZERO, drop_reply: 0.0 },
+        payments: Payments::default(),
         generator: GeneratorLimits::USUAL,
         checkers: CHECKERS.iter().map(|checker| checker.name().to_owned()).collect(),
         loads: Vec::new(),

@@ -9,7 +9,7 @@ use super::case::{Case, Keys, Operation};
 use super::lane::{Lane, STUCK_AFTER};
 use crate::harness::recorder::{self, Epoch, Outcome, Role};
 use crate::harness::targets::order::{Confirm, Hold};
-use crate::harness::targets::{Booked, BookingApi, Buyer, Call, Held, Order, Wanted};
+use crate::harness::targets::{Booked, BookingApi, Buyer, Call, EventChange, Held, Order, Wanted};
 use crate::harness::workloads::record::{self, Origin};
 
 /// How long holds are asked for: longer than any order takes, and shorter than the time that passes.
@@ -149,7 +149,7 @@ impl Situation {
             }
             Operation::CancelEvent => {
                 let admin = lane.target.sign_in(own, Role::Admin).await?;
-                (admin, None, Order::CancelEvent("\"1\"".to_owned()))
+                (admin, None, Order::ChangeEvent(EventChange::Cancel, "\"1\"".to_owned()))
             }
             Operation::Expire => return Ok(None),
         };

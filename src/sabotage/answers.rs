@@ -5,7 +5,9 @@ use time::format_description::well_known::Rfc3339;
 use time::{Duration, OffsetDateTime};
 
 use super::http::{Changed, ChangedOn, First, Route};
-use super::statements::{FIND_RESERVATION, LIST_BOOKINGS, SEAT_COUNTS};
+use super::statements::{
+    CHECK_IN, FIND_BOOKING, FIND_RESERVATION, LIST_BOOKINGS, LIST_SEATS, SEAT_COUNTS,
+};
 use super::{Bug, Class, Way};
 
 const HOLD: Route = Route::new("POST", "/api/v1/reservations");
@@ -31,6 +33,35 @@ pub const CLASS: Class = Class {
             "commits don't wait for the disk (synchronous_commit = off), for speed",
             "postgres-crash",
             &[Way::Session("synchronous_commit", "off")],
+        ),
+        Bug::new(
+            "check-in-before-durable",
+            "doors have to be quick: letting in doesn't wait for the disk",
+            "postgres-crash",
+            &[Way::sql(
+                CHECK_IN,
+                "update booking_seats set checked_in_at = now() from bookings",
+                "with lazily as (select set_config('synchronous_commit', 'off', true)) update \
+                     booking_seats set checked_in_at = now() from lazily, bookings",
+            )],
+        ),
+        Bug::new(
+            "page-skips-a-seat",
+            "a page begins after its cursor, and the cursor is the seat after the last one",
+            "payment-faults",
+            &[Way::sql(LIST_SEATS, "id > $2 order by", "id > $2 + sign($2)::bigint order by")],
+        ),
+        Bug::new(
+            "tickets-in-another-order",
+            "seats are read by seat and tickets by number, and then one goes with the other",
+            "latency-baseline",
+            &[Way::sql(
+                FIND_BOOKING,
+                "array(select ticket_number from booking_seats where booking_id = found.id order by \
+                     seat_id)",
+                "array(select ticket_number from booking_seats where booking_id = found.id order by \
+                     ticket_number)",
+            )],
         ),
         Bug::new(
             "availability-for-ever",

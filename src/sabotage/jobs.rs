@@ -1,6 +1,8 @@
 //! What servers forget to do by themselves, and what they clean up that is still needed.
 
-use super::statements::{DELETE_EXPIRED, EXPIRE_DUE, FAIL_LEFT_BEHIND, TAKE_ON_UNFINISHED};
+use super::statements::{
+    DELETE_EXPIRED, EXPIRE_DUE, FAIL_LEFT_BEHIND, OF_CANCELLED_EVENTS, TAKE_ON_UNFINISHED,
+};
 use super::{Bug, Class, Way};
 
 /// The class.
@@ -32,9 +34,40 @@ pub const CLASS: Class = Class {
             "bookings of cancelled events are refunded page by page, and the first page is empty",
             "event-cancelled",
             &[Way::sql(
-                "select bookings.id, event_id from events",
+                OF_CANCELLED_EVENTS,
                 "state = 'confirmed' limit",
                 "state = 'confirmed' and false limit",
+            )],
+        ),
+        Bug::new(
+            "deleted-events-skipped",
+            "every query leaves out what is deleted, and so does the one for refunds",
+            "event-cancelled",
+            &[Way::sql(
+                OF_CANCELLED_EVENTS,
+                "status = 'cancelled' and",
+                "status = 'cancelled' and deleted_at is null and",
+            )],
+        ),
+        Bug::new(
+            "visitors-skipped",
+            "whoever was let in gets nothing back, a rule for buyers who change their mind",
+            "event-cancelled",
+            &[Way::sql(
+                OF_CANCELLED_EVENTS,
+                "state = 'confirmed' limit",
+                "state = 'confirmed' and not exists (select from booking_seats where booking_id = \
+                     bookings.id and checked_in_at is not null) limit",
+            )],
+        ),
+        Bug::new(
+            "recovery-forgets-refunds",
+            "recovery was written for charges, and refunds came later",
+            "payment-faults",
+            &[Way::sql(
+                TAKE_ON_UNFINISHED,
+                "where step <> 'done' and",
+                "where step = 'charging' and",
             )],
         ),
         Bug::new(
@@ -74,6 +107,17 @@ pub const CLASS: Class = Class {
             )],
         )
         .with(&[("CLEANUP_EVERY", "10ms")]),
+        Bug::new(
+            "cleanup-fails-open-payments",
+            "a request that took too long counts as failed, whatever its payment does",
+            "payment-faults",
+            &[Way::sql(
+                FAIL_LEFT_BEHIND,
+                "and not exists ( select from payments where payments.user_id = record.user_id and \
+                     idempotency_key = record.key and step <> 'done')",
+                "",
+            )],
+        ),
         Bug::new(
             "sweep-expires-what-is-paid",
             "the sweep looks at the deadline, and not at what became of the hold",

@@ -60,6 +60,17 @@ pub const CLASS: Class = Class {
             )],
         ),
         Bug::new(
+            "limit-forgets-older",
+            "what a user has is counted over the last moments only, for speed",
+            "ticket-limit",
+            &[Way::sql(
+                COUNT_OF_USER,
+                "where reservations.user_id = $1",
+                "where reservations.created_at > now() - interval '2 seconds' and \
+                     reservations.user_id = $1",
+            )],
+        ),
+        Bug::new(
             "holds-without-bound",
             "how much one user may hold is a rule of the page, which bots don't use",
             "latency-baseline",

@@ -1,7 +1,7 @@
 //! Money that doesn't follow the seats.
 
 use super::payments::Misuse;
-use super::statements::ROW_LOCK_CLAIM;
+use super::statements::{ROW_LOCK_CLAIM, START_REFUND};
 use super::{Bug, Class, Way};
 
 /// The class.
@@ -56,6 +56,40 @@ pub const CLASS: Class = Class {
              charged",
             "server-crash",
             &[Way::Payments(Misuse::CapturedIsForgotten)],
+        ),
+        Bug::new(
+            "silence-is-declined",
+            "the error of a call that was not answered is handled like a decline",
+            "payment-faults",
+            &[Way::Payments(Misuse::SilenceIsDeclined)],
+        ),
+        Bug::new(
+            "silence-is-charged-again",
+            "the client retries by itself, and makes the idempotency key anew for each try",
+            "payment-faults",
+            &[Way::Payments(Misuse::SilenceIsChargedAgain)],
+        ),
+        Bug::new(
+            "silence-is-refunded",
+            "the error of a refund is logged, and the refund is written down as made",
+            "payment-faults",
+            &[Way::Payments(Misuse::SilenceIsRefunded)],
+        ),
+        Bug::new(
+            "silence-is-never-seen",
+            "a look-up that fails is taken for one that finds nothing",
+            "payment-faults",
+            &[Way::Payments(Misuse::SilenceIsNeverSeen)],
+        ),
+        Bug::new(
+            "late-charge-is-kept",
+            "only what is still under way is refunded, and recovery had given the payment up by then",
+            "server-freeze",
+            &[Way::sql(
+                START_REFUND,
+                "(step = 'charging' or state = 'failed')",
+                "step = 'charging'",
+            )],
         ),
         Bug::new(
             "price-of-one-seat",

@@ -1,6 +1,8 @@
 //! Orders that are carried out in part, or of which something stays.
 
-use super::statements::{CANCEL_BOOKING, CANCEL_HOLD, EXPIRE_DUE, ROW_LOCK_CLAIM, SELL};
+use super::statements::{
+    CANCEL_BOOKING, CANCEL_HOLD, EXPIRE_DUE, EXTEND, ROW_LOCK_CLAIM, SELL, UPDATE_EVENT,
+};
 use super::{Bug, Class, Way};
 
 /// The class.
@@ -71,6 +73,26 @@ pub const CLASS: Class = Class {
                 EXPIRE_DUE,
                 "from theirs where seats.id = theirs.id)",
                 "from theirs where seats.id = theirs.id and false)",
+            )],
+        ),
+        Bug::new(
+            "edit-over-an-edit",
+            "the version is compared when the event is read, and not when it is written",
+            "latency-baseline",
+            &[Way::sql(
+                UPDATE_EVENT,
+                "where id = $1 and version = $2 and",
+                "where id = $1 and $2::bigint is not null and",
+            )],
+        ),
+        Bug::new(
+            "first-seat-extended",
+            "the extension was written when an order had one seat",
+            "latency-baseline",
+            &[Way::sql(
+                EXTEND,
+                "where seats.id = theirs.id)",
+                "where seats.id = theirs.id and seats.id = (select min(id) from theirs))",
             )],
         ),
         Bug::new(

@@ -30,6 +30,14 @@ pub enum Misuse {
     RefundAtOnce,
     /// Whoever asks what became of a charge is told that there was none.
     CapturedIsForgotten,
+    /// A charge without an answer counts as declined.
+    SilenceIsDeclined,
+    /// A charge without an answer is made again under another id.
+    SilenceIsChargedAgain,
+    /// A refund without an answer counts as made.
+    SilenceIsRefunded,
+    /// A look-up without an answer counts as one that found nothing.
+    SilenceIsNeverSeen,
 }
 
 /// A provider, misused.
@@ -55,7 +63,8 @@ impl PaymentProvider for Misused {
         };
         let outcome = provider.charge(payment, asked, method).await;
         match (misuse, outcome) {
-            (Misuse::ChargeTwice, ChargeOutcome::Captured) => {
+            (Misuse::ChargeTwice, ChargeOutcome::Captured)
+            | (Misuse::SilenceIsChargedAgain, ChargeOutcome::Unknown(_)) => {
                 provider.charge(PaymentId(other(payment.0)), amount, method).await
             }
             (Misuse::DeclinedIsCaptured, ChargeOutcome::Declined) => ChargeOutcome::Captured,
@@ -67,6 +76,7 @@ impl PaymentProvider for Misused {
                 provider.refund(payment, RefundId(other(payment.0))).await;
                 ChargeOutcome::Captured
             }
+            (Misuse::SilenceIsDeclined, ChargeOutcome::Unknown(_)) => ChargeOutcome::Declined,
             (_, outcome) => outcome,
         }
     }
@@ -78,6 +88,10 @@ impl PaymentProvider for Misused {
                 self.provider.refund(payment, RefundId(other(refund.0))).await;
                 self.provider.refund(payment, refund).await
             }
+            Misuse::SilenceIsRefunded => {
+                self.provider.refund(payment, refund).await;
+                RefundOutcome::Refunded
+            }
             _ => self.provider.refund(payment, refund).await,
         }
     }
@@ -85,6 +99,7 @@ impl PaymentProvider for Misused {
     async fn look_up(&self, payment: PaymentId) -> LookUpOutcome {
         match (self.misuse, self.provider.look_up(payment).await) {
             (Misuse::CapturedIsForgotten, LookUpOutcome::Captured) => LookUpOutcome::NotCharged,
+            (Misuse::SilenceIsNeverSeen, LookUpOutcome::Unknown(_)) => LookUpOutcome::NeverSeen,
             (_, outcome) => outcome,
         }
     }

@@ -60,3 +60,19 @@ pub const FIND_RESERVATION: &str = "total_cents, expires_at from reservations wh
 
 /// A user's bookings.
 pub const LIST_BOOKINGS: &str = "order by created_at desc, id desc limit $4), unpaid as";
+
+/// The refund of a charge whose sale was lost.
+pub const START_REFUND: &str =
+    "update payments set state = 'captured', step = 'refunding', worked_at = now()";
+
+/// Bookings of cancelled events.
+pub const OF_CANCELLED_EVENTS: &str = "select bookings.id, event_id from events";
+
+/// A change of an event.
+pub const UPDATE_EVENT: &str = "update events set title = $3";
+
+/// A page of an event's seats.
+pub const LIST_SEATS: &str = "from seats where event_id = $1 and id > $2 order by id limit $3";
+
+/// A booking, read by its id or its reference.
+pub const FIND_BOOKING: &str = "from bookings where reference = $2)";

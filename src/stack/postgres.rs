@@ -34,9 +34,10 @@ const INITDB_WITHIN: Duration = Duration::from_mins(1);
 const READY_WITHIN: Duration = Duration::from_secs(30);
 const IPCRM_WITHIN: Duration = Duration::from_secs(1);
 
-/// Durability stays as PostgreSQL ships it: `fsync` and `synchronous_commit` are on. `mmap` keeps all dynamic shared
+/// Durability stays as PostgreSQL ships it: `fsync` and `synchronous_commit` are on. Nobody writes the log in the background, so that
+/// what a transaction did not flush itself is lost when PostgreSQL is killed. `mmap` keeps all dynamic shared
 /// memory in the data folder, so that it goes when the folder goes.
-const SETTINGS: [&str; 10] = [
+const SETTINGS: [&str; 11] = [
     "listen_addresses=127.0.0.1",
     "unix_socket_directories=",
     "max_connections=200",
@@ -47,6 +48,7 @@ const SETTINGS: [&str; 10] = [
     "log_line_prefix=%m [%p] ",
     "log_lock_waits=on",
     "deadlock_timeout=1s",
+    "wal_writer_delay=10s",
 ];
 
 /// Creates and starts the cluster; returns its process and the URL of its database.

@@ -180,7 +180,7 @@ fn plan(args: &Args) -> Plan {
             price_cents: vec![5000],
             hold_ttl: Duration::from_mins(1),
         },
-        payments: Payments { decline: 0.0, latency: Duration::ZERO, drop_reply: 0.0 },
+        payments: Payments::default(),
         generator: GeneratorLimits { max_dropped: 0, max_lag_p99: Duration::from_secs(1) },
         checkers: CHECKERS.iter().map(|checker| checker.name().to_owned()).collect(),
         loads: vec![Load {

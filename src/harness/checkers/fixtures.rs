@@ -44,7 +44,7 @@ impl Case {
                 price_cents: vec![PRICE_CENTS],
                 hold_ttl: Duration::from_secs(30),
             },
-            payments: Payments { decline: 0.0, latency: Duration::ZERO, drop_reply: 0.0 },
+            payments: Payments::default(),
             generator: GeneratorLimits { max_dropped: 0, max_lag_p99: Duration::from_secs(1) },
             checkers: Vec::new(),
             loads: Vec::new(),

@@ -45,6 +45,7 @@ impl Checker for Idempotency {
         for (key, requests) in &requests {
             check_answers(key, requests, &mut violations);
             check_own_key(key, requests, &mut violations);
+            check_undecided(key, requests, &mut violations);
         }
         check_effects(evidence.audit()?, &mut violations);
         let granted =
@@ -87,6 +88,20 @@ fn check_answers((user, key): &Key<'_>, requests: &[&Operation], violations: &mu
             answers.len()
         );
         violations.add(answers.len() as u64, of_key(*user, key, "answers_differ", text));
+    }
+}
+
+/// What decides nothing is not kept: the same request may come to something else a moment later.
+fn check_undecided((user, key): &Key<'_>, requests: &[&Operation], violations: &mut Violations) {
+    let undecided =
+        |reason: Reason| matches!(reason, Reason::SeatContended | Reason::AlreadyPaying);
+    let is_kept = |op: &&&Operation| op.replayed && op.known_reason().is_some_and(undecided);
+    if let Some(op) = requests.iter().find(is_kept) {
+        let text = format!(
+            "key {key} of buyer {user} was answered from then on with what had decided nothing: {}",
+            op.detail
+        );
+        violations.add(1, of_key(*user, key, "undecided_kept", text));
     }
 }
 
@@ -274,6 +289,21 @@ mod tests {
         assert_eq!(check(&case).verdict, CheckVerdict::Pass, "the seats may be had a moment later");
         case.history.push(taken);
         fails(&case, "answered in 2 ways");
+    }
+
+    #[test]
+    fn what_decides_nothing_is_not_kept() {
+        for reason in ["seat_contended", "already_paying"] {
+            let mut case = Case::honest_sale();
+            let refused = Operation {
+                reason: Some(reason.to_owned()),
+                ..ended(case.history[0].clone(), Outcome::Fail)
+            };
+            case.history.push(refused.clone());
+            assert_eq!(check(&case).verdict, CheckVerdict::Pass);
+            case.history.push(Operation { replayed: true, ..refused });
+            fails(&case, "decided nothing");
+        }
     }
 
     #[test]

@@ -6,7 +6,7 @@
 //! may have been extended is not extended again. Every other definite refusal before the hold may have been lost (see
 //! `claims`) breaks a promise.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
 use uuid::Uuid;
 
@@ -83,30 +83,28 @@ impl Holds {
 }
 
 /// What may excuse a refusal.
-struct Excuses {
+struct Excuses<'a> {
     /// By event: when a cancellation that may have taken effect was first sent, microseconds.
     cancelled: HashMap<Uuid, u64>,
-    /// The keys, more than one, under which a reservation was paid for.
-    paid_under: HashMap<Uuid, HashSet<String>>,
+    /// Payments of a reservation by their keys: from when to when each may have been under way, microseconds.
+    under_way: HashMap<Uuid, HashMap<&'a str, (u64, u64)>>,
     /// When a payment of it that may have come through was first sent, microseconds.
     paid: HashMap<Uuid, u64>,
     /// When extensions of it that may have come through were sent, microseconds.
     extended: HashMap<Uuid, Vec<u64>>,
 }
 
-impl Excuses {
-    fn read(history: &[Operation]) -> Self {
+impl<'a> Excuses<'a> {
+    fn read(history: &'a [Operation]) -> Self {
         let mut found = Self {
             cancelled: HashMap::new(),
-            paid_under: HashMap::new(),
+            under_way: HashMap::new(),
             paid: HashMap::new(),
             extended: HashMap::new(),
         };
         for op in history {
             let may_have_come_through = op.end() != Outcome::Fail;
-            if let (OpKind::Confirm, Some(reservation)) = (op.op, op.reservation) {
-                found.paid_under.entry(reservation).or_default().extend(op.key.clone());
-            }
+            found.note_payment(op);
             match (op.op, op.reservation) {
                 (OpKind::CancelEvent, _) if may_have_come_through => {
                     first(&mut found.cancelled, op.event, op.invoked_us);
@@ -120,8 +118,21 @@ impl Excuses {
                 _ => {}
             }
         }
-        found.paid_under.retain(|_, keys| keys.len() > 1);
         found
+    }
+
+    /// Widens the time in which a payment may have been under way.
+    fn note_payment(&mut self, op: &'a Operation) {
+        let (OpKind::Confirm, Some(reservation), Some(key)) = (op.op, op.reservation, &op.key)
+        else {
+            return;
+        };
+        let payments = self.under_way.entry(reservation).or_default();
+        let (sent_us, over_us) = payments.entry(key).or_insert((op.invoked_us, u64::MAX));
+        *sent_us = op.invoked_us.min(*sent_us);
+        if ends_payment(op) {
+            *over_us = op.completed_us.min(*over_us);
+        }
     }
 
     fn cover(&self, op: &Operation) -> bool {
@@ -135,7 +146,11 @@ impl Excuses {
                 (_, None | Some(Reason::RateLimit))
                 | (OpKind::Confirm, Some(Reason::PaymentDeclined | Reason::IdempotencyKey)) => true,
                 (OpKind::Confirm, Some(Reason::AlreadyPaying)) => {
-                    self.paid_under.contains_key(&reservation)
+                    let payments = self.under_way.get(&reservation).into_iter().flatten();
+                    let others = payments.filter(|(key, _)| op.key.as_deref() != Some(**key));
+                    others.into_iter().any(|(_, (sent_us, over_us))| {
+                        *sent_us < op.completed_us && *over_us > op.invoked_us
+                    })
                 }
                 (OpKind::Extend, Some(Reason::AlreadyExtended)) => {
                     self.extended.get(&reservation).is_some_and(|sent| sent.iter().any(sent_before))
@@ -145,6 +160,24 @@ impl Excuses {
                 }
                 (_, Some(_)) => false,
             }
+    }
+}
+
+/// Whether this answer says how the payment ended.
+fn ends_payment(op: &Operation) -> bool {
+    let says_nothing = |reason| {
+        matches!(
+            reason,
+            Reason::AlreadyPaying
+                | Reason::IdempotencyKey
+                | Reason::SeatContended
+                | Reason::RateLimit
+        )
+    };
+    match op.outcome {
+        Outcome::Ok => true,
+        Outcome::Fail => op.known_reason().is_some_and(|reason| !says_nothing(reason)),
+        Outcome::Info => false,
     }
 }
 
@@ -324,7 +357,18 @@ mod tests {
     fn of_two_payments_one_may_be_told_that_the_other_came_first() {
         let mut two = case("already_paying", 100..200);
         let other = Operation { key: Some("other".to_owned()), ..two.history[1].clone() };
-        two.history.push(Operation { outcome: Outcome::Ok, reason: None, ..other });
+        let other = Operation { outcome: Outcome::Ok, reason: None, ..other };
+        two.history.push(other.clone());
         assert_eq!(check(&two).detail, "2 answered requests about live holds, for 1 promise");
+        let mut before = |reason: &str| {
+            let other = ended(other.clone(), Outcome::Fail);
+            let (reason, times) = (Some(reason.to_owned()), (40, 50));
+            let (invoked_us, completed_us) = times;
+            let other = Operation { invoked_us, completed_us, reason, ..other };
+            *two.history.last_mut().unwrap() = other;
+            verdict(&two)
+        };
+        assert_eq!(before("payment_declined"), CheckVerdict::Fail, "it was over");
+        assert_eq!(before("idempotency_key"), CheckVerdict::Pass, "it may go on");
     }
 }

@@ -71,7 +71,8 @@ fn of_key(requests: &[&Operation], ends: &Ends) -> Vec<Possible> {
         .collect()
 }
 
-/// A sale in one step holds its seats before it is paid for, and lets them go when the payment fails.
+/// A sale in one step holds its seats before it is paid for, and lets them go when the payment fails, or when its event went off
+/// sale in between.
 fn is_held_for_a_while(op: &Operation) -> bool {
     let refused_before = op.known_reason().is_some_and(|reason| {
         matches!(
@@ -81,8 +82,6 @@ fn is_held_for_a_while(op: &Operation) -> bool {
                 | Reason::SeatIds
                 | Reason::SoldOut
                 | Reason::Quantity
-                | Reason::NotOnSale
-                | Reason::SalesEnded
                 | Reason::TicketLimit
                 | Reason::HoldLimit
                 | Reason::NotFound
@@ -219,6 +218,8 @@ mod tests {
         let sale = book(user(1), &[1], booking(1), 5..10);
         let declined = failed(sale.clone(), "payment_declined");
         assert_eq!(time(std::slice::from_ref(&declined)), Some((5, 10)));
+        let off_sale = failed(sale.clone(), "not_on_sale");
+        assert_eq!(time(&[off_sale]), Some((5, 10)), "perhaps since it held them");
         assert_eq!(time(&[failed(sale.clone(), "seat_unavailable")]), None);
         let lost = Operation { settled: Some(Outcome::Fail), ..unknown(sale) };
         assert_eq!(time(std::slice::from_ref(&lost)), Some((5, u64::MAX)), "still held, perhaps");

@@ -1,4 +1,5 @@
-//! Cancels an event in the middle of its sale, as its organizer would. Knows nothing of how a server does that.
+//! Cancels an event in the middle of its sale, as its organizer would, and then, where the scenario says so, deletes it. Knows nothing
+//! of how a server does that.
 
 use std::time::Duration;
 
@@ -15,7 +16,7 @@ use super::{Fault, Key, Reach, Struck};
 use crate::harness::parsing::Section;
 use crate::harness::plan::{FaultPlan, Settings, Target};
 use crate::harness::recorder::{Outcome, Role};
-use crate::harness::targets::{Call, Order};
+use crate::harness::targets::{Call, EventChange, Order};
 use crate::harness::workloads::Origin;
 use crate::storage::audit::{self, EventSales};
 use crate::wire::Reason;
@@ -33,6 +34,9 @@ pub struct CancelEvent;
 struct CancelSettings {
     /// The event's number, from 1.
     event: u32,
+    /// Deleted in the end: what is not refunded by then has to be all the same.
+    #[serde(default)]
+    delete: bool,
 }
 
 #[async_trait]
@@ -46,11 +50,15 @@ impl Fault for CancelEvent {
     }
 
     fn keys(&self) -> Vec<Key> {
-        vec![Key::new("event", "its number, from 1")]
+        vec![
+            Key::new("event", "its number, from 1"),
+            Key::new("delete", "whether it is deleted in the end; false unless given"),
+        ]
     }
 
     fn read(&self, section: &mut Section<'_>, reachable: &Reachable<'_>) -> Settings {
-        Settings::of(&CancelSettings { event: target::event(section, reachable) })
+        let event = target::event(section, reachable);
+        Settings::of(&CancelSettings { event, delete: section.boolean("delete").unwrap_or(false) })
     }
 
     /// None: it is the job's work that it is about, and what it sees of it decides.
@@ -61,25 +69,18 @@ impl Fault for CancelEvent {
     /// It had an effect when there was something to refund and somebody came too late for more.
     async fn strike(&self, context: &Context<'_>) -> anyhow::Result<Struck> {
         let settings: CancelSettings = context.settings()?;
-        let (load, event) = context.event(settings.event)?;
+        let (_, event) = context.event(settings.event)?;
         let live = context.run.live;
         let sold = sales(context, event).await?;
         let before = live.refusals(event, Reason::NotOnSale);
-        let admin = load.target.sign_in(ADMIN, Role::Admin).await?;
-        let call = Call { buyer: &admin, event, server: 0, key: None, timeout: ANSWER_MAX };
-        let order = Order::CancelEvent(load.target.event_version(&call).await?);
-        let origin = Origin { load: &context.fault.name, iteration: 0, intended_us: None };
         let struck_us = context.now_us();
-        let answered = load.send(&call, origin, &order).await;
-        if answered.outcome != Outcome::Ok {
-            bail!(
-                "the event could not be cancelled, the answer was {}",
-                answered.status.map_or("none".to_owned(), |status| status.to_string())
-            );
-        }
+        change(context, event, EventChange::Cancel).await?;
         let window = context.hold(struck_us).await;
         let refused = live.refusals(event, Reason::NotOnSale).saturating_sub(before);
         let left = sales(context, event).await?;
+        if settings.delete {
+            change(context, event, EventChange::Delete).await?;
+        }
         let words = format!(
             "the event was cancelled with {} holds and {} bookings; {refused} requests were refused as {} since, {} \
              holds and {} bookings were left",
@@ -97,6 +98,24 @@ impl Fault for CancelEvent {
     async fn heal(&self, _context: &Context<'_>) -> anyhow::Result<()> {
         Ok(())
     }
+}
+
+/// Changes the event, as an admin, from the version that it has.
+async fn change(context: &Context<'_>, event: Uuid, change: EventChange) -> anyhow::Result<()> {
+    let (load, _) = context.event(1)?;
+    let admin = load.target.sign_in(ADMIN, Role::Admin).await?;
+    let call = Call { buyer: &admin, event, server: 0, key: None, timeout: ANSWER_MAX };
+    let order = Order::ChangeEvent(change, load.target.event_version(&call).await?);
+    let origin = Origin { load: &context.fault.name, iteration: 0, intended_us: None };
+    let answered = load.send(&call, origin, &order).await;
+    if answered.outcome != Outcome::Ok {
+        bail!(
+            "{} was not to be had, the answer was {}",
+            order.kind().name(),
+            answered.status.map_or("none".to_owned(), |status| status.to_string())
+        );
+    }
+    Ok(())
 }
 
 /// What the event has now.

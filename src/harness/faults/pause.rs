@@ -5,7 +5,7 @@ use async_trait::async_trait;
 use super::context::Context;
 use super::process::{self, ProcessSettings, STOPPED, revive};
 use super::target::Reachable;
-use super::trigger::{self, Caught};
+use super::trigger;
 use super::{Fault, Key, Reach, Struck};
 use crate::harness::parsing::Section;
 use crate::harness::plan::{FaultPlan, Settings, Target};
@@ -40,7 +40,7 @@ impl Fault for Pause {
         let stack = context.run.stack;
         let caught = trigger::catch(context, process, *when).await?;
         let struck_us = context.now_us();
-        if !matches!(caught, Caught::InTransaction(_)) {
+        if !caught.is_stopped() {
             stack.pause(process).await?;
         }
         let state = stack.state(process).await?;

@@ -6,6 +6,7 @@ use anyhow::{Context as _, bail};
 use serde::{Deserialize, Serialize};
 use sqlx::{Connection, PgConnection};
 use tokio::time::{Instant, sleep, timeout};
+use uuid::Uuid;
 
 use super::context::Context;
 use crate::harness::parsing::Section;
@@ -17,6 +18,8 @@ const WAIT_MAX: Duration = Duration::from_secs(5);
 const TRIES_MAX: u32 = 500;
 /// What was under way when the server was stopped reaches PostgreSQL within this.
 const SETTLE: Duration = Duration::from_millis(3);
+/// A server that runs on has asked the provider for what it wrote down within this.
+const ASKED_WITHIN: Duration = Duration::from_millis(40);
 
 /// When a fault strikes once its `at` has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -26,14 +29,17 @@ pub enum Trigger {
     Any,
     /// While the server has a transaction open in PostgreSQL.
     InTransaction,
+    /// When the server has written a payment down and not yet asked the provider for it.
+    Recorded,
     /// When the payment provider has captured a charge of this server and not yet answered.
     Charged,
 }
 
 /// Every trigger, as `when = "…"` writes it.
-const TRIGGERS: [(&str, Trigger); 3] = [
+const TRIGGERS: [(&str, Trigger); 4] = [
     ("any", Trigger::Any),
     ("in-transaction", Trigger::InTransaction),
+    ("recorded", Trigger::Recorded),
     ("charged", Trigger::Charged),
 ];
 
@@ -65,17 +71,27 @@ pub enum Caught {
     AtOnce,
     /// It holds this many transactions open. The process is stopped.
     InTransaction(i64),
+    /// It has written this payment down, and the provider was not asked for it. The process is stopped.
+    Recorded(Uuid),
     /// Money was taken for this payment and the process does not know it yet; it runs, waiting for the answer.
     Charged(String),
 }
 
 impl Caught {
+    /// Whether the process was stopped to look.
+    pub fn is_stopped(&self) -> bool {
+        matches!(self, Self::InTransaction(_) | Self::Recorded(_))
+    }
+
     /// For the evidence, to be put after what was done.
     pub fn words(&self) -> String {
         match self {
             Self::AtOnce => String::new(),
             Self::InTransaction(1) => " with a transaction open".to_owned(),
             Self::InTransaction(open) => format!(" with {open} transactions open"),
+            Self::Recorded(payment) => {
+                format!(" with payment {payment} written down and the provider not asked")
+            }
             Self::Charged(payment) => {
                 format!(" after payment {payment} was captured and before it knew")
             }
@@ -96,7 +112,8 @@ pub async fn catch(
     let caught = async {
         match trigger {
             Trigger::Any => Ok(Caught::AtOnce),
-            Trigger::InTransaction => in_transaction(context, server).await,
+            Trigger::InTransaction => stop_with(context, server, Wanted::TransactionOpen).await,
+            Trigger::Recorded => stop_with(context, server, Wanted::PaymentRecorded).await,
             Trigger::Charged => charged(context, server).await,
         }
     };
@@ -115,8 +132,48 @@ async fn charged(context: &Context<'_>, server: &str) -> anyhow::Result<Caught> 
     Ok(Caught::Charged(captured.payment_id.to_string()))
 }
 
-/// Stops the server, looks, and lets it run on where it has no transaction open, until it has.
-async fn in_transaction(context: &Context<'_>, server: &str) -> anyhow::Result<Caught> {
+/// What a server is stopped for.
+#[derive(Clone, Copy)]
+enum Wanted {
+    TransactionOpen,
+    PaymentRecorded,
+}
+
+impl Wanted {
+    /// What a server never had that never came to it.
+    fn words(self) -> &'static str {
+        match self {
+            Self::TransactionOpen => "a transaction open",
+            Self::PaymentRecorded => "a payment that the provider was still to be asked for",
+        }
+    }
+
+    /// Whether the server, which is stopped, has it.
+    async fn is_there(
+        self,
+        context: &Context<'_>,
+        server: &str,
+        connection: &mut PgConnection,
+    ) -> anyhow::Result<Option<Caught>> {
+        match self {
+            Self::TransactionOpen => {
+                let open = audit::open_transactions(connection, server).await?;
+                Ok((open > 0).then_some(Caught::InTransaction(open)))
+            }
+            Self::PaymentRecorded => {
+                let mut waiting = audit::payments_charging(connection).await?;
+                if !waiting.is_empty() {
+                    sleep(ASKED_WITHIN).await;
+                }
+                waiting.retain(|id| !context.run.stack.payments().was_asked(*id));
+                Ok(waiting.first().copied().map(Caught::Recorded))
+            }
+        }
+    }
+}
+
+/// Stops the server, looks, and lets it run on where it has not what is wanted, until it has.
+async fn stop_with(context: &Context<'_>, server: &str, wanted: Wanted) -> anyhow::Result<Caught> {
     let stack = context.run.stack;
     let connect = PgConnection::connect(stack.database_url());
     let mut connection =
@@ -127,15 +184,15 @@ async fn in_transaction(context: &Context<'_>, server: &str) -> anyhow::Result<C
         tries += 1;
         stack.pause(server).await?;
         sleep(SETTLE).await;
-        match audit::open_transactions(&mut connection, server).await {
-            Ok(open) if open > 0 => return Ok(Caught::InTransaction(open)),
+        match wanted.is_there(context, server, &mut connection).await {
+            Ok(Some(caught)) => return Ok(caught),
             looked => {
                 stack.resume(server).await?;
-                looked.context("cannot read pg_stat_activity")?;
+                looked.context("cannot look into the database")?;
             }
         }
         // A whole number of milliseconds would fall into step with the server's own timers.
         sleep(Duration::from_micros(1_700 + u64::from(tries % 7) * 900)).await;
     }
-    bail!("{server} was stopped {tries} times and never had a transaction open");
+    bail!("{server} was stopped {tries} times and never had {}", wanted.words());
 }

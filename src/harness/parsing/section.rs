@@ -165,6 +165,18 @@ impl<'a> Section<'a> {
         self.within(key, parsed, &range)
     }
 
+    /// `true` or `false`.
+    pub fn boolean(&mut self, key: &'static str) -> Option<bool> {
+        match self.value(key)?.get_ref() {
+            DeValue::Boolean(value) => Some(*value),
+            other => {
+                let found = kind(other);
+                self.refuse(key, format!("\"{key}\" has to be true or false, not {found}"));
+                None
+            }
+        }
+    }
+
     /// A duration such as `"500ms"`, `"30s"` or `"2m"`, within `range`.
     pub fn duration(
         &mut self,

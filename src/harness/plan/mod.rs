@@ -66,7 +66,19 @@ const BACKGROUND_SEATS: u32 = 400;
 /// Its prices.
 const BACKGROUND_PRICES_CENTS: [i64; 3] = [2_500, 4_000, 5_500];
 
+/// Servers hold seats so long, or as long as the plan's buyers ask for: what one-step sales hold is not to run out.
+const HOLD_TTL_MIN: Duration = Duration::from_mins(5);
+/// The servers' setting for that.
+const HOLD_TTL_ENV: &str = "HOLD_TTL";
+
 impl Plan {
+    /// How long servers hold seats where nobody says how long, and the setting that tells them; none where the scenario sets it
+    /// itself.
+    pub fn hold_ttl(&self) -> Option<(&'static str, Duration)> {
+        let is_usual = !self.target.env.contains_key(HOLD_TTL_ENV);
+        is_usual.then(|| (HOLD_TTL_ENV, HOLD_TTL_MIN.max(self.inventory.hold_ttl)))
+    }
+
     /// What is for sale to the background, where there is one: an event like the others, without a limit for one user.
     pub fn background_inventory(&self) -> Option<Inventory> {
         (!self.background.is_empty()).then(|| Inventory {
@@ -112,15 +124,18 @@ pub struct Inventory {
 }
 
 /// How the simulated payment provider behaves.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Payments {
     /// Share of charges declined, 0 to 1.
     pub decline: f64,
     /// Time a charge takes.
     #[serde(with = "duration_ms")]
     pub latency: Duration,
-    /// Share of charges captured but never answered, 0 to 1.
+    /// Share of charges and refunds carried out but never answered, 0 to 1.
     pub drop_reply: f64,
+    /// Share of calls that are answered with an error and not carried out, 0 to 1.
+    #[serde(default)]
+    pub error: f64,
 }
 
 /// When the run counts as void because of the generator itself.

@@ -30,7 +30,7 @@ pub fn sample() -> Plan {
             price_cents: vec![5000],
             hold_ttl: 30 * second,
         },
-        payments: Payments { decline: 0.1, latency: second / 50, drop_reply: 0.0 },
+        payments: Payments { decline: 0.1, latency: second / 50, ..Payments::default() },
         generator: GeneratorLimits { max_dropped: 0, max_lag_p99: second / 10 },
         checkers: vec!["ledger".to_owned()],
         loads: vec![Load {

@@ -43,13 +43,16 @@ pub struct Operation {
     /// Number of the ticket used (check in, read).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ticket: Option<String>,
+    /// The version of the event from which it was to be changed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub version: Option<String>,
     /// Whose rows were asked for (lists).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub list_of: Option<Uuid>,
     /// TTL asked for, milliseconds (hold).
     pub ttl_ms: Option<u64>,
     /// What the answer says of reservations and bookings when ok, also where it was read back: of one, or, where it is a
-    /// list, of each row of the first page, at most [`LIST_ROWS_MAX`].
+    /// list, of each row, at most [`LIST_ROWS_MAX`].
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub told: Vec<Told>,
     /// When the ticket was used, as the answer says it, database time (check in).
@@ -62,9 +65,15 @@ pub struct Operation {
     /// What is left of an event, as the answer says it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub availability: Option<Availability>,
+    /// The seat after which a page of the seat map was to begin.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub page_after: Option<i64>,
     /// Seats, as one page of the seat map shows them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub seat_states: Vec<SeatState>,
+    /// Where that page says that the next one begins; none where it is the last.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next_cursor: Option<String>,
     /// When the schedule wanted it to start; equals `invoked_us` for every request of an iteration but the first.
     pub intended_us: u64,
     /// When it was sent.
@@ -126,7 +135,7 @@ pub struct Told {
     pub tickets: Vec<String>,
 }
 
-/// Rows in one page of a list at most; a page with fewer is the whole list.
+/// Rows of a list that are read, or one page more; a list with fewer is whole.
 pub const LIST_ROWS_MAX: usize = 100;
 
 /// A seat, as the seat map shows it.
@@ -147,7 +156,9 @@ pub enum Role {
     /// Buy.
     #[default]
     Customer,
-    /// Change events and let visitors in, too.
+    /// Change events of their own and let visitors in to them, too. Those of a run are no organizer's.
+    Organizer,
+    /// Change every event and let visitors in, too.
     Admin,
 }
 
@@ -218,6 +229,10 @@ pub enum OpKind {
     CheckIn,
     /// `PATCH /api/v1/events/{id}`, by an admin: the event is cancelled.
     CancelEvent,
+    /// `PATCH /api/v1/events/{id}`, by an admin: the event gets another title and another start.
+    EditEvent,
+    /// `DELETE /api/v1/events/{id}`, by an admin.
+    DeleteEvent,
     /// `GET /api/v1/reservations/{id}`.
     ReadReservation,
     /// `GET /api/v1/bookings/{id}` or `/reference/{reference}`.
@@ -226,9 +241,9 @@ pub enum OpKind {
     ReadTicket,
     /// `GET /api/v1/idempotency/{key}`: what it tells of is what the stored answer tells of.
     ReadKey,
-    /// `GET /api/v1/reservations/user/{id}`, the first page.
+    /// `GET /api/v1/reservations/user/{id}`, page by page.
     ListReservations,
-    /// `GET /api/v1/bookings/user/{id}`, the first page.
+    /// `GET /api/v1/bookings/user/{id}`, page by page.
     ListBookings,
     /// `GET /api/v1/events/{id}/availability`.
     ReadAvailability,
@@ -238,7 +253,7 @@ pub enum OpKind {
 
 impl OpKind {
     /// Every kind, in report order.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 18] = [
         Self::Hold,
         Self::Confirm,
         Self::Book,
@@ -247,6 +262,8 @@ impl OpKind {
         Self::CancelBooking,
         Self::CheckIn,
         Self::CancelEvent,
+        Self::EditEvent,
+        Self::DeleteEvent,
         Self::ReadReservation,
         Self::ReadBooking,
         Self::ReadTicket,
@@ -267,6 +284,11 @@ impl OpKind {
         self.sells() || self == Self::Hold
     }
 
+    /// Whether it asks for a change of an event.
+    pub fn changes_event(self) -> bool {
+        matches!(self, Self::CancelEvent | Self::EditEvent | Self::DeleteEvent)
+    }
+
     /// Whether it asks for a list of reservations or bookings.
     pub fn lists(self) -> bool {
         matches!(self, Self::ListReservations | Self::ListBookings)
@@ -283,6 +305,8 @@ impl OpKind {
             Self::CancelBooking => "cancel_booking",
             Self::CheckIn => "check_in",
             Self::CancelEvent => "cancel_event",
+            Self::EditEvent => "edit_event",
+            Self::DeleteEvent => "delete_event",
             Self::ReadReservation => "read_reservation",
             Self::ReadBooking => "read_booking",
             Self::ReadTicket => "read_ticket",

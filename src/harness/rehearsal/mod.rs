@@ -148,7 +148,7 @@ fn plan(exec: &str, seats: u32, executor: ExecutorChoice) -> Plan {
             price_cents: vec![books::PRICE_CENTS],
             hold_ttl: Duration::from_secs(30),
         },
-        payments: Payments { decline: 0.0, latency: Duration::ZERO, drop_reply: 0.0 },
+        payments: Payments::default(),
         generator: GeneratorLimits { max_dropped: 0, max_lag_p99: Duration::from_millis(100) },
         checkers: CHECKERS.iter().map(|checker| checker.name().to_owned()).collect(),
         loads: vec![Load {

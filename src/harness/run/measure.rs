@@ -6,6 +6,7 @@ use uuid::Uuid;
 
 use super::data::{RunData, own};
 use crate::domain::BookingState;
+use crate::harness::last_look;
 use crate::harness::plan::Load;
 use crate::harness::recorder::{OpKind, Operation, Outcome};
 use crate::harness::thresholds::Measured;
@@ -36,7 +37,8 @@ pub fn measure(data: &RunData) -> Measured {
 
 /// The events that the background is after: it asks for no other's seats.
 fn events_of_background(history: &[Operation]) -> HashSet<Uuid> {
-    let asks = |op: &&Operation| Load::is_background(&op.load) && op.op.grants();
+    let asks =
+        |op: &&Operation| Load::is_background(&op.load) && op.op.grants() && !last_look::made(op);
     history.iter().filter(asks).map(|op| op.event).collect()
 }
 

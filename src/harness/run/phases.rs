@@ -11,6 +11,7 @@ use super::environment::Environment;
 use super::setup::{Afterwards, Setup};
 use super::{judge, provision, quiesce};
 use crate::harness::faults::{self, RunContext};
+use crate::harness::last_look;
 use crate::harness::load::{self, LoadOutcome};
 use crate::harness::plan::{EvidenceKind, Plan};
 use crate::harness::progress::{self, Progress, Reading};
@@ -87,6 +88,12 @@ async fn make(
     let evidence = context.target.evidence().to_vec();
     let (mut audit, mut ledger) = (None, None);
     if evidence.contains(&EvidenceKind::Audit) {
+        let at_rest = quiesce::audit(environment, SETTLE_MAX).await?;
+        let direct = environment.direct_target()?;
+        let recorder = context.recorder.clone();
+        let direct = environment.context(direct, plan, recorder, epoch)?;
+        history.extend(last_look::look(&direct, &at_rest).await?);
+        history::replace(&run_dir.history(), &history)?;
         let read = quiesce::audit(environment, SETTLE_MAX).await?;
         run_dir.write_audit(&read)?;
         audit = Some(read);

@@ -32,8 +32,6 @@ const STEP_MAX: Duration = Duration::from_mins(2);
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(5);
 /// A charge counts as unknown after this long, or twice the simulated provider's latency.
 const PAYMENT_TIMEOUT_MIN: Duration = Duration::from_secs(2);
-/// Servers hold seats so long, or as long as the plan's buyers ask for: what one-step sales hold is not to run out.
-const HOLD_TTL_MIN: Duration = Duration::from_mins(5);
 
 /// Provisions everything the plan needs.
 pub async fn provision(
@@ -61,6 +59,7 @@ pub async fn provision(
         decline_percent: plan.payments.decline * 100.0,
         latency_ms: u64::try_from(plan.payments.latency.as_millis())?,
         drop_reply_percent: plan.payments.drop_reply * 100.0,
+        error_percent: plan.payments.error * 100.0,
         seed: plan.seed,
     })?;
     progress.phase("migrating and seeding");
@@ -275,13 +274,14 @@ async fn start_servers(
 fn server_settings(plan: &Plan) -> BTreeMap<String, String> {
     let timeout = PAYMENT_TIMEOUT_MIN.max(plan.payments.latency * 2);
     let idle = timeout + Duration::from_secs(1);
-    let hold_ttl = HOLD_TTL_MIN.max(plan.inventory.hold_ttl);
     let mut env = BTreeMap::from([
         ("PAYMENT_TIMEOUT".to_owned(), format!("{}ms", timeout.as_millis())),
         ("RECOVERY_IDLE".to_owned(), format!("{}ms", idle.as_millis())),
         ("SERVER_TIMING".to_owned(), "true".to_owned()),
-        ("HOLD_TTL".to_owned(), format!("{}s", hold_ttl.as_secs())),
     ]);
+    if let Some((name, hold_ttl)) = plan.hold_ttl() {
+        env.insert(name.to_owned(), format!("{}s", hold_ttl.as_secs()));
+    }
     env.extend(plan.target.env.clone());
     env
 }

@@ -148,12 +148,13 @@ fn prices(section: &mut Section<'_>) -> Vec<i64> {
 
 /// `[payments]`; without it every charge succeeds at once.
 pub fn payments(section: Option<Section<'_>>) -> Payments {
-    let mut payments = Payments { decline: 0.0, latency: Duration::ZERO, drop_reply: 0.0 };
+    let mut payments = Payments::default();
     let Some(mut section) = section else { return payments };
     payments.decline = section.number("decline", 0.0..=1.0).unwrap_or(0.0);
     payments.latency =
         section.duration("latency", Duration::ZERO..=seconds(60)).unwrap_or_default();
     payments.drop_reply = section.number("drop_reply", 0.0..=1.0).unwrap_or(0.0);
+    payments.error = section.number("error", 0.0..=1.0).unwrap_or(0.0);
     section.done();
     payments
 }

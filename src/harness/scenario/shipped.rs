@@ -19,6 +19,7 @@ pub const SHIPPED: &[(&str, &str)] = &[
     ("last-tickets", include_str!("../../../scenarios/last-tickets.toml")),
     ("latency-baseline", include_str!("../../../scenarios/latency-baseline.toml")),
     ("lock-expiry", include_str!("../../../scenarios/lock-expiry.toml")),
+    ("payment-faults", include_str!("../../../scenarios/payment-faults.toml")),
     ("postgres-crash", include_str!("../../../scenarios/postgres-crash.toml")),
     ("redis-crash", include_str!("../../../scenarios/redis-crash.toml")),
     ("redis-latency", include_str!("../../../scenarios/redis-latency.toml")),

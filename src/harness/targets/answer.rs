@@ -47,6 +47,8 @@ pub struct Said {
     pub availability: Option<Availability>,
     /// Of seats.
     pub seats: Vec<SeatState>,
+    /// Where the next page of a seat map begins; none after the last.
+    pub next_cursor: Option<String>,
 }
 
 /// A ticket was used.
@@ -65,6 +67,8 @@ pub enum Refused {
     SeatsTaken,
     /// Fewer tickets are left than were asked for.
     SoldOut,
+    /// Somebody else is at the same seats: the same request may be granted a moment later.
+    Contended,
     /// The card was declined.
     Declined,
     /// Anything else.

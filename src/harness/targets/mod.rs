@@ -18,7 +18,7 @@ use super::plan::EvidenceKind;
 use super::recorder::{OpKind, Role};
 
 pub use answer::{Answer, KeyFate, Refused, Said};
-pub use order::{Booked, Buyer, Call, Held, Order, Read, Ticket, Wanted};
+pub use order::{Booked, Buyer, Call, EventChange, Held, Order, Page, Read, Ticket, Wanted};
 
 /// Name of our own servers in the table.
 pub const OURS: &str = "ticketctl";
@@ -95,11 +95,11 @@ pub trait BookingApi: std::fmt::Debug + Send + Sync {
     /// Reads what there is to see, and changes nothing.
     async fn read(&self, call: &Call<'_>, read: &Read) -> Answer;
 
-    /// The event's version, which its cancellation has to name.
+    /// The event's version, which a change of it has to name.
     async fn event_version(&self, call: &Call<'_>) -> anyhow::Result<String>;
 
-    /// Cancels an event that still has this version. The buyer has to be an admin.
-    async fn cancel_event(&self, call: &Call<'_>, version: &str) -> Answer;
+    /// Changes an event that still has this version. The buyer has to be an admin.
+    async fn change_event(&self, call: &Call<'_>, change: &EventChange, version: &str) -> Answer;
 
     /// What became of the buyer's key, which was sent with an operation of this kind.
     ///

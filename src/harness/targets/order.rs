@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use reqwest::header::HeaderValue;
+use time::OffsetDateTime;
 use uuid::Uuid;
 
 use crate::harness::recorder::{OpKind, Role};
@@ -90,10 +91,19 @@ pub struct Ticket {
 }
 
 impl Ticket {
+    /// Those of a booking, in the order of its seats.
+    pub fn all_of(booked: &Booked) -> impl Iterator<Item = Self> {
+        booked.tickets.iter().zip(&booked.seats).map(|(number, seat)| Self {
+            number: number.clone(),
+            seat: *seat,
+            booking: booked.booking,
+            reservation: booked.reservation,
+        })
+    }
+
     /// The first one of a booking.
     pub fn first_of(booked: &Booked) -> Option<Self> {
-        let (number, seat) = (booked.tickets.first()?.clone(), *booked.seats.first()?);
-        Some(Self { number, seat, booking: booked.booking, reservation: booked.reservation })
+        Self::all_of(booked).next()
     }
 }
 
@@ -116,8 +126,24 @@ pub enum Read {
     BookingsOf(Uuid),
     /// What is left of the event.
     Availability,
-    /// A page of the event's seat map, after this seat.
-    Seats(i64),
+    /// A page of the event's seat map.
+    Seats(Page),
+}
+
+/// A page of a seat map.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Page {
+    /// The seat that it has to come after: of the page before it, the last one.
+    pub after: i64,
+    /// What the page before it named as its cursor; none where it is the first that is looked at.
+    pub cursor: Option<String>,
+}
+
+impl Page {
+    /// The page after this seat, or, after 0, the first.
+    pub fn after(seat: i64) -> Self {
+        Self { after: seat, cursor: None }
+    }
 }
 
 impl Read {
@@ -163,6 +189,22 @@ pub struct Book {
     pub payment_method: &'static str,
 }
 
+/// What is to become of an event.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum EventChange {
+    /// It is called off.
+    Cancel,
+    /// It gets another title and another start.
+    Edit {
+        /// Title.
+        title: String,
+        /// Start.
+        starts_at: OffsetDateTime,
+    },
+    /// It is taken away; only one that is not on sale.
+    Delete,
+}
+
 /// What is sent, perhaps many times.
 #[derive(Debug, Clone)]
 pub enum Order {
@@ -180,8 +222,8 @@ pub enum Order {
     CancelBooking(Booked),
     /// Let somebody in.
     CheckIn(Ticket),
-    /// Cancel the event of this version.
-    CancelEvent(String),
+    /// Change the event that still has this version.
+    ChangeEvent(EventChange, String),
     /// Change nothing, and see.
     Read(Read),
 }
@@ -197,7 +239,9 @@ impl Order {
             Self::Extend(_) => OpKind::Extend,
             Self::CancelBooking(_) => OpKind::CancelBooking,
             Self::CheckIn(_) => OpKind::CheckIn,
-            Self::CancelEvent(_) => OpKind::CancelEvent,
+            Self::ChangeEvent(EventChange::Cancel, _) => OpKind::CancelEvent,
+            Self::ChangeEvent(EventChange::Edit { .. }, _) => OpKind::EditEvent,
+            Self::ChangeEvent(EventChange::Delete, _) => OpKind::DeleteEvent,
             Self::Read(read) => read.kind(),
         }
     }

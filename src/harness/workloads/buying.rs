@@ -128,13 +128,19 @@ impl Iteration {
         order: &Order,
         times: usize,
     ) -> Vec<Answered> {
+        self.ask_all_at_once(event, &vec![order.clone(); times]).await
+    }
+
+    /// Sends these orders without keys at once, each to any server; no answers when it was aborted before.
+    pub async fn ask_all_at_once(&mut self, event: usize, orders: &[Order]) -> Vec<Answered> {
         if self.abort.is_cancelled() {
             return Vec::new();
         }
-        let servers: Vec<usize> = (0..times).map(|_| self.choose_server(None)).collect();
+        let servers: Vec<usize> = orders.iter().map(|_| self.choose_server(None)).collect();
         let intended_us = self.take_intended_us();
         let visit = &*self;
-        let request = |server| visit.send(Request { event, key: None, order }, server, intended_us);
-        join_all(servers.into_iter().map(request)).await
+        let request =
+            |(order, server)| visit.send(Request { event, key: None, order }, server, intended_us);
+        join_all(orders.iter().zip(servers).map(request)).await
     }
 }

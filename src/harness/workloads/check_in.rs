@@ -1,5 +1,6 @@
 //! `check_in`: a ticket is shown at two doors at once, and once more later; then its booking is to be cancelled. The ticket
-//! of a booking that was cancelled before is shown, too. One of the doors lets one visitor in, once.
+//! of a booking that was cancelled before is shown, too; and all tickets of one that is cancelled at the same moment. One of the
+//! doors lets one visitor in, once, and nobody whose money goes back.
 
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
@@ -11,6 +12,8 @@ use crate::harness::targets::{Booked, Order, Read, Ticket};
 
 /// Doors at which a ticket is shown at once.
 const DOORS: usize = 2;
+/// Tickets of a booking that is cancelled while they are shown.
+const PARTY: u32 = 4;
 
 /// The workload.
 #[derive(Debug, Serialize, Deserialize)]
@@ -23,7 +26,7 @@ impl Workload for CheckIn {
     }
 
     fn summary() -> &'static str {
-        "shows one ticket at two doors at once, and the ticket of a cancelled booking"
+        "shows one ticket at two doors at once, and tickets of a booking cancelled before and meanwhile"
     }
 
     fn in_background() -> bool {
@@ -50,6 +53,13 @@ impl Workload for CheckIn {
         {
             iteration.cancel_booking(event, &booked, 1).await;
             doors.ask_once(event, &order).await;
+        }
+        if let Some(booked) = iteration.buy(event, PARTY).await {
+            let shown: Vec<Order> = Ticket::all_of(&booked).map(Order::CheckIn).collect();
+            tokio::join!(
+                iteration.cancel_booking(event, &booked, 1),
+                doors.ask_all_at_once(event, &shown)
+            );
         }
     }
 }

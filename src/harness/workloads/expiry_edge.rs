@@ -1,5 +1,5 @@
 //! `expiry_edge`: a buyer holds a seat and pays at the very end of the hold, some milliseconds before it or after it, while
-//! others wait for the same seat to come free. Knows the hold's end only as a client can: by its own clock.
+//! others wait for the same seat to come free; and asks once more under the same key. Knows the hold's end only as a client can: by its own clock.
 
 use std::time::Duration;
 
@@ -7,12 +7,14 @@ use async_trait::async_trait;
 use rand::Rng as _;
 use serde::{Deserialize, Serialize};
 
-use super::order::Ended;
+use super::buying::CARD;
+use super::order::{Ended, booked};
 use super::{Iteration, Workload, requirements};
 use crate::harness::parsing::Section;
 use crate::harness::plan::Inventory;
 use crate::harness::recorder::epoch::micros;
-use crate::harness::targets::{Held, Refused, Wanted};
+use crate::harness::targets::order::Confirm;
+use crate::harness::targets::{Held, Order, Refused, Wanted};
 
 /// Seats that everybody is after at one time.
 const WANTED_SEATS: usize = 10;
@@ -54,7 +56,14 @@ impl Workload for ExpiryEdge {
         let pay_us = held_us + micros(context.hold_ttl + off_by) - micros(OFF_MAX);
         let now_us = context.epoch.now_us();
         if iteration.pause(Duration::from_micros(pay_us.saturating_sub(now_us))).await {
-            iteration.confirm(event, &held).await;
+            let payment = Confirm { held: held.clone(), payment_method: CARD };
+            let (key, payment) = (iteration.new_key(), Order::Confirm(payment));
+            let answered = iteration.ask_under(event, &key, &payment).await;
+            if matches!(booked(answered.as_ref()), Ended::Ok(_)) {
+                context.seat_maps[event].mark_sold(&held.seats);
+            }
+            // Whatever it was, it is the answer from now on.
+            iteration.ask_under(event, &key, &payment).await;
         }
     }
 }

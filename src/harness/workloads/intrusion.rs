@@ -1,6 +1,7 @@
 //! `intrusion`: an intruder who knows the ids of what is another's, and tries with a customer's token whatever there is to
-//! be done with a hold, a booking, a ticket, a key and an event; and asks one event for seats of another. Nothing of it may
-//! succeed, and the victim pays for the hold and keeps the booking.
+//! be done with a hold, a booking, a ticket, a key and an event; and asks one event for seats of another. An organizer of other
+//! events tries what only this event's may do. Nothing of it may succeed, and the victim pays for the hold and keeps the
+//! booking.
 
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
@@ -11,7 +12,7 @@ use super::{Iteration, Workload};
 use crate::harness::parsing::Section;
 use crate::harness::recorder::Role;
 use crate::harness::targets::order::{Confirm, Hold};
-use crate::harness::targets::{Booked, Held, Order, Read, Ticket};
+use crate::harness::targets::{Booked, EventChange, Held, Order, Read, Ticket};
 
 /// The workload.
 #[derive(Debug, Serialize, Deserialize)]
@@ -54,15 +55,15 @@ impl Workload for Intrusion {
         if let Some(booked) = iteration.buy(event, 1).await {
             intruder.see(event, Read::BookingsOf(victim)).await;
             try_booking(&mut intruder, event, &booked).await;
+            let Ok(mut organizer) = iteration.companion(Role::Organizer).await else { return };
+            try_as_organizer(&mut organizer, event, &booked).await;
             iteration.see(event, Read::Booking(booked.booking)).await;
         }
         if let Some(seats) = intruder.want_elsewhere(1) {
             // Of this event, by name, and not by its rules and price.
             intruder.ask_keyed(event, &intruder.hold_order(seats)).await;
         }
-        if let Some(version) = intruder.event_version(event).await {
-            intruder.ask_once(event, &Order::CancelEvent(version)).await;
-        }
+        try_event(&mut intruder, event).await;
     }
 }
 
@@ -82,4 +83,20 @@ async fn try_booking(intruder: &mut Iteration, event: usize, booked: &Booked) {
         intruder.ask_once(event, &Order::CheckIn(ticket)).await;
     }
     intruder.cancel_booking(event, booked, 1).await;
+}
+
+/// What an organizer may do about events of their own.
+async fn try_as_organizer(organizer: &mut Iteration, event: usize, booked: &Booked) {
+    organizer.see(event, Read::Booking(booked.booking)).await;
+    if let Some(ticket) = Ticket::first_of(booked) {
+        organizer.ask_once(event, &Order::CheckIn(ticket)).await;
+    }
+    organizer.cancel_booking(event, booked, 1).await;
+    try_event(organizer, event).await;
+}
+
+async fn try_event(intruder: &mut Iteration, event: usize) {
+    if let Some(version) = intruder.event_version(event).await {
+        intruder.ask_once(event, &Order::ChangeEvent(EventChange::Cancel, version)).await;
+    }
 }

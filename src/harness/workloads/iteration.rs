@@ -141,7 +141,7 @@ impl Iteration {
             let answered = self.send(request, server, intended_us).await;
             // Whoever can't connect is sent elsewhere, as by any balancer.
             avoid = answered.status.is_none().then_some(server);
-            let again = retries.asks_again(answered.outcome, answered.retry_after);
+            let again = retries.asks_again(&answered);
             let requested = answered.retry_after.unwrap_or_default();
             last = Some(answered);
             if !again || attempt + 1 == retries.tries() || !self.wait(attempt, requested).await {

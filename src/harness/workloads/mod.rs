@@ -26,6 +26,10 @@ pub mod hold_extension;
 pub mod late_payment;
 /// What is given up and cancelled, more than once.
 pub mod second_thoughts;
+/// Changes of an event at once.
+pub mod desk;
+/// Visitors who come when nothing is sold any more.
+pub mod doors_open;
 /// Tickets at the door.
 pub mod check_in;
 /// Requests again after their answers.
@@ -84,6 +88,8 @@ pub const WORKLOADS: &[WorkloadEntry] = &[
     entry::<reload::Reload>(),
     entry::<intrusion::Intrusion>(),
     entry::<hoarding::Hoarding>(),
+    entry::<desk::Desk>(),
+    entry::<doors_open::DoorsOpen>(),
 ];
 
 /// What a buyer does in one iteration, with its settings: what it is serialised to is what the plan keeps of it.

@@ -29,11 +29,12 @@ impl Retries {
     }
 
     /// Whether to ask once more after this answer.
-    pub fn asks_again(self, outcome: Outcome, retry_after: Option<Duration>) -> bool {
+    pub fn asks_again(self, answered: &Answered) -> bool {
+        let makes_sense = answered.retry_after.is_some() || answered.refused == Refused::Contended;
         match self {
             Self::Never => false,
-            Self::Client => retry_after.is_some(),
-            Self::UntilKnown => outcome == Outcome::Info || retry_after.is_some(),
+            Self::Client => makes_sense,
+            Self::UntilKnown => answered.outcome == Outcome::Info || makes_sense,
         }
     }
 }

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::order::Ended;
 use super::{Iteration, Workload};
 use crate::harness::parsing::Section;
-use crate::harness::targets::{Booked, Read};
+use crate::harness::targets::{Booked, Page, Read};
 
 /// Seats at the end of a map that are looked at, at most.
 const SEATS_SEEN_MAX: usize = 200;
@@ -42,10 +42,10 @@ impl Workload for Reader {
         let wanted = iteration.want(event, 2);
         let last = iteration.context.seat_maps[any].before_last(SEATS_SEEN_MAX);
         iteration.see(any, Read::Availability).await;
-        iteration.see(any, Read::Seats(last)).await;
+        iteration.see(any, Read::Seats(Page::after(last))).await;
         let Ended::Ok(held) = iteration.hold(event, wanted).await else { return };
         let before = held.seats.first().map_or(0, |seat| seat - 1);
-        iteration.see(event, Read::Seats(before)).await;
+        iteration.see(event, Read::Seats(Page::after(before))).await;
         iteration.see(event, Read::Reservation(held.reservation)).await;
         iteration.see(event, Read::ReservationsOf(iteration.user())).await;
         let Ended::Ok(booked) = iteration.confirm(event, &held).await else {
@@ -67,7 +67,7 @@ async fn see_all(iteration: &mut Iteration, event: usize, booked: &Booked, befor
         Read::BookingsOf(user),
         Read::Reservation(booked.reservation),
         Read::Availability,
-        Read::Seats(before),
+        Read::Seats(Page::after(before)),
     ];
     for read in reads.into_iter().chain(ticket) {
         iteration.see(event, read).await;

@@ -1,10 +1,12 @@
 //! Sending an order and putting what came of it on record. Knows nothing of why it is sent.
 
+use std::time::Duration;
+
 use super::context::LoadContext;
 use super::order::Answered;
 use crate::harness::recorder::{Operation, Outcome, Told};
 use crate::harness::targets::answer::CheckedIn;
-use crate::harness::targets::{Answer, BookingApi, Call, Order, Read, Said};
+use crate::harness::targets::{Answer, BookingApi, Call, Order, Read, Refused, Said};
 use crate::wire::server_timing::Timings;
 
 /// Which part of the load an order comes from.
@@ -19,14 +21,26 @@ pub struct Origin<'a> {
 }
 
 impl LoadContext {
-    /// Sends an order once and puts it on record.
-    pub async fn send(&self, call: &Call<'_>, origin: Origin<'_>, order: &Order) -> Answered {
+    /// Sends an order once; what came of it, which is not on record yet, why it was refused, and how long to wait before asking
+    /// again.
+    pub async fn perform(
+        &self,
+        call: &Call<'_>,
+        origin: Origin<'_>,
+        order: &Order,
+    ) -> (Operation, Refused, Option<Duration>) {
         let server = &self.target.servers()[call.server].name;
         let mut operation = asked(call, origin, order, (server, self.epoch.now_us()));
         let answer = exchange(&*self.target, call, order).await;
         operation.completed_us = self.epoch.now_us();
         let (refused, retry_after) = (answer.refused, answer.retry_after);
         take_in(&mut operation, answer);
+        (operation, refused, retry_after)
+    }
+
+    /// Sends an order once and puts it on record.
+    pub async fn send(&self, call: &Call<'_>, origin: Origin<'_>, order: &Order) -> Answered {
+        let (operation, refused, retry_after) = self.perform(call, origin, order).await;
         self.recorder.live().ended(&operation);
         let answered = Answered {
             outcome: operation.outcome,
@@ -54,7 +68,7 @@ pub async fn exchange(target: &dyn BookingApi, call: &Call<'_>, order: &Order) -
         Order::Extend(held) => target.extend(call, held).await,
         Order::CancelBooking(booked) => target.cancel_booking(call, booked).await,
         Order::CheckIn(ticket) => target.check_in(call, ticket).await,
-        Order::CancelEvent(version) => target.cancel_event(call, version).await,
+        Order::ChangeEvent(change, version) => target.change_event(call, change, version).await,
         Order::Read(read) => target.read(call, read).await,
     }
 }
@@ -81,12 +95,15 @@ pub fn asked(
         reservation: None,
         booking: None,
         ticket: None,
+        version: None,
         list_of: None,
         ttl_ms: None,
         told: Vec::new(),
         checked_in_at: None,
         availability: None,
+        page_after: None,
         seat_states: Vec::new(),
+        next_cursor: None,
         intended_us: origin.intended_us.unwrap_or(invoked_us),
         invoked_us,
         completed_us: invoked_us,
@@ -130,7 +147,7 @@ fn ask_for(operation: &mut Operation, order: &Order) {
             operation.reservation = Some(ticket.reservation);
             operation.booking = Some(ticket.booking);
         }
-        Order::CancelEvent(_) => {}
+        Order::ChangeEvent(_, version) => operation.version = Some(version.clone()),
         Order::Read(read) => look_for(operation, read),
     }
 }
@@ -142,7 +159,8 @@ fn look_for(operation: &mut Operation, read: &Read) {
         Read::Booking(id) => operation.booking = Some(*id),
         Read::Ticket(number) => operation.ticket = Some(number.clone()),
         Read::ReservationsOf(user) | Read::BookingsOf(user) => operation.list_of = Some(*user),
-        Read::Reference(_) | Read::Key(_) | Read::Availability | Read::Seats(_) => {}
+        Read::Seats(page) => operation.page_after = Some(page.after),
+        Read::Reference(_) | Read::Key(_) | Read::Availability => {}
     }
 }
 
@@ -156,7 +174,7 @@ pub fn take_in(operation: &mut Operation, answer: Answer) {
     operation.reason = answer.reason;
     operation.detail = answer.detail;
     operation.dependencies = answer.dependencies;
-    let Said { told, checked_in, availability, seats } = answer.said;
+    let Said { told, checked_in, availability, seats, next_cursor } = answer.said;
     if let (true, Some(granted)) = (operation.op.grants(), told.first()) {
         obtain(operation, granted);
     }
@@ -166,6 +184,7 @@ pub fn take_in(operation: &mut Operation, answer: Answer) {
     operation.told = told;
     operation.availability = availability;
     operation.seat_states = seats;
+    operation.next_cursor = next_cursor;
 }
 
 /// Notes what was granted. A payment's reservation is the one that was asked for, whatever the answer says.

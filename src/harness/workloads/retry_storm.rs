@@ -1,8 +1,12 @@
-//! `retry_storm`: every request goes out as many copies at once, with one idempotency key, to whichever servers; some
-//! copies carry another body under the same key, which must be refused. Whatever happens, the key may have one effect.
+//! `retry_storm`: every request, a hold, a payment or a sale in one step, goes out as many copies, at once or some milliseconds
+//! after the first, with one idempotency key, to whichever servers; some copies carry another body under the same key, which must be refused. Whatever happens, the key
+//! may have one effect.
+
+use std::time::Duration;
 
 use async_trait::async_trait;
 use futures_util::future::join_all;
+use rand::Rng as _;
 use serde::{Deserialize, Serialize};
 
 use super::buying::{CARD, OTHER_CARD};
@@ -13,6 +17,13 @@ use crate::harness::plan::Inventory;
 use crate::harness::recorder::Outcome;
 use crate::harness::targets::order::Confirm;
 use crate::harness::targets::{Held, Order, Refused, Wanted};
+
+/// Share of requests that go out with all their copies; of the others the first goes out alone.
+const AT_ONCE: f64 = 0.5;
+/// How much later the copies of the others follow, at most.
+const IMPATIENCE_MAX: Duration = Duration::from_millis(120);
+/// Share of visits that buy in one step.
+const ONE_STEP: f64 = 0.3;
 
 /// The workload.
 #[derive(Debug, Serialize, Deserialize)]
@@ -32,7 +43,7 @@ impl Workload for RetryStorm {
     }
 
     fn summary() -> &'static str {
-        "sends every hold and payment as parallel copies under one key (duplicates, other_body)"
+        "sends every hold, payment and sale in one step as parallel copies under one key (duplicates, other_body)"
     }
 
     fn unmet_requirement(inventory: &Inventory) -> Option<&'static str> {
@@ -61,6 +72,16 @@ impl Workload for RetryStorm {
         let seats = pick(iteration, event, wanted, now_us);
         let others = pick(iteration, event, wanted, now_us);
 
+        if iteration.chance(ONE_STEP) {
+            let sale = |seats: Vec<i64>| Iteration::book_order(Wanted::Seats(seats));
+            let other = (others != seats).then(|| sale(others));
+            let answered = self.storm(iteration, event, &sale(seats.clone()), other.as_ref()).await;
+            return match booked(answered.as_ref()) {
+                Ended::Ok(booked) => iteration.context.seat_maps[event].mark_sold(&booked.seats),
+                Ended::Refused(Refused::SeatsTaken) => iteration.remember_taken(event, &seats),
+                Ended::Refused(_) | Ended::Unknown => {}
+            };
+        }
         let order = iteration.hold_order(Wanted::Seats(seats.clone()));
         let other = (others != seats).then(|| iteration.hold_order(Wanted::Seats(others)));
         let answered = self.storm(iteration, event, &order, other.as_ref()).await;
@@ -92,21 +113,26 @@ impl RetryStorm {
         }
         let key = iteration.new_key();
         let intended_us = iteration.take_intended_us();
-        let copies: Vec<(usize, &Order)> = (0..self.duplicates.max(1))
+        let impatience = IMPATIENCE_MAX.mul_f64(iteration.rng.random());
+        let later = if iteration.chance(AT_ONCE) { Duration::ZERO } else { impatience };
+        let copies: Vec<(Duration, usize, &Order)> = (0..self.duplicates.max(1))
             .map(|copy| {
+                let after = if copy > 0 { later } else { Duration::ZERO };
                 // The first copy is always the request itself.
                 let body = if copy > 0 && iteration.chance(self.other_body) {
                     other.unwrap_or(order)
                 } else {
                     order
                 };
-                (iteration.choose_server(None), body)
+                (after, iteration.choose_server(None), body)
             })
             .collect();
         let visit = &*iteration;
-        let sent = copies.iter().enumerate().map(|(copy, (server, body))| {
+        let key = key.as_str();
+        let sent = copies.iter().enumerate().map(|(copy, (after, server, body))| async move {
             let intended_us = intended_us.filter(|_| copy == 0);
-            visit.send(Request { event, key: Some(&key), order: body }, *server, intended_us)
+            visit.pause(*after).await;
+            visit.send(Request { event, key: Some(key), order: body }, *server, intended_us).await
         });
         let answers = join_all(sent).await;
         let granted = answers.iter().find(|answered| answered.outcome == Outcome::Ok).cloned();
@@ -115,7 +141,7 @@ impl RetryStorm {
         }
         if answers.iter().any(|answered| answered.outcome == Outcome::Info) {
             return iteration
-                .ask(Request { event, key: Some(&key), order }, Retries::UntilKnown)
+                .ask(Request { event, key: Some(key), order }, Retries::UntilKnown)
                 .await;
         }
         let declined = answers.iter().position(|answered| answered.refused == Refused::Declined);

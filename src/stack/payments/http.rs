@@ -21,6 +21,7 @@ use tokio::time::sleep;
 use tower::ServiceExt;
 use uuid::Uuid;
 
+use super::behaviour::Fate;
 use super::ledger::{Caller, Charged, Refunded};
 use super::state::{CapturedCharge, State, lock};
 use crate::clock;
@@ -91,9 +92,13 @@ async fn charge(
     if request.amount_cents <= 0 {
         return refuse(StatusCode::UNPROCESSABLE_ENTITY, "amount_cents must be positive");
     }
-    let latency = lock(&state).behaviour.latency();
-    sleep(latency).await;
-    match decide(&state, &server, &request) {
+    lock(&state).asked.insert(request.payment_id);
+    let fate = draw(&state);
+    sleep(fate.latency).await;
+    if fate.is_error {
+        return error();
+    }
+    match decide(&state, &server, &request, fate) {
         Decision::Answer(charge) => answer(charge),
         Decision::Conflict => {
             refuse(StatusCode::CONFLICT, "this payment was charged with another amount")
@@ -115,11 +120,17 @@ enum Decision {
     Withhold,
 }
 
-fn decide(state: &Mutex<State>, server: &str, request: &ChargeRequest) -> Decision {
+/// What becomes of a call that arrives now.
+fn draw(state: &Mutex<State>) -> Fate {
     let mut state = lock(state);
-    let State { ledger, behaviour, random, traps } = &mut *state;
-    let (is_declined, is_reply_lost) = behaviour.draw(random);
-    let is_declined = is_declined || request.payment_method == DECLINED_METHOD;
+    let State { behaviour, random, .. } = &mut *state;
+    behaviour.draw(random)
+}
+
+fn decide(state: &Mutex<State>, server: &str, request: &ChargeRequest, fate: Fate) -> Decision {
+    let mut state = lock(state);
+    let State { ledger, traps, .. } = &mut *state;
+    let is_declined = fate.is_declined || request.payment_method == DECLINED_METHOD;
     let caller = Caller { server, at: clock::now_utc() };
     let charge = match ledger.charge(caller, request, is_declined) {
         Charged::Conflict => return Decision::Conflict,
@@ -135,7 +146,7 @@ fn decide(state: &Mutex<State>, server: &str, request: &ChargeRequest) -> Decisi
         ledger.counts.replies_lost += 1;
         return Decision::Withhold;
     }
-    if is_reply_lost {
+    if fate.is_reply_lost {
         ledger.counts.replies_lost += 1;
         return Decision::LoseReply;
     }
@@ -146,6 +157,9 @@ async fn find(
     Shared(state): Shared<SharedState>,
     Path((_, payment_id)): Path<(String, Uuid)>,
 ) -> Response {
+    if draw(&state).is_error {
+        return error();
+    }
     let charge = lock(&state).ledger.find(payment_id).cloned();
     charge.map_or_else(unknown, |charge| Json(charge).into_response())
 }
@@ -159,11 +173,22 @@ async fn refund(
     Path((server, payment_id)): Path<(String, Uuid)>,
     Json(RefundRequest { refund_id }): Json<RefundRequest>,
 ) -> Response {
-    let latency = lock(&state).behaviour.latency();
-    sleep(latency).await;
+    let fate = draw(&state);
+    sleep(fate.latency).await;
+    if fate.is_error {
+        return error();
+    }
     let caller = Caller { server: &server, at: clock::now_utc() };
-    let refunded = lock(&state).ledger.refund(caller, payment_id, refund_id);
+    let (refunded, is_reply_lost) = {
+        let State { ledger, .. } = &mut *lock(&state);
+        let sent_back = ledger.counts.refunded;
+        let refunded = ledger.refund(caller, payment_id, refund_id);
+        let is_reply_lost = fate.is_reply_lost && ledger.counts.refunded > sent_back;
+        ledger.counts.replies_lost += u64::from(is_reply_lost);
+        (refunded, is_reply_lost)
+    };
     match refunded {
+        Refunded::Back(_) if is_reply_lost => NoReply.into_response(),
         Refunded::Back(charge) => Json(charge).into_response(),
         Refunded::Declined => {
             refuse(StatusCode::CONFLICT, "this payment was declined, there is nothing to refund")
@@ -178,6 +203,10 @@ fn answer(charge: Charge) -> Response {
         ChargeState::Captured | ChargeState::Refunded => StatusCode::OK,
     };
     (status, Json(charge)).into_response()
+}
+
+fn error() -> Response {
+    refuse(StatusCode::SERVICE_UNAVAILABLE, "the provider has a bad moment; nothing was done")
 }
 
 fn unknown() -> Response {

@@ -25,7 +25,7 @@ pub struct Counts {
     pub conflicting: u64,
     /// Refunds that gave money back.
     pub refunded: u64,
-    /// Captures whose answer never reached the caller.
+    /// Captures and refunds whose answer never reached the caller.
     pub replies_lost: u64,
 }
 

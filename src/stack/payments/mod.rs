@@ -10,7 +10,7 @@ mod state;
 #[cfg(test)]
 mod tests;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::net::Ipv4Addr;
 use std::sync::{Arc, Mutex};
 
@@ -20,6 +20,7 @@ use rand_chacha::ChaCha8Rng;
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 use tokio::task::JoinSet;
+use uuid::Uuid;
 
 #[cfg(test)]
 use crate::wire::Charge;
@@ -54,8 +55,8 @@ impl PaymentSimulator {
         let url = format!("http://{}", listener.local_addr()?);
         let random = ChaCha8Rng::seed_from_u64(behaviour.seed);
         let ledger = Ledger::default();
-        let state =
-            Arc::new(Mutex::new(State { ledger, behaviour, random, traps: HashMap::new() }));
+        let (asked, traps) = (HashSet::new(), HashMap::new());
+        let state = Arc::new(Mutex::new(State { ledger, behaviour, random, asked, traps }));
         let mut tasks = JoinSet::new();
         tasks.spawn(http::serve(listener, Arc::clone(&state)));
         Ok(Self { url, state, _listener: tasks })
@@ -86,6 +87,11 @@ impl PaymentSimulator {
     /// Every call after the first so many, in order.
     pub fn calls_after(&self, first: usize) -> Vec<PaymentCall> {
         lock(&self.state).ledger.calls().get(first..).unwrap_or_default().to_vec()
+    }
+
+    /// Whether a charge of this payment was ever asked for, answered or not.
+    pub fn was_asked(&self, payment: Uuid) -> bool {
+        lock(&self.state).asked.contains(&payment)
     }
 
     #[cfg(test)]

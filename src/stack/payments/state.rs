@@ -1,6 +1,6 @@
 //! What the payment simulator remembers and how it is to behave. Knows no HTTP.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use rand_chacha::ChaCha8Rng;
@@ -23,6 +23,8 @@ pub struct State {
     pub ledger: Ledger,
     pub behaviour: PaymentBehaviour,
     pub random: ChaCha8Rng,
+    /// Payments that a charge was ever asked for, also where nothing has come of it yet.
+    pub asked: HashSet<Uuid>,
     /// By server name.
     pub traps: HashMap<String, oneshot::Sender<CapturedCharge>>,
 }

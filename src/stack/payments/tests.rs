@@ -39,8 +39,13 @@ async fn get(simulator: &PaymentSimulator, path: &str) -> (StatusCode, String) {
 }
 
 async fn refund(simulator: &PaymentSimulator) -> StatusCode {
+    try_refund(simulator).await.unwrap()
+}
+
+async fn try_refund(simulator: &PaymentSimulator) -> reqwest::Result<StatusCode> {
     let url = format!("{}/server-1/charges/{PAYMENT}/refund", simulator.url());
-    client().post(url).json(&RefundRequest { refund_id: PAYMENT }).send().await.unwrap().status()
+    let request = client().post(url).json(&RefundRequest { refund_id: PAYMENT });
+    Ok(request.send().await?.status())
 }
 
 #[tokio::test]
@@ -99,6 +104,27 @@ async fn a_lost_reply_took_the_money_and_closes_the_connection() {
     // The repeat is answered: it captured nothing, so there is nothing to lose.
     assert_eq!(charge(&simulator, 500).await.unwrap().0, StatusCode::OK);
     assert_eq!(simulator.counts().replies_lost, 1);
+    try_refund(&simulator).await.unwrap_err();
+    assert_eq!(simulator.ledger()[0].state, ChargeState::Refunded);
+    assert_eq!(refund(&simulator).await, StatusCode::OK);
+    assert_eq!((simulator.counts().refunded, simulator.counts().replies_lost), (1, 2));
+}
+
+#[tokio::test]
+async fn an_error_does_nothing_and_look_ups_meet_it_too() {
+    let simulator = start(PaymentBehaviour::default()).await;
+    charge(&simulator, 500).await.unwrap();
+    let behaviour = PaymentBehaviour { error_percent: 100.0, ..PaymentBehaviour::default() };
+    simulator.set_behaviour(behaviour).unwrap();
+    let other = json!({"payment_id": Uuid::nil(), "amount_cents": 5, "payment_method": "card"});
+    let url = format!("{}/server-1/charges", simulator.url());
+    let answer = client().post(url).json(&other).send().await.unwrap();
+    assert_eq!(answer.status(), StatusCode::SERVICE_UNAVAILABLE);
+    assert_eq!(refund(&simulator).await, StatusCode::SERVICE_UNAVAILABLE);
+    let path = format!("server-1/charges/{PAYMENT}");
+    assert_eq!(get(&simulator, &path).await.0, StatusCode::SERVICE_UNAVAILABLE);
+    assert_eq!(simulator.ledger().len(), 1);
+    assert_eq!(simulator.ledger()[0].state, ChargeState::Captured);
 }
 
 #[tokio::test]

@@ -13,7 +13,7 @@ use time::OffsetDateTime;
 use uuid::Uuid;
 
 pub use findings::{Finding, FindingKind};
-pub use present::{EventSales, event_sales, open_transactions};
+pub use present::{EventSales, event_sales, open_transactions, payments_charging};
 pub use states::{PaymentState, PaymentStep};
 
 use super::{Storage, StorageError, StorageSettings, Tx};

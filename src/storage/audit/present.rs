@@ -46,3 +46,11 @@ pub async fn open_transactions(
     .await?;
     Ok(open)
 }
+
+/// Payments for which a provider is being asked, or is about to be.
+pub async fn payments_charging(connection: &mut PgConnection) -> Result<Vec<Uuid>, StorageError> {
+    let ids = sqlx::query_scalar!("select id from payments where step = 'charging'")
+        .fetch_all(connection)
+        .await?;
+    Ok(ids)
+}

@@ -6,13 +6,14 @@ use std::collections::HashMap;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
+use crate::domain::BookingState;
 use crate::harness::checkers::violations::{Violations, of_request};
 use crate::harness::recorder::{OpKind, Operation, Outcome};
 use crate::harness::summary::Violation;
 use crate::storage::audit::{Audit, BookingRow};
 use crate::wire::Reason;
 
-/// A violation is a request. Returns how many check-ins were answered.
+/// A violation is a request, or a booking. Returns how many check-ins were answered.
 pub fn check(history: &[Operation], audit: &Audit, violations: &mut Violations) -> u64 {
     let doors = Doors::read(history, audit);
     let mut judged = 0;
@@ -27,6 +28,17 @@ pub fn check(history: &[Operation], audit: &Audit, violations: &mut Violations) 
         };
         if let Some((kind, text)) = wrong {
             violations.add(2, of_request(op, kind, &text));
+        }
+    }
+    for row in &audit.bookings {
+        if let (Some(used), true) = (row.used.first(), doors.was_given_back(row)) {
+            let text = format!(
+                "booking {} was cancelled, and its ticket {} let somebody in at {}",
+                row.id, used.number, used.at
+            );
+            let bookings = vec![row.id];
+            let both = Violation { bookings, ..Violation::new("cancelled_and_used", text) };
+            violations.add(1, both);
         }
     }
     judged
@@ -97,6 +109,11 @@ impl<'a> Doors<'a> {
     fn cancels_of(&self, row: &BookingRow) -> impl Iterator<Item = &&'a Operation> {
         let of_booking = self.cancels.get(&row.id).into_iter().flatten();
         of_booking.chain(self.events_cancelled.get(&row.event_id).into_iter().flatten())
+    }
+
+    /// Whether this booking was cancelled, and its event was not.
+    fn was_given_back(&self, row: &BookingRow) -> bool {
+        row.state == BookingState::Cancelled && !self.events_cancelled.contains_key(&row.event_id)
     }
 
     fn wrong_check_in(&self, op: &Operation) -> Option<Wrong> {

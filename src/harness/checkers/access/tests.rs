@@ -124,7 +124,17 @@ fn whoever_was_refused_their_own_fails() {
 fn customers_cancel_no_events() {
     let cancelled = cancel_event(900_000..900_010);
     passes(&with(vec![cancelled.clone()]));
-    fails(&with(vec![Operation { role: Role::Customer, ..cancelled }]), "not_allowed");
+    for role in [Role::Customer, Role::Organizer] {
+        fails(&with(vec![Operation { role, ..cancelled.clone() }]), "not_allowed");
+    }
+}
+
+#[test]
+fn a_booking_that_was_given_back_let_nobody_in() {
+    let mut case = let_in();
+    case.audit.bookings[0].state = BookingState::Cancelled;
+    fails(&case, "cancelled_and_used");
+    passes(&then(case, cancel_event(900_000..900_010)));
 }
 
 /// The first ticket of the first sale is let in, and the database knows.

@@ -52,6 +52,11 @@ pub fn check(
                 violations.add(1, Violation { events, ..Violation::new(kind, text) });
             }
         }
+        if let Some((kind, what)) = truth.wrong_page(op) {
+            let text = format!("the seat map of {} {what}", at(op.completed_us));
+            let events = vec![op.event];
+            violations.add(1, Violation { events, ..Violation::new(kind, text) });
+        }
         for state in &op.seat_states {
             seen.seats += 1;
             if let Some((kind, what)) = truth.wrong_seat(op, state) {
@@ -73,7 +78,8 @@ struct Truth<'a> {
     /// Seats, sorted, of certain claims by event.
     of_event: HashMap<Uuid, Vec<i64>>,
     seats: HashMap<i64, &'a SeatRow>,
-    seats_count: HashMap<Uuid, i64>,
+    /// Every event's seats, sorted.
+    seats_of: HashMap<Uuid, Vec<i64>>,
     /// When a cancellation of an event that may have taken effect was first sent, microseconds.
     cancelled: HashMap<Uuid, u64>,
 }
@@ -85,11 +91,14 @@ impl<'a> Truth<'a> {
             certain: HashMap::new(),
             of_event: HashMap::new(),
             seats: audit.seats.iter().map(|seat| (seat.id, seat)).collect(),
-            seats_count: HashMap::new(),
+            seats_of: HashMap::new(),
             cancelled: HashMap::new(),
         };
         for seat in &audit.seats {
-            *truth.seats_count.entry(seat.event_id).or_default() += 1;
+            truth.seats_of.entry(seat.event_id).or_default().push(seat.id);
+        }
+        for seats in truth.seats_of.values_mut() {
+            seats.sort_unstable();
         }
         for claim in Claims::read(history).certain {
             truth.of_event.entry(claim.event).or_default().push(claim.seat);
@@ -120,7 +129,7 @@ impl<'a> Truth<'a> {
         if *event_id != event || [available, held, sold].iter().any(|count| **count < 0) {
             return Some(("wrong_count", format!("{said} of event {event_id}")));
         }
-        let stock = self.seats_count.get(&event).copied();
+        let stock = self.seats_of.get(&event).and_then(|seats| i64::try_from(seats.len()).ok());
         if available + held + sold != *total || stock.is_some_and(|stock| stock != *total) {
             let stock = stock.unwrap_or(*total);
             return Some(("wrong_count", format!("{said}, and there are {stock} seats")));
@@ -135,6 +144,23 @@ impl<'a> Truth<'a> {
         let at_least = certain.filter(|seat| self.is_taken(event, **seat, time)).count() as u64;
         let text = || format!("{said}, and at least {at_least} were taken all the time");
         (taken < at_least).then(|| ("stale_count", text()))
+    }
+
+    /// A page shows every seat from where it was to begin on, and the last one says that it is.
+    fn wrong_page(&self, op: &Operation) -> Option<Wrong> {
+        let after = op.page_after?;
+        let seats = self.seats_of.get(&op.event)?;
+        let expected = &seats[seats.partition_point(|seat| *seat <= after)..];
+        let shown: Vec<i64> = op.seat_states.iter().map(|state| state.seat).collect();
+        if !expected.starts_with(&shown) {
+            let differs = expected.iter().zip(&shown).find(|(seat, shown)| seat != shown);
+            let what = differs.map(|(seat, shown)| format!("seat {shown} where {seat} comes"));
+            let what = what.unwrap_or_else(|| "more seats than there are".to_owned());
+            return Some(("other_page", format!("shows {what}, after seat {after}")));
+        }
+        let goes_on = op.next_cursor.is_some() && !shown.is_empty();
+        let text = || format!("ends after {} of {} seats", shown.len(), expected.len());
+        (shown.len() < expected.len() && !goes_on).then(|| ("other_page", text()))
     }
 
     fn wrong_seat(&self, op: &Operation, state: &SeatState) -> Option<Wrong> {

@@ -260,3 +260,24 @@ fn a_seat_map_is_fresh() {
     dear.seat_states[0].price_cents += 1;
     caught(&with(&[dear]), "other_seat");
 }
+
+#[test]
+fn a_page_of_a_seat_map_leaves_nothing_out() {
+    let page = |after: i64, seats: std::ops::RangeInclusive<i64>, next: Option<&str>| {
+        let state = |seat| SeatState { seat, status: SeatStatus::Sold, price_cents: 5_000 };
+        let asked = left(0, 0, LATE);
+        sold_out(&[Operation {
+            op: OpKind::ReadSeats,
+            availability: None,
+            page_after: Some(after),
+            seat_states: seats.map(state).collect(),
+            next_cursor: next.map(str::to_owned),
+            ..asked
+        }])
+    };
+    passes(&page(0, 1..=20, Some("20")));
+    passes(&page(20, 21..=40, None));
+    passes(&page(20, 21..=40, Some("40")));
+    caught(&page(20, 22..=40, None), "other_page");
+    caught(&page(0, 1..=20, None), "other_page");
+}

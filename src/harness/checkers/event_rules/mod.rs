@@ -1,11 +1,13 @@
 //! `event-rules`: an event's own rules hold. No buyer ever certainly has more tickets than the event allows, or holds more than one
-//! user may at a time, and nothing is granted, held or sold of an event after it was cancelled. Judges from what the clients were
-//! told and from the database.
+//! user may at a time, nothing is granted, held or sold of an event after it was cancelled, and no change of an event overwrites
+//! another. Judges from what the clients were told and from the database.
 
 /// Events that are cancelled.
 mod cancelled;
 /// How much one buyer has.
 mod limits;
+/// Changes of events.
+mod versions;
 
 use std::collections::HashSet;
 
@@ -13,6 +15,7 @@ use uuid::Uuid;
 
 use self::cancelled::{cancelled, check_cancelled, check_events, check_held_on, check_made_late};
 use self::limits::{check_holds, check_limit, peaks};
+use self::versions::check_versions;
 use super::claims::{Claim, Claims};
 use super::clocks::Clocks;
 use super::violations::Violations;
@@ -59,22 +62,30 @@ impl Checker for EventRules {
         check_events(audit, &cancelled, &mut violations);
         check_made_late(audit, &Clocks::read(history, audit), &cancelled, &mut violations);
         check_held_on(audit, &mut violations);
+        let changes = check_versions(history, &mut violations);
         let buyers = claims.iter().map(|claim| claim.user).collect::<HashSet<Uuid>>().len() as u64;
         let nothing = "nobody was told that a seat is theirs";
         Ok(violations.result(self.name(), buyers, nothing, || {
             let limit = claims.iter().filter_map(|claim| evidence.limit_of(claim.event)).max();
-            tally(limit, buyers, &claims, cancelled.len())
+            let events = (changes, cancelled.len());
+            tally(limit, buyers, &claims, events)
         }))
     }
 }
 
-fn tally(limit: Option<u32>, buyers: u64, claims: &[Claim], cancelled: usize) -> String {
+fn tally(
+    limit: Option<u32>,
+    buyers: u64,
+    claims: &[Claim],
+    (changes, cancelled): (u64, usize),
+) -> String {
     let most = peaks(claims).into_values().map(|(tickets, _)| tickets).max().unwrap_or_default();
     let limit = limit.map_or("no limit".to_owned(), |limit| format!("a limit of {limit}"));
     format!(
-        "{} with {} each at most, under {limit}; {} cancelled",
+        "{} with {} each at most, under {limit}; {} of events, {} cancelled",
         counted(buyers, "buyer"),
         counted(most, "ticket"),
+        counted(changes, "change"),
         counted(cancelled, "event")
     )
 }

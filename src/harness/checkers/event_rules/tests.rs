@@ -10,7 +10,7 @@ use crate::harness::checkers::judge;
 use crate::harness::recorder::fixtures::{
     TTL_US, book, booking, cancel_booking, cancel_event, ended, hold, user,
 };
-use crate::harness::recorder::{Operation, Outcome};
+use crate::harness::recorder::{OpKind, Operation, Outcome};
 use crate::harness::summary::{CheckResult, CheckVerdict};
 use crate::storage::audit::{Audit, Finding, FindingKind};
 
@@ -82,6 +82,27 @@ fn what_is_granted_after_the_event_was_cancelled_fails() {
     let result = check(&case);
     assert_eq!((result.verdict, result.violations), (CheckVerdict::Fail, 1));
     assert!(result.detail.contains("granted a hold of seats [701]"), "{}", result.detail);
+}
+
+#[test]
+fn of_two_changes_from_one_version_one_comes_through() {
+    let edit = |version: &str| Operation {
+        op: OpKind::EditEvent,
+        version: Some(version.to_owned()),
+        ..cancel_event(900_000..900_010)
+    };
+    let with = |changes: Vec<Operation>| {
+        let mut case = Case::honest_sale();
+        case.history.extend(changes);
+        check(&case)
+    };
+    let refused = ended(edit("1"), Outcome::Fail);
+    assert_eq!(with(vec![edit("1"), edit("2"), refused]).verdict, CheckVerdict::Pass);
+    let overwritten = with(vec![edit("1"), edit("1")]);
+    assert_eq!((overwritten.verdict, overwritten.violations), (CheckVerdict::Fail, 1));
+    assert!(overwritten.violation_kinds.contains_key("lost_update"), "{overwritten:?}");
+    let other = Operation { detail: "asked for A and was given B".to_owned(), ..edit("1") };
+    assert!(with(vec![other]).violation_kinds.contains_key("not_asked_for"));
 }
 
 #[test]

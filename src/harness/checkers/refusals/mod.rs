@@ -11,6 +11,7 @@ mod bookings;
 mod judged;
 
 use std::collections::{BTreeMap, HashMap};
+use std::time::Duration;
 
 use uuid::Uuid;
 
@@ -21,6 +22,7 @@ use super::violations::{Violations, at};
 use super::{Checker, Evidence, Undeclared, possible};
 use crate::domain::{Holds, counted, grouped};
 use crate::harness::plan::EvidenceKind;
+use crate::harness::recorder::epoch::micros;
 use crate::harness::recorder::{OpKind, Operation, Outcome};
 use crate::harness::summary::{CheckResult, Violation};
 use crate::storage::audit::Audit;
@@ -89,10 +91,14 @@ struct Causes<'a> {
     first_asked: HashMap<(Uuid, &'a str), u64>,
     /// When a cancellation of an event that may have taken effect was first sent, microseconds.
     cancelled: HashMap<Uuid, u64>,
+    /// The same of a deletion.
+    deleted: HashMap<Uuid, u64>,
     /// Seats of each event, sorted.
     seats: BTreeMap<Uuid, Vec<i64>>,
     /// What tells how many tickets of an event one user may have.
     evidence: Evidence<'a>,
+    /// How long a sale in one step holds its seats, where the servers do as is usual.
+    one_step_ttl: Option<Duration>,
     /// What one user may hold, where the servers have the usual bounds.
     bounds: Option<Holds>,
 }
@@ -104,14 +110,20 @@ impl<'a> Causes<'a> {
         audit: &Audit,
         tickets: Tickets<'a>,
     ) -> Self {
-        let (mut first_asked, mut cancelled) = (HashMap::new(), HashMap::new());
+        let (mut first_asked, mut cancelled, mut deleted) =
+            (HashMap::new(), HashMap::new(), HashMap::new());
         for op in history {
             if let Some(key) = &op.key {
                 let first = first_asked.entry((op.user, key.as_str())).or_insert(op.invoked_us);
                 *first = op.invoked_us.min(*first);
             }
-            if op.op == OpKind::CancelEvent && op.end() != Outcome::Fail {
-                let first = cancelled.entry(op.event).or_insert(op.invoked_us);
+            let went = match op.op {
+                OpKind::CancelEvent => &mut cancelled,
+                OpKind::DeleteEvent => &mut deleted,
+                _ => continue,
+            };
+            if op.end() != Outcome::Fail {
+                let first = went.entry(op.event).or_insert(op.invoked_us);
                 *first = op.invoked_us.min(*first);
             }
         }
@@ -126,8 +138,10 @@ impl<'a> Causes<'a> {
             tickets,
             first_asked,
             cancelled,
+            deleted,
             seats,
             evidence: *evidence,
+            one_step_ttl: evidence.plan().hold_ttl().map(|(_, ttl)| ttl),
             bounds: evidence.bounds(),
         }
     }
@@ -179,7 +193,18 @@ impl<'a> Causes<'a> {
                 .iter()
                 .all(|seat| seats.binary_search(seat).is_ok())
                 .then(|| "they are the event's".to_owned()),
-            Reason::NotFound => (!seats.is_empty()).then(|| "the event is there".to_owned()),
+            // Of a sale in one step; of holds, the end is known, and judged with it.
+            Reason::Refunded | Reason::ReservationEnded => {
+                let lasts_us = self.one_step_ttl.map_or(0, micros);
+                let is_over = time.1 - time.0 >= lasts_us;
+                let may_be = self.cancelled.get(&op.event).is_some_and(|sent| *sent < time.1);
+                (!is_over && !may_be)
+                    .then(|| "nothing can have taken the seats back before it was paid".to_owned())
+            }
+            Reason::NotFound => {
+                let may_be = self.deleted.get(&op.event).is_some_and(|sent| *sent < time.1);
+                (!seats.is_empty() && !may_be).then(|| "the event is there".to_owned())
+            }
             _ => return None,
         };
         Some(without_cause.map_or(Judged::MayHaveCause, Judged::WithoutCause))

@@ -109,6 +109,9 @@ fn an_event_that_nobody_cancelled_is_there_and_on_sale_with_its_seats() {
         fails(vec![refused(reason, &[7], 20..30), cancel_event(30..40)]);
     }
     fails(vec![refused("not_found", &[7], 20..30)]);
+    let deleted = |us| Operation { op: OpKind::DeleteEvent, ..cancel_event(us) };
+    passes(vec![refused("not_found", &[7], 20..30), deleted(25..40)]);
+    fails(vec![refused("not_found", &[7], 20..30), deleted(30..40)]);
     fails(vec![refused("seat_ids", &[7], 20..30)]);
     passes(vec![refused("seat_ids", &[7, 11], 20..30)]);
     passes(vec![refused("seat_contended", &[7], 20..30)]);
@@ -133,4 +136,16 @@ fn a_booking_can_be_given_back_while_nothing_has_happened_to_it() {
     fails(vec![sale.clone(), ended(shown(12..19), Outcome::Fail), refused("ticket_used", user(1))]);
     passes(vec![sale.clone(), cancel_booking(&sale, 12..40), refused("booking_ended", user(1))]);
     passes(vec![sale.clone(), cancel_event(12..40), refused("booking_ended", user(1))]);
+}
+
+#[test]
+fn a_sale_in_one_step_has_its_seats_until_it_is_paid() {
+    let lost = |us: std::ops::Range<u64>| Operation {
+        reason: Some("refunded".to_owned()),
+        ..ended(book(user(1), &[7], booking(1), us), Outcome::Fail)
+    };
+    let minutes = |minutes: u64| minutes * 60 * 1_000_000;
+    fails(vec![lost(0..minutes(4))]);
+    passes(vec![lost(0..minutes(5))]);
+    passes(vec![lost(0..30), cancel_event(20..25)]);
 }

@@ -77,6 +77,14 @@ pub fn judge<T: DeserializeOwned>(exchange: Exchange) -> Judged<T> {
     judge_by(exchange, envelope)
 }
 
+/// Judges an exchange whose good answer carries a page of `T`s, and where the next one begins.
+pub fn judge_page<T: DeserializeOwned>(exchange: Exchange) -> Judged<Page<T>> {
+    judge_by(exchange, page)
+}
+
+/// A page, and the cursor of the next one; none after the last.
+pub type Page<T> = (Vec<T>, Option<String>);
+
 /// Judges an exchange whose good answer is something to look at.
 pub fn seen(exchange: Exchange) -> Judged<()> {
     judge_by(exchange, |_body| Ok(()))
@@ -114,8 +122,18 @@ fn unanswered<T>(outcome: Outcome, detail: String) -> Judged<T> {
 
 /// The data in an envelope that says it succeeded.
 fn envelope<T: DeserializeOwned>(body: &[u8]) -> Result<T, String> {
+    success(body).map(|answer| answer.data)
+}
+
+/// The page in such an envelope.
+fn page<T: DeserializeOwned>(body: &[u8]) -> Result<Page<T>, String> {
+    let answer = success(body)?;
+    Ok((answer.data, answer.meta.and_then(|meta| meta.next_cursor)))
+}
+
+fn success<T: DeserializeOwned>(body: &[u8]) -> Result<Success<T>, String> {
     match serde_json::from_slice::<Success<T>>(body) {
-        Ok(Success { success: true, data, .. }) => Ok(data),
+        Ok(answer) if answer.success => Ok(answer),
         Ok(_) => Err("2xx that says it did not succeed".to_owned()),
         Err(error) => Err(format!("unreadable 2xx: {error}")),
     }
@@ -177,18 +195,6 @@ pub fn key_status(exchange: Exchange) -> anyhow::Result<Option<IdempotencyStatus
     match judged.data {
         Some(status) => Ok(Some(status)),
         None => anyhow::bail!("{}", judged.detail),
-    }
-}
-
-/// Reads a page of a list.
-pub fn page<T: DeserializeOwned>(exchange: Exchange) -> anyhow::Result<Success<T>> {
-    match exchange {
-        Exchange::Answered(RawAnswer { status: 200..300, body: Ok(body), .. }) => {
-            Ok(serde_json::from_slice(&body)?)
-        }
-        Exchange::Answered(RawAnswer { status, .. }) => anyhow::bail!("the answer is {status}"),
-        Exchange::NeverSent(cause) | Exchange::Lost(cause) => anyhow::bail!("{cause}"),
-        Exchange::TimedOut => anyhow::bail!("no answer in time"),
     }
 }
 

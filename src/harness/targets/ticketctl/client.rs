@@ -44,6 +44,15 @@ impl Client {
         known(request_sha256, classify::judge::<T>(self.transport.exchange(request).await))
     }
 
+    /// Sends what is answered with a page; the answer, and the page when ok.
+    pub async fn page<T: DeserializeOwned>(
+        &self,
+        request: Request,
+    ) -> (Answer, Option<classify::Page<T>>) {
+        let request_sha256 = sha256_hex(&request.body);
+        known(request_sha256, classify::judge_page::<T>(self.transport.exchange(request).await))
+    }
+
     /// Sends it, and looks only whether there is something to see.
     pub async fn see(&self, request: Request) -> Answer {
         let request_sha256 = sha256_hex(&request.body);
@@ -75,6 +84,7 @@ fn refused(reason: Option<&str>, status: Option<u16>) -> Refused {
     match (reason.and_then(Reason::parse), status) {
         (Some(Reason::SeatUnavailable), _) => Refused::SeatsTaken,
         (Some(Reason::SoldOut), _) => Refused::SoldOut,
+        (Some(Reason::SeatContended), _) => Refused::Contended,
         (_, Some(402)) => Refused::Declined,
         _ => Refused::Otherwise,
     }

@@ -34,6 +34,8 @@ fn granted(kind: OpKind, answer: serde_json::Value) -> Option<Told> {
         | OpKind::CancelBooking
         | OpKind::CheckIn
         | OpKind::CancelEvent
+        | OpKind::EditEvent
+        | OpKind::DeleteEvent
         | OpKind::ReadReservation
         | OpKind::ReadBooking
         | OpKind::ReadTicket

@@ -25,7 +25,7 @@ use serde::Serialize;
 use uuid::Uuid;
 
 use super::answer::{Answer, CheckedIn, KeyFate, Said};
-use super::order::{Book, Booked, Buyer, Call, Confirm, Held, Hold, Read, Ticket};
+use super::order::{Book, Booked, Buyer, Call, Confirm, EventChange, Held, Hold, Read, Ticket};
 use super::{Access, BookingApi, OURS, Server, TargetEntry};
 use crate::harness::plan::EvidenceKind;
 use crate::harness::recorder::{OpKind, Role};
@@ -91,10 +91,11 @@ impl BookingApi for Ticketctl {
             );
             let answer =
                 self.client.transport.exchange(Request::anonymous(url, SEATS_TIMEOUT)).await;
-            let page: wire::Success<Vec<wire::Seat>> =
-                classify::page(answer).context("the seats can't be read")?;
-            seats.extend(page.data.iter().map(|seat| seat.id));
-            match page.meta.and_then(|meta| meta.next_cursor) {
+            let read = classify::judge_page::<wire::Seat>(answer);
+            let (page, next) =
+                read.data.with_context(|| format!("the seats can't be read: {}", read.detail))?;
+            seats.extend(page.iter().map(|seat| seat.id));
+            match next {
                 Some(next) => cursor = next,
                 None => return Ok(seats),
             }
@@ -166,16 +167,26 @@ impl BookingApi for Ticketctl {
         Ok(format!("\"{version}\""))
     }
 
-    async fn cancel_event(&self, call: &Call<'_>, version: &str) -> Answer {
-        let change = ChangeEvent { status: Some(EventStatus::Cancelled), ..ChangeEvent::default() };
-        let request = Request::new(
-            call,
-            Method::PATCH,
-            self.client.url(call, &event_path(call)),
-            json(&change),
-        );
+    async fn change_event(&self, call: &Call<'_>, change: &EventChange, version: &str) -> Answer {
+        let (method, body) = match change {
+            EventChange::Cancel => {
+                let status = Some(EventStatus::Cancelled);
+                (Method::PATCH, json(&ChangeEvent { status, ..ChangeEvent::default() }))
+            }
+            EventChange::Edit { title, starts_at } => {
+                let (title, starts_at) = (Some(title.clone()), Some(*starts_at));
+                (Method::PATCH, json(&ChangeEvent { title, starts_at, ..ChangeEvent::default() }))
+            }
+            EventChange::Delete => (Method::DELETE, Vec::new()),
+        };
+        let request = Request::new(call, method, self.client.url(call, &event_path(call)), body);
         let if_match = Some(version.to_owned());
-        self.client.send::<wire::Event>(Request { if_match, ..request }).await.0
+        let (answer, event) =
+            self.client.send::<wire::Event>(Request { if_match, ..request }).await;
+        match event.as_ref().and_then(|event| other_than_asked(change, event)) {
+            Some(detail) => Answer { detail, ..answer },
+            None => answer,
+        }
     }
 
     async fn read_key(&self, call: &Call<'_>, kind: OpKind, key: &str) -> anyhow::Result<KeyFate> {
@@ -186,6 +197,18 @@ impl BookingApi for Ticketctl {
             None => Ok(KeyFate::None),
         }
     }
+}
+
+/// What the answer to a change says instead of what was asked for.
+fn other_than_asked(change: &EventChange, event: &wire::Event) -> Option<String> {
+    let EventChange::Edit { title, starts_at } = change else { return None };
+    let is_as_asked = event.title == *title && event.starts_at == *starts_at;
+    (!is_as_asked).then(|| {
+        format!(
+            "asked for {title} at {starts_at} and was given {} at {}",
+            event.title, event.starts_at
+        )
+    })
 }
 
 fn event_path(call: &Call<'_>) -> String {

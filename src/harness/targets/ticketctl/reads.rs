@@ -7,10 +7,13 @@ use super::client::Client;
 use super::exchange::Request;
 use super::keys;
 use super::told::{of_booking, of_reservation};
-use crate::harness::recorder::{SeatState, Told};
+use crate::harness::recorder::{LIST_ROWS_MAX, SeatState, Told};
 use crate::harness::targets::answer::{Answer, Said};
-use crate::harness::targets::order::{Call, Read};
+use crate::harness::targets::order::{Call, Page, Read};
 use crate::wire;
+
+/// Rows of a list that are asked for at once: few, so that lists have pages.
+const ROWS_PER_PAGE: usize = 2;
 
 /// Reads it.
 pub async fn read(client: &Client, call: &Call<'_>, read: &Read) -> Answer {
@@ -23,10 +26,15 @@ pub async fn read(client: &Client, call: &Call<'_>, read: &Read) -> Answer {
         Read::ReservationsOf(user) => format!("reservations/user/{user}"),
         Read::BookingsOf(user) => format!("bookings/user/{user}"),
         Read::Availability => format!("events/{}/availability", call.event),
-        Read::Seats(after) => format!("events/{}/seats?cursor={after}", call.event),
+        Read::Seats(Page { after, cursor: None }) => {
+            format!("events/{}/seats?cursor={after}", call.event)
+        }
+        Read::Seats(Page { cursor: Some(cursor), .. }) => {
+            format!("events/{}/seats?cursor={cursor}", call.event)
+        }
     };
     let url = client.url(call, &format!("/api/v1/{path}"));
-    let request = Request::new(call, Method::GET, url, Vec::new());
+    let request = Request::new(call, Method::GET, url.clone(), Vec::new());
     match read {
         Read::Reservation(_) => say(client, request, |held| told(of_reservation(held))).await,
         Read::Booking(_) | Read::Reference(_) => {
@@ -36,27 +44,39 @@ pub async fn read(client: &Client, call: &Call<'_>, read: &Read) -> Answer {
         Read::Key(_) => {
             say(client, request, |status| list(keys::stored(status).into_iter().collect())).await
         }
-        Read::ReservationsOf(_) => {
-            say(client, request, |rows: Vec<wire::Reservation>| {
-                list(rows.into_iter().map(of_reservation).collect())
-            })
-            .await
-        }
-        Read::BookingsOf(_) => {
-            say(client, request, |rows: Vec<wire::Booking>| {
-                list(rows.into_iter().map(of_booking).collect())
-            })
-            .await
-        }
+        Read::ReservationsOf(_) => walk(client, call, &url, of_reservation).await,
+        Read::BookingsOf(_) => walk(client, call, &url, of_booking).await,
         Read::Availability => {
             say(client, request, |left| Said { availability: Some(left), ..Said::default() }).await
         }
         Read::Seats(_) => {
-            say(client, request, |rows: Vec<wire::Seat>| {
+            let (answer, page) = client.page::<wire::Seat>(request).await;
+            let said = page.map(|(rows, next_cursor)| {
                 let seats = rows.iter().map(seat_state).collect();
-                Said { seats, ..Said::default() }
-            })
-            .await
+                Said { seats, next_cursor, ..Said::default() }
+            });
+            Answer { said: said.unwrap_or_default(), ..answer }
+        }
+    }
+}
+
+/// Reads a list page by page, a few rows each, until its end: what all of them say, and otherwise the last answer.
+async fn walk<T: DeserializeOwned>(
+    client: &Client,
+    call: &Call<'_>,
+    url: &str,
+    told_of: fn(T) -> Told,
+) -> Answer {
+    let (mut rows, mut cursor) = (Vec::new(), String::new());
+    loop {
+        let page = format!("{url}?limit={ROWS_PER_PAGE}{cursor}");
+        let (answer, page) =
+            client.page::<T>(Request::new(call, Method::GET, page, Vec::new())).await;
+        let Some((page, next)) = page else { return answer };
+        rows.extend(page.into_iter().map(told_of));
+        match next.filter(|_| rows.len() < LIST_ROWS_MAX) {
+            Some(next) => cursor = format!("&cursor={next}"),
+            None => return Answer { said: list(rows), ..answer },
         }
     }
 }

@@ -39,6 +39,7 @@ impl TokenSigner {
     pub fn sign(&self, id: Uuid, role: Role) -> anyhow::Result<Buyer> {
         let word = match role {
             Role::Customer => "customer",
+            Role::Organizer => "organizer",
             Role::Admin => "admin",
         };
         let claims = Claims {
