@@ -1,5 +1,5 @@
-//! A proxy in front of PostgreSQL for one session: it holds back each statement until it is let go. Knows the protocol's
-//! messages and no SQL; decides nothing.
+//! A proxy in front of PostgreSQL for one session: it holds back each statement until it is let go, and an answer, where it is told
+//! to, until that is delivered. Knows the protocol's messages and no SQL; decides nothing.
 
 use std::collections::HashMap;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -50,10 +50,38 @@ struct State {
     /// Sent on and not answered yet.
     in_flight: bool,
     in_transaction: bool,
+    /// Whether the answer to come is kept until it is delivered, and its way on once it has come.
+    answer: Kept,
     /// The server process that the last statement went to.
     process: i32,
     /// Connections so far; the last one counts.
     connections: u64,
+}
+
+/// What becomes of an answer.
+#[derive(Debug, Default)]
+enum Kept {
+    /// It is passed on.
+    #[default]
+    No,
+    /// It will be kept.
+    ToCome,
+    /// It has come, and this is its way on.
+    Here(oneshot::Sender<()>),
+}
+
+impl Kept {
+    fn is_none(&self) -> bool {
+        matches!(self, Self::No)
+    }
+
+    /// Passes on what has come; false where there is nothing.
+    fn deliver(&mut self) -> bool {
+        match std::mem::take(self) {
+            Self::No | Self::ToCome => false,
+            Self::Here(release) => release.send(()).is_ok(),
+        }
+    }
 }
 
 fn lock(state: &Mutex<State>) -> MutexGuard<'_, State> {
@@ -111,6 +139,17 @@ impl Gate {
         if let Some((release, _)) = state.waiting.take() {
             release.send(()).ok();
         }
+        state.answer.deliver();
+    }
+
+    /// Keeps the answer to the statement in flight until it is delivered.
+    pub fn keep_answer(&self) {
+        lock(&self.state).answer = Kept::ToCome;
+    }
+
+    /// Lets the kept answer go; false where there is none.
+    pub fn deliver(&self) -> bool {
+        lock(&self.state).answer.deliver()
     }
 
     /// Lets the waiting statement go; false where none waits.
@@ -159,6 +198,7 @@ async fn serve(client: TcpStream, upstream: String, ends: Ends) {
     let mut state = lock(&ends.state);
     if state.connections == number {
         (state.in_flight, state.in_transaction, state.waiting) = (false, false, None);
+        state.answer = Kept::No;
     }
 }
 
@@ -261,27 +301,54 @@ async fn answers(
     process: &AtomicI32,
 ) -> anyhow::Result<()> {
     let (mut from, mut to) = (BufReader::new(from), BufWriter::new(to));
+    let mut kept = Vec::new();
     while let Some(message) = Message::read(&mut from).await? {
         if let Some(backend) = message.backend_pid() {
             process.store(backend, Ordering::Relaxed);
         }
-        let status = message.transaction_status();
-        let mut is_end_of_step = false;
-        if let Some(status) = status {
-            let mut state = lock(&ends.state);
-            state.in_transaction = status != b'I';
-            is_end_of_step = state.in_flight && state.is_shut;
-            state.in_flight = false;
-        }
+        let Some(status) = message.transaction_status() else {
+            kept.push(message);
+            if lock(&ends.state).answer.is_none() && from.buffer().is_empty() {
+                write_all(&mut kept, &mut to).await?;
+            }
+            continue;
+        };
+        kept.push(message);
+        let (is_end_of_step, delivered) = lock(&ends.state).end_of_answer(status);
         // Told before the client knows, who may ask again at once.
         if is_end_of_step {
             let signal = Signal { session: ends.session, news: News::Answered };
             ends.signals.send(signal).await.context("nobody listens to the gate any more")?;
         }
-        message.write(&mut to).await?;
-        if status.is_some() || from.buffer().is_empty() {
-            to.flush().await?;
+        if let Some(delivered) = delivered {
+            delivered.await.context("the gate is gone")?;
         }
+        write_all(&mut kept, &mut to).await?;
     }
     Ok(())
+}
+
+async fn write_all(
+    messages: &mut Vec<Message>,
+    to: &mut BufWriter<OwnedWriteHalf>,
+) -> anyhow::Result<()> {
+    for message in messages.drain(..) {
+        message.write(to).await?;
+    }
+    Ok(to.flush().await?)
+}
+
+impl State {
+    /// Takes in that a statement was answered: whether it was a step, and what to wait for before that is told.
+    fn end_of_answer(&mut self, status: u8) -> (bool, Option<oneshot::Receiver<()>>) {
+        self.in_transaction = status != b'I';
+        let is_step = self.in_flight && self.is_shut;
+        self.in_flight = false;
+        let delivered = (is_step && !self.answer.is_none()).then(|| {
+            let (release, delivered) = oneshot::channel();
+            self.answer = Kept::Here(release);
+            delivered
+        });
+        (is_step, delivered)
+    }
 }

@@ -18,6 +18,8 @@ pub mod search;
 pub mod lane;
 /// What stands before an order, and what is asked for then.
 mod situation;
+/// A session of an order.
+mod session;
 /// One order, step by step.
 mod order;
 /// What happened in it.

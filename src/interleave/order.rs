@@ -8,12 +8,13 @@ use anyhow::{Context as _, bail};
 use tokio::task::JoinSet;
 use uuid::Uuid;
 
-use super::case::{Case, Keys, Operation};
-use super::footprint::{Footprint, Rows, Transaction};
+use super::case::{Case, Operation};
+use super::footprint::{Footprint, Transaction};
 use super::gate::{Gate, News, Signal};
 use super::lane::{EXPIRE, Lane, STUCK_AFTER};
 use super::ran::{Line, Ran, TIME_PASSES};
 use super::search::{Next, Search, Taken};
+use super::session::{ASKS_FOR_LEASE, Session, Stage, is_own, rows, said};
 use super::situation::{HOLDER, OWNER, Request, Situation, exchange};
 use super::statement::{self, touch};
 use crate::harness::recorder::{self, Epoch};
@@ -23,37 +24,8 @@ use crate::harness::targets::Call;
 pub const LATER: Duration = Duration::from_hours(1);
 /// How long to listen to the gates before asking the database who waits.
 const LISTEN: Duration = Duration::from_millis(1);
-/// How the step is called by which a request is sent that asks for a lease first.
-const ASKS_FOR_LEASE: &str = "ask for the lease";
 /// Steps of an order at most.
 const STEPS_MAX: usize = 60;
-
-/// Where a session stands.
-#[derive(Debug, Clone, PartialEq, Eq)]
-enum Stage {
-    /// Its next step waits for being let go.
-    Asks(String),
-    /// It works, or its statement does.
-    Runs,
-    /// Its statement waits for a lock.
-    Waits,
-    /// It has nothing more to do.
-    Ended,
-}
-
-struct Session {
-    operation: Operation,
-    /// Its gate's number.
-    gate: usize,
-    rows: Rows,
-    stage: Stage,
-    transaction: Transaction,
-    answered: bool,
-    /// What the statement touches that it waits with.
-    waits_with: Footprint,
-    /// The last step it took.
-    last_step: usize,
-}
 
 /// Everything that one order needs.
 pub struct Runner<'a> {
@@ -183,7 +155,7 @@ impl<'a> Runner<'a> {
         let asks = |(number, session): (usize, &Session)| match &session.stage {
             Stage::Asks(text) if is_own(text) => Some((number, text.clone())),
             Stage::Asks(text) => Some((number, statement::name(text))),
-            Stage::Runs | Stage::Waits | Stage::Ended => None,
+            Stage::Runs | Stage::Waits | Stage::WasAnswered | Stage::Ended => None,
         };
         self.sessions.iter().enumerate().filter_map(asks).collect()
     }
@@ -263,18 +235,20 @@ impl<'a> Runner<'a> {
         self.sessions.iter().enumerate().filter(waits).map(|(number, _)| number).collect()
     }
 
-    /// Waits until every session asks, waits or has ended.
+    /// Waits until every session asks, waits or has ended. Those that waited for a step of another's go on after it, in the order
+    /// of their numbers, so that what they do without PostgreSQL comes in one order, too.
     async fn settle(&mut self) -> anyhow::Result<()> {
         loop {
             self.look()?;
             let moving: Vec<usize> = self.moving();
-            if moving.is_empty() {
+            let is_at_rest = moving.is_empty()
+                || (moving.iter().all(|number| self.gate_of(*number).in_flight())
+                    && self.all_wait(&moving).await?);
+            if is_at_rest && !self.next_goes_on()? {
                 return Ok(());
             }
-            if moving.iter().all(|number| self.gate_of(*number).in_flight())
-                && self.all_wait(&moving).await?
-            {
-                return Ok(());
+            if is_at_rest {
+                continue;
             }
             tokio::select! {
                 biased;
@@ -286,6 +260,25 @@ impl<'a> Runner<'a> {
                 () = tokio::time::sleep(LISTEN) => {}
             }
         }
+    }
+
+    /// Lets the first session know whose statement waited that it was answered; false where there is none.
+    fn next_goes_on(&mut self) -> anyhow::Result<bool> {
+        let answered = |session: &Session| session.stage == Stage::WasAnswered;
+        let Some(number) = self.sessions.iter().position(answered) else { return Ok(false) };
+        self.ran.lines.push(Line::GoesOn { session: number });
+        self.sessions[number].stage = Stage::Runs;
+        if self.sessions[number].gate >= self.lane.sessions() {
+            self.round_is_over(number);
+        }
+        anyhow::ensure!(self.gate_of(number).deliver(), "no answer is kept at the gate");
+        Ok(true)
+    }
+
+    fn round_is_over(&mut self, number: usize) {
+        self.sessions[number].stage = Stage::Ended;
+        let text = "its round is over".to_owned();
+        self.ran.lines.push(Line::Answer { session: number, text });
     }
 
     /// Takes in what has happened so far, without waiting.
@@ -322,13 +315,16 @@ impl<'a> Runner<'a> {
             moving.iter().map(|number| self.gate_of(*number).process()).collect();
         let waiting = self.lane.control.waiting(&processes).await?;
         // Whoever waits for nobody but itself would wait for ever: somebody has to be at rest.
-        let somebody_rests =
-            self.sessions.iter().any(|session| matches!(session.stage, Stage::Asks(_)));
+        let somebody_rests = self
+            .sessions
+            .iter()
+            .any(|session| matches!(session.stage, Stage::Asks(_) | Stage::WasAnswered));
         if waiting.len() < moving.len() || !somebody_rests {
             return Ok(false);
         }
         for number in moving {
             self.sessions[*number].stage = Stage::Waits;
+            self.gate_of(*number).keep_answer();
         }
         Ok(true)
     }
@@ -341,19 +337,14 @@ impl<'a> Runner<'a> {
         };
         let session = &mut self.sessions[number];
         if session.stage == Stage::Waits {
-            session.stage = Stage::Runs;
-            self.ran.lines.push(Line::GoesOn { session: number });
+            session.stage = Stage::WasAnswered;
+            return;
         }
         match &signal.news {
             // The next round of a job is not this order's.
             News::Asks(_) if is_job => {}
             News::Asks(text) => session.stage = Stage::Asks(text.clone()),
-            News::Answered if is_job => {
-                session.stage = Stage::Ended;
-                self.ran
-                    .lines
-                    .push(Line::Answer { session: number, text: "its round is over".to_owned() });
-            }
+            News::Answered if is_job => self.round_is_over(number),
             News::Answered => {}
         }
     }
@@ -365,32 +356,5 @@ impl<'a> Runner<'a> {
         let text = said(&operation);
         self.ran.lines.push(Line::Answer { session: number, text });
         self.ran.history.push(operation);
-    }
-}
-
-/// Whether a step is none of a statement's.
-fn is_own(text: &str) -> bool {
-    text == TIME_PASSES || text == ASKS_FOR_LEASE
-}
-
-/// Whose rows a session works on: those of its own user, or of the owner of what stands before. The owners come after the
-/// sessions.
-fn rows(case: &Case, place: usize) -> Rows {
-    let owner = |number: usize| Rows::Of(number);
-    match case.operations[place] {
-        Operation::Hold if case.keys == Keys::Shared && place == 1 => owner(0),
-        Operation::Hold => owner(place),
-        _ => Rows::All,
-    }
-}
-
-/// The answer in a few words.
-fn said(operation: &recorder::Operation) -> String {
-    let status =
-        operation.status.map_or_else(|| "no answer".to_owned(), |status| status.to_string());
-    match (&operation.reason, operation.told.first()) {
-        (Some(reason), _) => format!("{status} {reason}"),
-        (None, Some(told)) => format!("{status} {}", told.state),
-        (None, None) => status,
     }
 }
