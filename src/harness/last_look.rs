@@ -1,8 +1,8 @@
 //! After the load, when everything has come to rest: what a last buyer of each event sees, at every server, and whether a seat that
-//! nobody has can be had. What was answered is judged like everything else. Changes nothing that lasts: the seat is given up
+//! nobody has can be had; and what those see who have most. What was answered is judged like everything else. Changes nothing that lasts: the seat is given up
 //! again.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::time::Duration;
 
 use rand::Rng as _;
@@ -21,6 +21,8 @@ use crate::wire::Admission;
 const LOAD: &str = "background last look";
 /// Events looked at, at most: the background's last.
 const EVENTS_MAX: usize = 8;
+/// Buyers whose lists are looked at, at most.
+const USERS_MAX: usize = 5;
 /// Pages of a seat map that are looked at, at most.
 const PAGES_MAX: usize = 10;
 /// How long a server may take to answer.
@@ -43,7 +45,27 @@ pub async fn look(context: &LoadContext, audit: &Audit) -> anyhow::Result<Vec<Op
         visit.look_around(index, free.get(&event).map_or(&[][..], Vec::as_slice)).await;
         operations = visit.operations;
     }
+    for user in busiest(audit) {
+        let buyer = context.target.sign_in(user, Role::Customer).await?;
+        let event = context.seat_maps[0].event();
+        let mut visit = Visit { context, buyer, event, operations };
+        for read in [Read::ReservationsOf(user), Read::BookingsOf(user)] {
+            visit.ask(0, &Order::Read(read)).await;
+        }
+        operations = visit.operations;
+    }
     Ok(operations)
+}
+
+/// Those who have most: their lists have most pages.
+fn busiest(audit: &Audit) -> Vec<Uuid> {
+    let mut rows: BTreeMap<Uuid, usize> = BTreeMap::new();
+    for row in &audit.reservations {
+        *rows.entry(row.user_id).or_default() += 1;
+    }
+    let mut users: Vec<(usize, Uuid)> = rows.into_iter().map(|(user, rows)| (rows, user)).collect();
+    users.sort_unstable_by(|one, other| other.cmp(one));
+    users.into_iter().take(USERS_MAX).map(|(_, user)| user).collect()
 }
 
 /// Whether the request was one of these.

@@ -1,7 +1,7 @@
 //! Money that doesn't follow the seats.
 
 use super::payments::Misuse;
-use super::statements::{ROW_LOCK_CLAIM, START_REFUND};
+use super::statements::{ROW_LOCK_CLAIM, SELL, START_REFUND};
 use super::{Bug, Class, Way};
 
 /// The class.
@@ -89,6 +89,16 @@ pub const CLASS: Class = Class {
                 START_REFUND,
                 "(step = 'charging' or state = 'failed')",
                 "step = 'charging'",
+            )],
+        ),
+        Bug::new(
+            "price-spread-evenly",
+            "an order's total is divided by the number of its tickets",
+            "latency-baseline",
+            &[Way::sql(
+                SELL,
+                "ordered.ticket_number, price_cents",
+                "ordered.ticket_number, (sum(price_cents) over () / count(*) over ())::bigint",
             )],
         ),
         Bug::new(

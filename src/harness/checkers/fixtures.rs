@@ -121,6 +121,7 @@ impl Case {
             total_cents,
             seat_ids: seats.to_vec(),
             tickets: seats.iter().map(i64::to_string).collect(),
+            ticket_cents: vec![PRICE_CENTS; seats.len()],
             used: Vec::new(),
             created_at: began_at() + BRIEFLY * 2,
             cancelled_at: None,

@@ -94,6 +94,7 @@ pub fn sell(books: &mut Books, reservation: &ReservationRow, key: &str) -> Answe
         total_cents: amount_cents,
         seat_ids: reservation.seat_ids.clone(),
         tickets: reservation.seat_ids.iter().map(|_seat| Uuid::new_v4().to_string()).collect(),
+        ticket_cents: vec![PRICE_CENTS; reservation.seat_ids.len()],
         used: Vec::new(),
         created_at: reservation.created_at,
         cancelled_at: None,

@@ -79,7 +79,9 @@ pub struct BookingRow {
     pub seat_ids: Vec<i64>,
     /// The numbers of their tickets, in the order of the seats.
     pub tickets: Vec<String>,
-    /// Those of them that let somebody in, and when.
+    /// What each of them cost, in cents, in the order of the seats.
+    pub ticket_cents: Vec<i64>,
+    /// Those of the tickets that let somebody in, and when.
     pub used: Vec<UsedTicket>,
     /// When its payment was started.
     #[serde(with = "time::serde::rfc3339")]
@@ -272,6 +274,7 @@ async fn bookings(connection: &mut PgConnection) -> Result<Vec<BookingRow>, Stor
                   created_at, cancelled_at,
                   array(select seat_id from booking_seats where booking_id = bookings.id order by seat_id) as "seat_ids!",
                   array(select ticket_number from booking_seats where booking_id = bookings.id order by seat_id) as "tickets!",
+                  array(select price_cents from booking_seats where booking_id = bookings.id order by seat_id) as "ticket_cents!",
                   array(select ticket_number from booking_seats
                         where booking_id = bookings.id and checked_in_at is not null order by seat_id) as "used!",
                   array(select checked_in_at from booking_seats
@@ -292,6 +295,7 @@ async fn bookings(connection: &mut PgConnection) -> Result<Vec<BookingRow>, Stor
                 total_cents: row.total_cents,
                 seat_ids: row.seat_ids,
                 tickets: row.tickets,
+                ticket_cents: row.ticket_cents,
                 used: std::iter::zip(row.used, row.used_at)
                     .map(|(number, at)| UsedTicket { number, at })
                     .collect(),
@@ -375,7 +379,7 @@ mod tests {
             ("00000000-0000-0001-0000-000000000001", "00000000-0000-0001-0000-000000000002");
         let when = "2026-01-02T03:04:05Z";
         let text = format!(
-            r#"{{"taken_at":"2026-01-02T03:04:05Z","seats_count":2,"seats_sold":1,"findings":[{{"kind":"double_sell","detail":"x"}}],"bookings":[{{"id":"{one}","reference":"R","reservation_id":"{two}","event_id":"{one}","user_id":"{two}","state":"confirmed","total_cents":5,"seat_ids":[1],"tickets":["T"],"used":[{{"number":"T","at":"{when}"}}],"created_at":"{when}","cancelled_at":null,"idempotency_key":"k"}}],"reservations":[{{"id":"{two}","event_id":"{one}","user_id":"{two}","state":"expired","seat_ids":[1],"total_cents":5,"expires_at":"{when}","created_at":"{when}","claimed_at":"{when}","extended_at":null,"ended_at":null,"idempotency_key":"k"}}],"payments":[{{"id":"{one}","reservation_id":"{two}","user_id":"{two}","created_at":"{when}","state":"captured","step":"done","amount_cents":5,"idempotency_key":"k"}}],"events":[{{"id":"{one}","status":"published","tickets_per_user_max":null,"cancelled_at":null}}],"seats":[{{"id":1,"event_id":"{one}","price_cents":5,"reservation_id":null,"held_until":null,"booking_id":null}}]}}"#
+            r#"{{"taken_at":"2026-01-02T03:04:05Z","seats_count":2,"seats_sold":1,"findings":[{{"kind":"double_sell","detail":"x"}}],"bookings":[{{"id":"{one}","reference":"R","reservation_id":"{two}","event_id":"{one}","user_id":"{two}","state":"confirmed","total_cents":5,"seat_ids":[1],"tickets":["T"],"ticket_cents":[5],"used":[{{"number":"T","at":"{when}"}}],"created_at":"{when}","cancelled_at":null,"idempotency_key":"k"}}],"reservations":[{{"id":"{two}","event_id":"{one}","user_id":"{two}","state":"expired","seat_ids":[1],"total_cents":5,"expires_at":"{when}","created_at":"{when}","claimed_at":"{when}","extended_at":null,"ended_at":null,"idempotency_key":"k"}}],"payments":[{{"id":"{one}","reservation_id":"{two}","user_id":"{two}","created_at":"{when}","state":"captured","step":"done","amount_cents":5,"idempotency_key":"k"}}],"events":[{{"id":"{one}","status":"published","tickets_per_user_max":null,"cancelled_at":null}}],"seats":[{{"id":1,"event_id":"{one}","price_cents":5,"reservation_id":null,"held_until":null,"booking_id":null}}]}}"#
         );
         let audit: Audit = serde_json::from_str(&text).unwrap();
         assert_eq!(serde_json::to_string(&audit).unwrap(), text);

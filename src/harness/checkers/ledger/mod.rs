@@ -242,16 +242,23 @@ impl<'a> Story<'a> {
     }
 }
 
-/// A booking costs what its seats cost, cancelled or not.
+/// A booking costs what its seats cost, cancelled or not, and each of its tickets what its seat costs.
 fn check_prices(audit: &Audit, violations: &mut Violations) {
     let prices: HashMap<i64, i64> =
         audit.seats.iter().map(|seat| (seat.id, seat.price_cents)).collect();
     for booking in &audit.bookings {
-        let of_seats: Option<i64> =
-            booking.seat_ids.iter().map(|seat| prices.get(seat).copied()).sum();
-        let Some(cost) = of_seats.filter(|cost| *cost != booking.total_cents) else { continue };
+        let of_seats: Option<Vec<i64>> =
+            booking.seat_ids.iter().map(|seat| prices.get(seat).copied()).collect();
+        let Some(of_seats) = of_seats else { continue };
+        let cost: i64 = of_seats.iter().sum();
+        if cost == booking.total_cents && of_seats == booking.ticket_cents {
+            continue;
+        }
         let (total, cost) = (cents(booking.total_cents), cents(cost));
-        let text = format!("booking {} is over {total}, and its seats cost {cost}", booking.id);
+        let text = format!(
+            "booking {} is over {total}, and its seats cost {cost}: its tickets {:?}, its seats {of_seats:?}",
+            booking.id, booking.ticket_cents
+        );
         let violation = Violation {
             seats: booking.seat_ids.clone(),
             bookings: vec![booking.id],

@@ -141,6 +141,9 @@ fn a_booking_that_costs_other_than_its_seats_fails() {
     case.audit.seats[0].price_cents += 1;
     let result = check(&case);
     assert_eq!(result.violation_kinds["wrong_price"], 1, "{result:?}");
+    let mut evened_out = Case::honest_sale();
+    evened_out.audit.bookings[0].ticket_cents[0] -= 1;
+    assert_eq!(check(&evened_out).violation_kinds["wrong_price"], 1);
     assert!(result.detail.contains("10,000 cents, and its seats cost 10,001 cents"));
 }
 
