@@ -41,18 +41,16 @@ pub async fn look(context: &LoadContext, audit: &Audit) -> anyhow::Result<Vec<Op
         let id = uuid::Builder::from_random_bytes(rng.random()).into_uuid();
         let buyer = context.target.sign_in(id, Role::Customer).await?;
         let event = context.seat_maps[index].event();
-        let mut visit = Visit { context, buyer, event, operations };
+        let mut visit = Visit { context, buyer, event, operations: &mut operations };
         visit.look_around(index, free.get(&event).map_or(&[][..], Vec::as_slice)).await;
-        operations = visit.operations;
     }
     for user in busiest(audit) {
         let buyer = context.target.sign_in(user, Role::Customer).await?;
         let event = context.seat_maps[0].event();
-        let mut visit = Visit { context, buyer, event, operations };
+        let mut visit = Visit { context, buyer, event, operations: &mut operations };
         for read in [Read::ReservationsOf(user), Read::BookingsOf(user)] {
             visit.ask(0, &Order::Read(read)).await;
         }
-        operations = visit.operations;
     }
     Ok(operations)
 }
@@ -78,7 +76,7 @@ struct Visit<'a> {
     context: &'a LoadContext,
     buyer: Buyer,
     event: Uuid,
-    operations: Vec<Operation>,
+    operations: &'a mut Vec<Operation>,
 }
 
 impl Visit<'_> {

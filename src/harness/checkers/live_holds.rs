@@ -362,9 +362,8 @@ mod tests {
         assert_eq!(check(&two).detail, "2 answered requests about live holds, for 1 promise");
         let mut before = |reason: &str| {
             let other = ended(other.clone(), Outcome::Fail);
-            let (reason, times) = (Some(reason.to_owned()), (40, 50));
-            let (invoked_us, completed_us) = times;
-            let other = Operation { invoked_us, completed_us, reason, ..other };
+            let reason = Some(reason.to_owned());
+            let other = Operation { invoked_us: 40, completed_us: 50, reason, ..other };
             *two.history.last_mut().unwrap() = other;
             verdict(&two)
         };

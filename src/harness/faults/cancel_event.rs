@@ -17,7 +17,7 @@ use crate::harness::parsing::Section;
 use crate::harness::plan::{FaultPlan, Settings, Target};
 use crate::harness::recorder::{Outcome, Role};
 use crate::harness::targets::{Call, EventChange, Order};
-use crate::harness::workloads::Origin;
+use crate::harness::workloads::{LoadContext, Origin};
 use crate::storage::audit::{self, EventSales};
 use crate::wire::Reason;
 
@@ -69,17 +69,17 @@ impl Fault for CancelEvent {
     /// It had an effect when there was something to refund and somebody came too late for more.
     async fn strike(&self, context: &Context<'_>) -> anyhow::Result<Struck> {
         let settings: CancelSettings = context.settings()?;
-        let (_, event) = context.event(settings.event)?;
+        let (load, event) = context.event(settings.event)?;
         let live = context.run.live;
         let sold = sales(context, event).await?;
         let before = live.refusals(event, Reason::NotOnSale);
         let struck_us = context.now_us();
-        change(context, event, EventChange::Cancel).await?;
+        change((context, load), event, EventChange::Cancel).await?;
         let window = context.hold(struck_us).await;
         let refused = live.refusals(event, Reason::NotOnSale).saturating_sub(before);
         let left = sales(context, event).await?;
         if settings.delete {
-            change(context, event, EventChange::Delete).await?;
+            change((context, load), event, EventChange::Delete).await?;
         }
         let words = format!(
             "the event was cancelled with {} holds and {} bookings; {refused} requests were refused as {} since, {} \
@@ -101,8 +101,11 @@ impl Fault for CancelEvent {
 }
 
 /// Changes the event, as an admin, from the version that it has.
-async fn change(context: &Context<'_>, event: Uuid, change: EventChange) -> anyhow::Result<()> {
-    let (load, _) = context.event(1)?;
+async fn change(
+    (context, load): (&Context<'_>, &LoadContext),
+    event: Uuid,
+    change: EventChange,
+) -> anyhow::Result<()> {
     let admin = load.target.sign_in(ADMIN, Role::Admin).await?;
     let call = Call { buyer: &admin, event, server: 0, key: None, timeout: ANSWER_MAX };
     let order = Order::ChangeEvent(change, load.target.event_version(&call).await?);

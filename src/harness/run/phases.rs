@@ -83,15 +83,14 @@ async fn make(
     let Recorded { mut history, .. } = recording.finish().await?;
     progress.phase("settling");
     environment.wait_until_ready().await?;
-    settle(plan, environment, &context, &mut history).await?;
+    let (target, recorder) = (environment.direct_target()?, context.recorder.clone());
+    let direct = Arc::new(environment.context(target, plan, recorder, epoch)?);
+    settle(plan, &direct, &mut history).await;
     history::replace(&run_dir.history(), &history)?;
     let evidence = context.target.evidence().to_vec();
     let (mut audit, mut ledger) = (None, None);
     if evidence.contains(&EvidenceKind::Audit) {
         let at_rest = quiesce::audit(environment, SETTLE_MAX).await?;
-        let direct = environment.direct_target()?;
-        let recorder = context.recorder.clone();
-        let direct = environment.context(direct, plan, recorder, epoch)?;
         history.extend(last_look::look(&direct, &at_rest).await?);
         history::replace(&run_dir.history(), &history)?;
         let read = quiesce::audit(environment, SETTLE_MAX).await?;
@@ -154,19 +153,11 @@ async fn load_with_faults(
     }
 }
 
-/// Finds out how requests ended whose clients never knew.
-async fn settle(
-    plan: &Plan,
-    environment: &Environment,
-    context: &Arc<LoadContext>,
-    history: &mut [Operation],
-) -> anyhow::Result<()> {
+/// Finds out how requests ended whose clients never knew, from the servers themselves.
+async fn settle(plan: &Plan, direct: &Arc<LoadContext>, history: &mut [Operation]) {
     let all_loads = plan.loads.iter().chain(&plan.background);
     let request_timeout = all_loads.map(|load| load.request_timeout).max().unwrap_or_default();
     let limits = SettleLimits { request_timeout, deadline: SETTLE_MAX };
-    let (target, recorder) = (environment.direct_target()?, context.recorder.clone());
-    let direct = Arc::new(environment.context(target, plan, recorder, context.epoch)?);
-    let settled = settle::settle(&direct, history, limits).await;
+    let settled = settle::settle(direct, history, limits).await;
     tracing::debug!(?settled, "settled");
-    Ok(())
 }

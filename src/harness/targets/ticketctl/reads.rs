@@ -26,10 +26,8 @@ pub async fn read(client: &Client, call: &Call<'_>, read: &Read) -> Answer {
         Read::ReservationsOf(user) => format!("reservations/user/{user}"),
         Read::BookingsOf(user) => format!("bookings/user/{user}"),
         Read::Availability => format!("events/{}/availability", call.event),
-        Read::Seats(Page { after, cursor: None }) => {
-            format!("events/{}/seats?cursor={after}", call.event)
-        }
-        Read::Seats(Page { cursor: Some(cursor), .. }) => {
+        Read::Seats(Page { after, cursor }) => {
+            let cursor = cursor.clone().unwrap_or_else(|| after.to_string());
             format!("events/{}/seats?cursor={cursor}", call.event)
         }
     };
